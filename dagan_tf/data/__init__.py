@@ -1,0 +1,1 @@
+"""Photo folders, manifests, records and the input pipeline."""

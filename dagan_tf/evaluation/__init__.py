@@ -1,0 +1,1 @@
+"""What came out: realism, identity, curves, and the report."""

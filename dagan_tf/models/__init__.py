@@ -1,0 +1,1 @@
+"""Keras networks: the refiner (generator) and the dual-agent discriminator."""

@@ -1,0 +1,1 @@
+"""Dual-agent training: losses, boundary equilibrium, train step, callbacks, the run."""

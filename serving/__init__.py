@@ -1,0 +1,1 @@
+"""Command-line programs that export and serve; flags and wiring only."""

