@@ -1,0 +1,56 @@
+"""The signs of the angles are a contract: every one is checked on a point one can picture."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dagan_tf.simulator.camera import Camera, Pose, pose_from_rotation, rotation_matrix
+
+NOSE, CROWN, LEFT_EAR = np.eye(3)[2], np.eye(3)[1], np.eye(3)[0]
+
+
+def test_positive_yaw_moves_the_nose_to_the_right():
+    np.testing.assert_allclose(rotation_matrix(Pose(90)) @ NOSE, [1, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(rotation_matrix(Pose(90)) @ LEFT_EAR, [0, 0, -1], atol=1e-12)
+
+
+def test_positive_pitch_looks_up():
+    half = np.sqrt(0.5)
+    np.testing.assert_allclose(rotation_matrix(Pose(0, 45)) @ NOSE, [0, half, half], atol=1e-12)
+
+
+def test_positive_roll_tilts_clockwise():
+    np.testing.assert_allclose(rotation_matrix(Pose(0, 0, 90)) @ CROWN, [1, 0, 0], atol=1e-12)
+
+
+def test_order_is_roll_pitch_yaw():
+    expected = (
+        rotation_matrix(Pose(0, 0, 30))
+        @ rotation_matrix(Pose(0, 20))
+        @ rotation_matrix(Pose(10, 0))
+    )
+    np.testing.assert_allclose(rotation_matrix(Pose(10, 20, 30)), expected, atol=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-179, 179), st.floats(-85, 85), st.floats(-179, 179))
+def test_angles_survive_a_round_trip(yaw, pitch, roll):
+    matrix = rotation_matrix(Pose(yaw, pitch, roll))
+    np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(matrix) == pytest.approx(1.0)
+    found = pose_from_rotation(matrix)
+    assert (found.yaw, found.pitch, found.roll) == pytest.approx((yaw, pitch, roll), abs=1e-6)
+
+
+@pytest.mark.parametrize("pitch", [90.0, -90.0])
+def test_looking_straight_up_or_down_keeps_the_rotation(pitch):
+    matrix = rotation_matrix(Pose(25, pitch, 10))
+    np.testing.assert_allclose(rotation_matrix(pose_from_rotation(matrix)), matrix, atol=1e-6)
+
+
+def test_projection_in_pixels():
+    camera = Camera(10.0, np.eye(3), np.array([100.0, 50.0]))
+    points = camera.project(np.array([[1.0, 2.0, 3.0]]))
+    assert points.dtype == np.float32
+    np.testing.assert_allclose(points, [[110, 30, 30]])
