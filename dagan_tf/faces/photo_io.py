@@ -1,0 +1,164 @@
+"""Photos in, photos out: one safe decoder and one atomic writer.
+
+Everything downstream sees upright uint8 RGB, whatever the file was.
+"""
+
+import contextlib
+import io
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from dagan_tf.errors import DaganError
+
+PHOTO_SUFFIXES: tuple[str, ...] = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".bmp",
+    ".pgm",
+    ".ppm",
+    ".tif",
+    ".tiff",
+    ".webp",
+)
+
+# Only these decoders are ever tried, so that a renamed PDF or EPS starts no other program.
+_FORMATS = ("JPEG", "PNG", "BMP", "PPM", "TIFF", "WEBP", "GIF", "MPO")
+_SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+class PhotoError(DaganError):
+    """A photo file that cannot be read; the message names the file and what is wrong with it."""
+
+
+def read_photo(path: str | os.PathLike[str], *, max_pixels: int = 64_000_000) -> np.ndarray:
+    """Reads any usual photo as upright RGB.
+
+    The EXIF orientation is applied; grey and palette images become RGB; CMYK is converted by
+    Pillow's plain formula (no colour profile); transparent pixels are laid over white; 16-bit
+    samples are scaled to 8 bits, not clipped; of an animation the first frame is taken.
+    Safe to call from several threads.
+
+    Args:
+        path: The file.
+        max_pixels: Refuse photos with more pixels; the header is checked before any decoding, so
+            a decompression bomb costs nothing.
+
+    Returns:
+        (H, W, 3) uint8 RGB, C-contiguous and writable.
+
+    Raises:
+        PhotoError: The file is missing, empty, not a photo, too large, truncated or damaged.
+    """
+    path = Path(path)
+    with _open(path) as stream:
+        try:
+            image = Image.open(stream, formats=_FORMATS)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            raise _too_large(path, "the photo", max_pixels) from None
+        except Exception:
+            raise PhotoError(
+                f"{path}: not a photo (the formats read are {', '.join(PHOTO_SUFFIXES)})"
+            ) from None
+        width, height = image.size
+        if width < 1 or height < 1:
+            raise PhotoError(f"{path}: the photo is {width}x{height} pixels")
+        if width * height > max_pixels:
+            raise _too_large(path, f"{width}x{height}", max_pixels)
+        try:
+            return _to_rgb(image)
+        except MemoryError:
+            raise
+        except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error...
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise PhotoError(f"{path}: truncated or damaged ({reason})") from None
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """Encodes an image as PNG, without loss.
+
+    Args:
+        image: (H, W) grey or (H, W, 3) RGB, uint8.
+
+    Raises:
+        ValueError: Another shape or dtype.
+    """
+    if image.dtype != np.uint8 or not (
+        image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)
+    ):
+        raise ValueError(
+            f"image is {image.dtype} {image.shape}; expected uint8 of shape (H, W) or (H, W, 3)"
+        )
+    buffer = io.BytesIO()
+    # Level 3 writes twice as fast as the default for a few percent more bytes.
+    Image.fromarray(np.ascontiguousarray(image)).save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def write_png(path: str | os.PathLike[str], image: np.ndarray) -> None:
+    """Writes a PNG atomically: a killed process leaves the old file or the new one, no half.
+
+    Args:
+        path: The file; its folder must exist.
+        image: As for `encode_png`.
+    """
+    path = Path(path)
+    data = encode_png(image)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise PhotoError(f"{path}: a folder, not a photo")
+        if not stat.S_ISREG(status.st_mode):  # Reading a pipe or a device might never end.
+            raise PhotoError(f"{path}: not a regular file")
+        if status.st_size == 0:
+            raise PhotoError(f"{path}: the file is empty")
+        return path.open("rb")
+    except FileNotFoundError:
+        raise PhotoError(f"{path}: no such file") from None
+    except OSError as error:
+        raise PhotoError(f"{path}: {error.strerror or error}") from None
+
+
+def _too_large(path: Path, what: str, max_pixels: int) -> PhotoError:
+    # Pillow itself refuses above twice its own limit, however large `max_pixels` is.
+    limit = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
+    return PhotoError(f"{path}: {what} has more than {limit} pixels")
+
+
+def _to_rgb(image: Image.Image) -> np.ndarray:
+    image.load()
+    # Damaged EXIF is no reason to refuse sound pixels: the photo is then taken as it lies.
+    with contextlib.suppress(Exception):
+        image = ImageOps.exif_transpose(image)
+    if image.mode in _SIXTEEN_BIT_MODES:
+        return np.repeat(_scale_sixteen_bit(image)[:, :, None], 3, axis=2)
+    if image.mode == "F":
+        raise ValueError("floating-point samples have no known range")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return np.array(image.convert("RGB"), dtype=np.uint8)
+
+
+def _scale_sixteen_bit(image: Image.Image) -> np.ndarray:
+    samples = np.asarray(image).astype(np.int64)
+    if samples.min() < 0 or samples.max() > 65535:
+        raise ValueError("32-bit samples have no known range")
+    return ((samples * 255 + 32767) // 65535).astype(np.uint8)
