@@ -1,0 +1,83 @@
+"""The discriminator: an auto-encoder (realism agent) with a classifier on its code (identity)."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from dagan_tf.config import DiscriminatorConfig
+from dagan_tf.errors import DaganError
+from dagan_tf.models.layers import DepthToSpace, SpaceToDepth
+
+_LARGEST_CODE_SIDE = 8
+
+
+def build_discriminator(
+    config: DiscriminatorConfig, image_size: int, num_identities: int
+) -> keras.Model:
+    """Builds the dual-agent discriminator.
+
+    The auto-encoder follows BEGAN (Berthelot et al., 2017): 3x3 convolutions with ELU, halved by
+    strided convolutions to 8x8 (7x7 for 224), filters n·(stage+1), a linear code of length h; the
+    decoder goes back with nearest upsampling and n filters throughout, linear output, no
+    normalisation. The identity agent reads the code (DA-GAN).
+
+    Args:
+        config: sizes.
+        image_size: side of the square images, pixels; after `downsample` it must halve evenly
+            down to 8 or less.
+        num_identities: classes of the identity agent, at least 1.
+
+    Returns:
+        Model from `images`, float32 (N, S, S, 3) in [-1, 1], to (reconstruction float32
+        (N, S, S, 3) unbounded, identity logits float32 (N, num_identities)).
+
+    Raises:
+        DaganError: `image_size` cannot be halved evenly, or num_identities < 1.
+    """
+    if num_identities < 1:
+        raise DaganError(f"num_identities = {num_identities}: expected at least 1")
+    if image_size % config.downsample:
+        raise DaganError(f"image_size = {image_size}: no multiple of {config.downsample}")
+    side, stages = image_size // config.downsample, 1
+    while side > _LARGEST_CODE_SIDE:
+        if side % 2:
+            raise DaganError(
+                f"image_size = {image_size}: cannot be halved evenly down to"
+                f" {_LARGEST_CODE_SIDE} or less, as 64, 112, 128 or 224 can"
+            )
+        side, stages = side // 2, stages + 1
+
+    n = config.filters
+    images = keras.Input((image_size, image_size, 3), name="images")
+    x = images
+    if config.downsample > 1:
+        x = SpaceToDepth(config.downsample, name="fold")(x)
+    x = _conv(x, n, "encoder_stem")
+    for stage in range(1, stages + 1):
+        for index in range(1, config.convs_per_stage + 1):
+            x = _conv(x, n * stage, f"encoder{stage}_{index}")
+        if stage < stages:
+            x = _conv(x, n * (stage + 1), f"encoder{stage}_halve", strides=2)
+    x = layers.Flatten(name="encoder_flatten")(x)
+    code = layers.Dense(config.bottleneck, name="code")(x)
+    logits = layers.Dense(num_identities, dtype="float32", name="identity")(code)
+
+    x = layers.Dense(side * side * n, name="decoder_dense")(code)
+    x = layers.Reshape((side, side, n), name="decoder_reshape")(x)
+    for stage in range(1, stages + 1):
+        for index in range(1, config.convs_per_stage + 1):
+            x = _conv(x, n, f"decoder{stage}_{index}")
+        if stage < stages:
+            x = layers.UpSampling2D(2, interpolation="nearest", name=f"decoder{stage}_double")(x)
+    x = layers.Conv2D(3 * config.downsample**2, 3, padding="same", name="to_rgb")(x)
+    if config.downsample > 1:
+        x = DepthToSpace(config.downsample, name="unfold")(x)
+    reconstruction = layers.Activation("linear", dtype="float32", name="reconstruction")(x)
+    return keras.Model(images, [reconstruction, logits], name="discriminator")
+
+
+def _conv(x: Any, filters: int, name: str, strides: int = 1) -> Any:
+    return layers.Conv2D(filters, 3, strides=strides, padding="same", activation="elu", name=name)(
+        x
+    )

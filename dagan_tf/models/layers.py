@@ -1,0 +1,47 @@
+"""Layers shared by the refiner and the discriminator."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="dagan_tf")
+class SpaceToDepth(keras.layers.Layer):
+    """(N, H, W, C) -> (N, H/f, W/f, C·f²): folds f x f pixels into channels, losing nothing."""
+
+    def __init__(self, factor: int, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        return tf.nn.space_to_depth(images, self.factor)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, height, width, channels = shape
+        for name, side in (("height", height), ("width", width)):
+            if side is not None and side % self.factor:
+                raise ValueError(f"image {name} {side} is no multiple of downsample {self.factor}")
+        smaller = [None if side is None else side // self.factor for side in (height, width)]
+        return (batch, *smaller, (channels or 0) * self.factor**2)
+
+    def get_config(self) -> dict[str, object]:
+        return {**super().get_config(), "factor": self.factor}
+
+
+@keras.saving.register_keras_serializable(package="dagan_tf")
+class DepthToSpace(keras.layers.Layer):
+    """(N, H, W, C·f²) -> (N, H·f, W·f, C): the inverse of `SpaceToDepth`."""
+
+    def __init__(self, factor: int, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, features: tf.Tensor) -> tf.Tensor:
+        return tf.nn.depth_to_space(features, self.factor)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, height, width, channels = shape
+        larger = [None if side is None else side * self.factor for side in (height, width)]
+        return (batch, *larger, (channels or 0) // self.factor**2)
+
+    def get_config(self) -> dict[str, object]:
+        return {**super().get_config(), "factor": self.factor}
