@@ -1,0 +1,130 @@
+"""DA-GAN's losses: pure functions of float32 batches, one value a sample, no reduction.
+
+The paper (Zhao et al., NIPS 2017) minimises
+
+    L_G = -L_adv + lambda_1 L_ip + lambda_2 L_pp        for the refiner
+    L_D =  L_adv + lambda_1 L_ip                        for the discriminator
+
+with L_adv = |y - D(y)| - k |x' - D(x')| for a real image y and a refined image x'. The train step
+averages over the batch and over the replicas, nowhere else.
+"""
+
+import tensorflow as tf
+
+
+def pose_perception(
+    simulated: tf.Tensor,
+    refined: tf.Tensor,
+    mask: tf.Tensor | None = None,
+    *,
+    outside_weight: float = 1.0,
+    scale: str = "element",
+) -> tf.Tensor:
+    """L_pp: mean absolute difference of the refined image from the simulated one.
+
+    Args:
+        simulated: float32 (N, H, W, 3), [-1, 1].
+        refined: float32 (N, H, W, 3).
+        mask: float32 (N, H, W, 1), 1 where the photo really showed the face, 0 elsewhere; None
+            weights all pixels alike.
+        outside_weight: weight of the pixels with mask 0; 1 is the paper's loss. The sum is still
+            divided by H·W, so that a smaller visible part counts less.
+        scale: `element` divides by H·W·3, `pixel` by H·W as the paper prints it.
+
+    Returns:
+        float32 (N,), at least 0.
+    """
+    difference = tf.abs(simulated - refined)
+    if mask is not None:
+        difference *= mask + outside_weight * (1.0 - mask)
+    factor = float(difference.shape[-1]) if scale == "pixel" else 1.0
+    return factor * tf.reduce_mean(difference, axis=(1, 2, 3))
+
+
+def reconstruction_error(images: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
+    """|v - D(v)|, the auto-encoder's mean absolute error (BEGAN's L).
+
+    The paper sums where this takes the mean: the equilibrium's rate alpha = 0.001 fits means.
+
+    Args:
+        images: float32 (N, H, W, 3), [-1, 1].
+        reconstruction: float32 (N, H, W, 3).
+
+    Returns:
+        float32 (N,), at least 0.
+    """
+    return tf.reduce_mean(tf.abs(images - reconstruction), axis=(1, 2, 3))
+
+
+def identity_perception(logits: tf.Tensor, labels: tf.Tensor, form: str = "softmax") -> tf.Tensor:
+    """L_ip: cross-entropy of the identity agent, 0 for unlabelled images.
+
+    Args:
+        logits: float32 (N, K).
+        labels: int32 (N,), 0..K-1, or -1 for an unlabelled image.
+        form: `softmax` over the identities, or `sigmoid`: the paper's printed
+            -(Y log D + (1-Y) log(1-D)), a mean over K yes/no questions.
+
+    Returns:
+        float32 (N,), nats.
+    """
+    known = labels >= 0
+    safe = tf.where(known, labels, 0)
+    if form == "softmax":
+        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=safe, logits=logits)
+    else:
+        targets = tf.one_hot(safe, tf.shape(logits)[1])
+        loss = tf.reduce_mean(
+            tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=logits), axis=1
+        )
+    return tf.where(known, loss, 0.0)
+
+
+def adversarial_discriminator(
+    real_error: tf.Tensor, refined_error: tf.Tensor, balance: tf.Tensor | float
+) -> tf.Tensor:
+    """L_adv, the discriminator's part: reconstruct reals well and refined images badly.
+
+    Args:
+        real_error: float32 (N,), `reconstruction_error` of the reals.
+        refined_error: float32 (N,), of the refined images.
+        balance: k in [0, 1].
+
+    Returns:
+        float32 (N,).
+    """
+    return real_error - balance * refined_error
+
+
+def adversarial_generator(
+    refined_error: tf.Tensor, balance: tf.Tensor | float, form: str = "began"
+) -> tf.Tensor:
+    """-L_adv, as far as it depends on the refiner.
+
+    Args:
+        refined_error: float32 (N,), `reconstruction_error` of the refined images.
+        balance: k in [0, 1].
+        form: `began` leaves k out, as BEGAN does. `literal` keeps the paper's factor k: with
+            k_0 = 0 the refiner then gets no gradient, the errors never come near the wanted
+            ratio, and k stays 0 for ever, so it needs k_0 > 0.
+
+    Returns:
+        float32 (N,).
+    """
+    return balance * refined_error if form == "literal" else refined_error
+
+
+def convergence_measure(
+    real_error: tf.Tensor, refined_error: tf.Tensor, diversity_ratio: float
+) -> tf.Tensor:
+    """L_con = L(real) + |gamma·L(real) - L(refined)|: falls as training converges.
+
+    Args:
+        real_error: float32, any shape, already averaged as wanted.
+        refined_error: float32, same shape.
+        diversity_ratio: gamma.
+
+    Returns:
+        float32, same shape.
+    """
+    return real_error + tf.abs(diversity_ratio * real_error - refined_error)
