@@ -1,0 +1,75 @@
+"""The canonical frame: where a head lies in every image of this package, whatever its pose.
+
+The frame's centre and side follow the fitted head in three dimensions, not its landmarks in the
+image. So a simulated view at 60 degrees and a real photo at 60 degrees are framed alike, and no
+classifier can tell them apart by their crop.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
+from dagan_tf.simulator.fitting import FaceFit
+from dagan_tf.simulator.morphable_model import MorphableModel
+
+# Side of the frame, in root mean square radii of the 68 landmarks about their centre: the face,
+# both ears at any yaw, and some hair and neck.
+FRAME_RADII = 3.9
+# The frame's centre lies this many radii behind the landmarks' centre, so that neither the nose of
+# a left profile nor that of a right one is cut off.
+DEPTH_RADII = 0.35
+
+
+def frame_camera(
+    model: MorphableModel, fit: FaceFit, pose: Pose, image_size: int, *, zoom: float = 1.0
+) -> Camera:
+    """Camera that shows the fitted head in the canonical frame.
+
+    Args:
+        model: the 3D head the fit belongs to.
+        fit: a fitted face.
+        pose: the pose to show, degrees.
+        image_size: side of the square frame, pixels.
+        zoom: > 1 shows less of the surroundings.
+
+    Returns:
+        The camera; the frame's centre is at pixel ((S - 1) / 2, (S - 1) / 2).
+    """
+    centre, radius = _anchor(model, fit)
+    scale = zoom * image_size / (FRAME_RADII * radius)
+    rotation = rotation_matrix(pose)
+    middle = (image_size - 1) / 2.0
+    offset = scale * (rotation @ centre)[:2] * np.array([1.0, -1.0])
+    return Camera(scale=scale, rotation=rotation, translation=middle - offset)
+
+
+def frame_matrix(
+    model: MorphableModel, fit: FaceFit, image_size: int, *, zoom: float = 1.0
+) -> np.ndarray:
+    """Similarity that carries the fitted photo into the canonical frame, its roll removed.
+
+    Args:
+        model: the 3D head the fit belongs to.
+        fit: the photo's fit.
+        image_size: side of the square frame, pixels.
+        zoom: > 1 shows less of the surroundings.
+
+    Returns:
+        (2, 3) float64, photo pixels to frame pixels.
+    """
+    centre, radius = _anchor(model, fit)
+    seen = fit.camera.project(centre[None])[0, :2].astype(np.float64)
+    ratio = zoom * image_size / (FRAME_RADII * radius * fit.camera.scale)
+    roll = np.radians(fit.pose.roll)
+    turn = ratio * np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+    middle = (image_size - 1) / 2.0
+    return np.concatenate([turn, (middle - turn @ seen)[:, None]], axis=1)
+
+
+def _anchor(model: MorphableModel, fit: FaceFit) -> tuple[np.ndarray, float]:
+    """Centre (3,) and radius of the fitted, expressionless head, in model units."""
+    points = model.vertices(fit.identity)[model.landmark_vertices].astype(np.float64)
+    centre = points.mean(axis=0)
+    radius = float(np.sqrt(((points - centre) ** 2).sum(axis=1).mean()))
+    return centre - np.array([0.0, 0.0, DEPTH_RADII * radius]), radius

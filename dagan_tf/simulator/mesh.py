@@ -1,0 +1,83 @@
+"""What the simulator asks of a triangle mesh: neighbours, normals, open edge, smooth filling."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sparse
+from scipy.sparse.linalg import splu
+from scipy.spatial import cKDTree
+
+
+class Mesh:
+    """Connectivity of a head, worked out once a model.
+
+    Args:
+        vertices: (V, 3) float32 rest shape, model units.
+        triangles: (T, 3) int32.
+    """
+
+    def __init__(self, vertices: np.ndarray, triangles: np.ndarray):
+        self.triangles = np.ascontiguousarray(triangles, np.int32)
+        self.size = len(vertices)
+        edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+        ends, uses = np.unique(np.sort(edges, axis=1), axis=0, return_counts=True)
+        weights = np.ones(2 * len(ends))
+        pairs = np.concatenate([ends, ends[:, ::-1]]).astype(np.int64)
+        adjacency = sparse.csr_matrix((weights, pairs.T), shape=(self.size, self.size))
+        degree = np.maximum(np.asarray(adjacency.sum(axis=1)).ravel(), 1.0)
+        self._average = sparse.diags(1.0 / degree) @ adjacency
+        self._edges = ends.astype(np.int64)
+        self._corners = sparse.csr_matrix(
+            (
+                np.ones(3 * len(triangles)),
+                (triangles.T.ravel(), np.tile(np.arange(len(triangles)), 3)),
+            ),
+            shape=(self.size, len(triangles)),
+        )
+        rim = np.unique(ends[uses == 1])
+        # The cut through the neck; an open edge higher up (an eye, a mouth) is no end of the head.
+        rim = rim[vertices[rim, 1] < vertices[:, 1].mean()]
+        if len(rim):
+            self.rim_distance = cKDTree(vertices[rim]).query(vertices)[0].astype(np.float32)
+        else:
+            self.rim_distance = np.full(self.size, np.inf, np.float32)
+        outward = vertices - vertices.mean(axis=0)
+        self._sign = 1.0
+        self._sign = float(np.sign((self.normals(vertices) * outward).sum())) or 1.0
+
+    def normals(self, vertices: np.ndarray) -> np.ndarray:
+        """(V, 3) float32 unit normals that point outwards, for any positions of the vertices."""
+        a, b, c = (vertices[self.triangles[:, k]].astype(np.float64) for k in range(3))
+        faces = np.cross(b - a, c - a)
+        normals = self._sign * (self._corners @ faces)
+        length = np.linalg.norm(normals, axis=1, keepdims=True)
+        return (normals / np.maximum(length, 1e-12)).astype(np.float32)
+
+    def smooth(self, values: np.ndarray, rounds: int = 1) -> np.ndarray:
+        """(V,) or (V, C): each value moved halfway to the mean of its neighbours, `rounds` times."""
+        for _ in range(rounds):
+            values = 0.5 * values + 0.5 * (self._average @ values)
+        return values
+
+    def fill(self, values: np.ndarray, confidence: np.ndarray, region: np.ndarray) -> np.ndarray:
+        """The smoothest values that agree with the given ones where these are sure.
+
+        Minimises sum c (x - v)^2 + sum over edges w (x_i - x_j)^2, where w is 0.05 inside a
+        region and 0.0005 across regions.
+
+        Args:
+            values: (V, C) float32.
+            confidence: (V,) in [0, 1]; 0 means the value is unknown.
+            region: (V,) bool; values spread freely only among vertices that agree in it.
+
+        Returns:
+            (V, C) float32.
+        """
+        first, second = self._edges.T
+        weights = np.where(region[first] == region[second], 0.05, 0.0005)
+        known = confidence.astype(np.float64) + 1e-7
+        diagonal = known + np.bincount(first, weights, self.size)
+        diagonal += np.bincount(second, weights, self.size)
+        across = sparse.csc_matrix((weights, (first, second)), shape=(self.size, self.size))
+        system = (sparse.diags(diagonal) - across - across.T).tocsc()
+        return splu(system).solve(known[:, None] * values.astype(np.float64)).astype(np.float32)
