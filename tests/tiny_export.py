@@ -1,0 +1,33 @@
+"""A generator small enough for tests that still is no identity, and its export."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from dagan_tf.config import GeneratorConfig
+from dagan_tf.export import export_generator
+from dagan_tf.models.generator import build_generator
+
+IMAGE_SIZE = 24
+STRIDE = 4
+
+
+def tiny_generator() -> keras.Model:
+    """An untrained generator, always with the same weights.
+
+    It refuses sides that STRIDE does not divide, and leaves [-1, 1] here and there.
+    """
+    config = GeneratorConfig(filters=4, blocks=1, input_skip=True, downsample=STRIDE)
+    generator = build_generator(config)
+    random = np.random.default_rng(0)
+    generator.set_weights([random.normal(0, 0.15, w.shape) for w in generator.get_weights()])
+    return generator
+
+
+def export_tiny(base: Path, **arguments: Any) -> Path:
+    """Exports `tiny_generator()` under `base`."""
+    return export_generator(
+        tiny_generator(), base, image_size=IMAGE_SIZE, stride=STRIDE, **arguments
+    )
