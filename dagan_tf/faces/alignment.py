@@ -7,11 +7,7 @@ with pixel centres at integers and y down. A similarity keeps the face's proport
 import cv2
 import numpy as np
 
-_BORDERS = {
-    "replicate": cv2.BORDER_REPLICATE,
-    "reflect": cv2.BORDER_REFLECT_101,
-    "black": cv2.BORDER_CONSTANT,
-}
+_BORDERS = {"replicate": cv2.BORDER_REPLICATE, "black": cv2.BORDER_CONSTANT}
 
 
 def fit_similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -78,7 +74,7 @@ def warp_similarity(
         photo: (H, W, 3) or (H, W) uint8.
         matrix: (2, 3), from photo pixels to output pixels; a similarity.
         size: Side of the output in pixels.
-        border: What lies outside the photo: "replicate", "reflect" or "black".
+        border: What lies outside the photo: "replicate" or "black".
 
     Returns:
         (size, size, 3) or (size, size) uint8.

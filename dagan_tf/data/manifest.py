@@ -1,0 +1,211 @@
+"""`manifest.csv` and `skipped.csv`: what a folder of simulated or refined faces holds, and why
+some photos are missing from it.
+
+Rows are appended one by one, each flushed to the disk, so a killed process leaves at most one
+unfinished last line. That line is not counted when reading and is cut off when appending.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Any, BinaryIO, Generic, TypeVar
+
+from dagan_tf.errors import DaganError
+
+MANIFEST_NAME = "manifest.csv"
+SKIPPED_NAME = "skipped.csv"
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """One image of a folder.
+
+    Attributes:
+        path: Of the image, relative to the folder, with "/" on every system.
+        mask_path: Of its mask, likewise; "" when it has none.
+        source: The photo it was made from, as the maker names it.
+        identity: The person.
+        yaw: Degrees, > 0 when the nose points to the right in the image.
+        pitch: Degrees, > 0 looks up.
+        roll: Degrees, > 0 tilts clockwise in the image.
+        fit_error: Landmark error of the 3D fit, as a fraction of the outer-eye distance.
+    """
+
+    path: str
+    mask_path: str
+    source: str
+    identity: str
+    yaw: float
+    pitch: float
+    roll: float
+    fit_error: float
+
+
+@dataclass(frozen=True)
+class SkippedRow:
+    """One photo that gave no image, and why."""
+
+    source: str
+    reason: str
+
+
+Row = TypeVar("Row", ManifestRow, SkippedRow)
+
+_PATHS = ("path", "mask_path")
+
+
+class _RowWriter(Generic[Row]):
+    """Appends rows durably. Use it as a context manager."""
+
+    def __init__(self, file: Path, row_type: type[Row]) -> None:
+        self._row_type = row_type
+        columns = [field.name for field in fields(row_type)]
+        repaired = b""
+        if file.exists():
+            repaired = _whole_lines(file.read_bytes())
+            if repaired:
+                _parse(file, repaired, row_type)  # Refuses to append to another kind of file.
+        self._stream: BinaryIO = file.open("ab")
+        self._stream.truncate(len(repaired))
+        if not repaired:
+            self._write_line(columns)
+
+    def write(self, row: Row) -> None:
+        """Writes one row and waits until it is on the disk."""
+        _check_paths(row, where="row")
+        self._write_line([_format(getattr(row, field.name)) for field in fields(self._row_type)])
+
+    def close(self) -> None:
+        """Closes the file; nothing is lost without it."""
+        self._stream.close()
+
+    def __enter__(self) -> "_RowWriter[Row]":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _write_line(self, values: list[str]) -> None:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(values)
+        self._stream.write(line.getvalue().encode("utf-8"))
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+
+
+class ManifestWriter(_RowWriter[ManifestRow]):
+    """Appends to `FOLDER/manifest.csv`, creating it with its header if needed."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        """Args: folder: Exists. Raises: DaganError: It holds a manifest of another kind."""
+        super().__init__(Path(folder) / MANIFEST_NAME, ManifestRow)
+
+
+class SkippedWriter(_RowWriter[SkippedRow]):
+    """Appends to `FOLDER/skipped.csv`, creating it with its header if needed."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        """Args: folder: Exists. Raises: DaganError: It holds a skip list of another kind."""
+        super().__init__(Path(folder) / SKIPPED_NAME, SkippedRow)
+
+
+def read_manifest(folder: str | os.PathLike[str]) -> list[ManifestRow]:
+    """Returns the rows of `folder/manifest.csv` in file order.
+
+    Raises:
+        DaganError: The file is missing or damaged, has other columns, a value that is not a
+            number, or a path that leaves the folder.
+    """
+    return _read(Path(folder) / MANIFEST_NAME, ManifestRow)
+
+
+def read_skipped(folder: str | os.PathLike[str]) -> list[SkippedRow]:
+    """Returns the rows of `folder/skipped.csv` in file order; none when there is no such file.
+
+    Raises:
+        DaganError: The file is damaged or has other columns.
+    """
+    file = Path(folder) / SKIPPED_NAME
+    return _read(file, SkippedRow) if file.exists() else []
+
+
+def _read(file: Path, row_type: type[Row]) -> list[Row]:
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        raise DaganError(f"{file}: no such file") from None
+    except OSError as error:
+        raise DaganError(f"{file}: {error.strerror or error}") from None
+    return _parse(file, _whole_lines(data), row_type)
+
+
+def _whole_lines(data: bytes) -> bytes:
+    """Cuts an unfinished last record. Every line feed ends a record: `_format` lets none in."""
+    return data[: data.rfind(b"\n") + 1]
+
+
+def _parse(file: Path, data: bytes, row_type: type[Row]) -> list[Row]:
+    try:
+        text = data.decode("utf-8-sig")
+        records = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DaganError(f"{file}: not a CSV file in UTF-8 ({error})") from None
+    columns = [field.name for field in fields(row_type)]
+    header = records[0] if records else []
+    if header != columns:
+        missing = [name for name in columns if name not in header]
+        unknown = [name for name in header if name not in columns]
+        what = (
+            f"missing column {missing[0]!r}"
+            if missing
+            else f"unknown column {unknown[0]!r}"
+            if unknown
+            else "columns in another order"
+        )
+        raise DaganError(f"{file}: {what}; expected {','.join(columns)}")
+    rows = []
+    for number, record in enumerate(records[1:], start=2):
+        where = f"{file}:{number}"
+        if len(record) != len(columns):
+            raise DaganError(f"{where}: {len(record)} values; expected {len(columns)}")
+        values: dict[str, Any] = {}
+        for field, text in zip(fields(row_type), record, strict=True):
+            parse: Callable[[str], Any] = float if field.type is float else str
+            try:
+                values[field.name] = parse(text)
+            except ValueError:
+                raise DaganError(f"{where}: {field.name} is {text!r}; expected a number") from None
+        row = row_type(**values)
+        _check_paths(row, where=where)
+        rows.append(row)
+    return rows
+
+
+def _check_paths(row: ManifestRow | SkippedRow, where: str) -> None:
+    for name in _PATHS:
+        text = getattr(row, name, "")
+        if name == "path" and isinstance(row, ManifestRow) and not text:
+            raise DaganError(f"{where}: path is empty")
+        path = PurePosixPath(text)
+        if path.is_absolute() or ".." in path.parts or "\\" in text or ":" in text[1:2]:
+            raise DaganError(
+                f"{where}: {name} is {text!r}; expected a path inside the folder, with /"
+            )
+
+
+def _format(value: str | float) -> str:
+    if isinstance(value, str):
+        return " ".join(value.splitlines())
+    text = f"{value:.4f}"
+    if "." in text:  # Neither nan nor inf.
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
