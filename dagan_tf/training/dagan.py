@@ -174,7 +174,7 @@ class DAGAN(keras.Model):
         return {name: metric.result() for name, metric in self._means.items()}
 
     def copy_averages_to(self, generator: keras.Model) -> None:
-        """Gives `generator`, a twin of the trained one, the averaged weights (or the plain ones)."""
+        """Gives `generator`, a twin of the trained one, the averaged weights (plain if none)."""
         sources = self.averages or self.generator.trainable_variables
         for target, source in zip(generator.trainable_variables, sources, strict=True):
             target.assign(source)

@@ -1,0 +1,189 @@
+"""Folders of simulated views and of real photos -> record folders, made once and reused.
+
+The index of a record folder keeps a fingerprint of its inputs (names, sizes, times, settings): the
+same inputs reuse it, changed ones repack it. Photos without a usable face are listed in the record
+folder's `skipped.csv`.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from dagan_tf.data.manifest import SKIPPED_NAME, SkippedRow, SkippedWriter, read_manifest
+from dagan_tf.data.photos import PhotoItem
+from dagan_tf.data.records import Record, RecordError, RecordIndex, read_index, write_records
+from dagan_tf.errors import DaganError
+from dagan_tf.faces.photo_io import encode_png, read_photo
+from dagan_tf.simulator.simulator import Simulator
+
+
+def pack_simulated(
+    folder: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    image_size: int,
+    progress: bool = True,
+) -> RecordIndex:
+    """Packs a folder made by `trainer.simulate`.
+
+    Args:
+        folder: with `manifest.csv`.
+        output: record folder to make or reuse.
+        image_size: side of the records' images, pixels; others are resized.
+        progress: show a bar on stderr.
+
+    Returns:
+        Index of `output`.
+
+    Raises:
+        DaganError: no manifest, no rows, or an image that is absent or not square.
+    """
+    folder = Path(folder)
+    rows = read_manifest(folder)
+    paths = [folder / name for row in rows for name in (row.path, row.mask_path) if name]
+    # The rows too: an angle or a name may be corrected without touching an image.
+    fingerprint = _fingerprint(paths, "simulated", image_size, *map(repr, rows))
+
+    def records() -> Iterator[Record]:
+        for row in tqdm(rows, desc="pack simulated", unit="image", disable=not progress):
+            image = read_photo(folder / row.path)
+            if image.shape[0] != image.shape[1]:
+                raise DaganError(
+                    f"{str(folder / row.path)!r} is {_shape(image)}, expected a square"
+                )
+            mask = b""
+            if row.mask_path:
+                pixels = read_photo(folder / row.mask_path)[:, :, 0]
+                mask = encode_png(_resize(np.ascontiguousarray(pixels), image_size))
+            yield Record(
+                image=encode_png(_resize(image, image_size)),
+                size=image_size,
+                identity=row.identity,
+                source=row.path,
+                domain="simulated",
+                mask=mask,
+                yaw=row.yaw,
+                pitch=row.pitch,
+                roll=row.roll,
+            )
+
+    return _reuse(output, fingerprint) or write_records(output, records(), fingerprint=fingerprint)
+
+
+def pack_real(
+    photos: Sequence[PhotoItem],
+    output: str | os.PathLike[str],
+    *,
+    image_size: int,
+    aligned: bool = False,
+    simulator: Simulator | None = None,
+    progress: bool = True,
+) -> RecordIndex:
+    """Packs real photos in the frame of the simulated views.
+
+    Args:
+        photos: what to pack.
+        output: record folder to make or reuse; gets a `skipped.csv`.
+        image_size: side of the records' images, pixels.
+        aligned: the photos are square crops in the right frame already; they are only resized.
+        simulator: aligns the others; its image size must be `image_size`. None takes the
+            default one.
+        progress: show a bar on stderr.
+
+    Returns:
+        Index of `output`.
+
+    Raises:
+        DaganError: no photos, or none that could be used.
+    """
+    fingerprint = _fingerprint(
+        [item.path for item in photos], "real", image_size, aligned, *map(repr, photos)
+    )
+    index = _reuse(output, fingerprint)
+    if index:
+        return index
+    if not aligned and simulator is None:
+        simulator = Simulator(image_size=image_size)
+    skipped: list[SkippedRow] = []
+
+    def records() -> Iterator[Record]:
+        for item in tqdm(photos, desc="pack real", unit="photo", disable=not progress):
+            try:
+                yield _real_record(item, image_size, None if aligned else simulator)
+            except DaganError as error:
+                skipped.append(SkippedRow(source=str(item.path), reason=str(error)))
+
+    try:
+        index = write_records(output, records(), fingerprint=fingerprint)
+    except RecordError as error:
+        if skipped:
+            raise DaganError(
+                f"none of {len(photos)} real photos could be used; the first,"
+                f" {skipped[0].source!r}: {skipped[0].reason}"
+            ) from error
+        raise
+    with SkippedWriter(output) as writer:
+        for row in skipped:
+            writer.append(row)
+    if skipped and progress:
+        where = Path(output) / SKIPPED_NAME
+        tqdm.write(f"{len(skipped)} of {len(photos)} real photos skipped, see {where}")
+    return index
+
+
+def _real_record(item: PhotoItem, image_size: int, simulator: Simulator | None) -> Record:
+    photo = read_photo(item.path)
+    yaw, pitch, roll = item.yaw, float("nan"), float("nan")
+    if simulator is None:
+        if photo.shape[0] != photo.shape[1]:
+            raise DaganError(f"the photo is {_shape(photo)}, expected an aligned square")
+        crop = _resize(photo, image_size)
+    else:
+        crop, fit = simulator.align(photo)
+        yaw = fit.pose.yaw if yaw is None else yaw
+        pitch, roll = fit.pose.pitch, fit.pose.roll
+    return Record(
+        image=encode_png(crop),
+        size=image_size,
+        identity=item.identity,
+        source=str(item.path),
+        domain="real",
+        yaw=float("nan") if yaw is None else yaw,
+        pitch=pitch,
+        roll=roll,
+    )
+
+
+def _resize(image: np.ndarray, size: int) -> np.ndarray:
+    if image.shape[0] == size:
+        return image
+    method = cv2.INTER_AREA if image.shape[0] > size else cv2.INTER_CUBIC
+    return cv2.resize(image, (size, size), interpolation=method)
+
+
+def _fingerprint(paths: Iterable[Path], *settings: object) -> str:
+    digest = hashlib.sha256(repr(settings).encode())
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise DaganError(f"{str(path)!r}: {error.strerror}") from error
+        digest.update(f"{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _reuse(output: str | os.PathLike[str], fingerprint: str) -> RecordIndex | None:
+    try:
+        index = read_index(output)
+    except RecordError:
+        return None
+    return index if index.fingerprint == fingerprint else None
+
+
+def _shape(image: np.ndarray) -> str:
+    return f"{image.shape[1]}x{image.shape[0]}"

@@ -1,0 +1,140 @@
+"""Record folders -> endless batches of both domains, in an order fixed by seed and step."""
+
+import os
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from dagan_tf.config import DataConfig
+from dagan_tf.data.records import RecordIndex, parse_example, read_index, shard_paths
+from dagan_tf.errors import DaganError
+
+UNLABELLED = -1
+
+
+def training_batches(
+    simulated_records: str | os.PathLike[str],
+    real_records: str | os.PathLike[str],
+    identities: Sequence[str],
+    config: DataConfig,
+    *,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+) -> tf.data.Dataset:
+    """Batches for `DAGAN.train_step`.
+
+    Batch number t of a seed is always the same, whether training got there in one go or was
+    resumed at `start_step`.
+
+    Args:
+        simulated_records: record folder of simulated views.
+        real_records: record folder of real photos.
+        identities: the identity agent's vocabulary, label = position.
+        config: of the data.
+        batch_size: images of each domain.
+        seed: fixes order and flips.
+        start_step: number of the first batch.
+
+    Returns:
+        Endless dataset of dicts: `simulated`, `real` float32 (B, S, S, 3) in [-1, 1]; `mask`
+        float32 (B, S, S, 1) in [0, 1]; `simulated_label`, `real_label` int32 (B,), -1 =
+        unlabelled.
+
+    Raises:
+        DaganError: the folders cannot be used or hold images of another size than the config's.
+    """
+    label = _labeller(identities)
+    simulated = _stream(simulated_records, config, seed * 2, batch_size * start_step)
+    real = _stream(real_records, config, seed * 2 + 1, batch_size * start_step)
+
+    def merge(simulated: dict[str, tf.Tensor], real: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        known = label(real["identity"]) if config.identity_on_reals else tf.constant(UNLABELLED)
+        return {
+            "simulated": simulated["image"],
+            "mask": simulated["mask"],
+            "simulated_label": label(simulated["identity"]),
+            "real": real["image"],
+            "real_label": known,
+        }
+
+    return (
+        tf.data.Dataset.zip((simulated, real))
+        .map(merge, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(batch_size, drop_remainder=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def sample_batch(
+    simulated_records: str | os.PathLike[str],
+    real_records: str | os.PathLike[str],
+    config: DataConfig,
+    *,
+    count: int,
+    seed: int,
+) -> dict[str, tf.Tensor]:
+    """A fixed batch to look at: `simulated` and `real`, float32 (count or fewer, S, S, 3)."""
+    batch = {}
+    for key, folder in (("simulated", simulated_records), ("real", real_records)):
+        index = _index(folder, config)
+        # Spread over the whole set, or the first identity would fill the grid.
+        records = _serialized(folder, index).shuffle(index.count, seed=seed).take(count)
+        images = records.map(lambda item: parse_example(item, config.image_size)["image"])
+        batch[key] = tf.stack(list(images))
+    return batch
+
+
+def _stream(
+    folder: str | os.PathLike[str], config: DataConfig, seed: int, skip: int
+) -> tf.data.Dataset:
+    index = _index(folder, config)
+    records = _serialized(folder, index)
+
+    def one_pass(number: tf.Tensor) -> tf.data.Dataset:
+        return records.shuffle(
+            config.shuffle_buffer, seed=tf.constant(seed, tf.int64) * 1_000_003 + number
+        )
+
+    def decode(number: tf.Tensor, item: tf.Tensor) -> dict[str, tf.Tensor]:
+        example = parse_example(item, config.image_size)
+        if config.horizontal_flip:
+            draw = tf.random.stateless_uniform(
+                [], seed=tf.stack([tf.constant(seed, tf.int64), number])
+            )
+            for key in ("image", "mask"):
+                example[key] = tf.where(
+                    draw < 0.5, tf.reverse(example[key], axis=[1]), example[key]
+                )
+        return example
+
+    passes = tf.data.Dataset.range(skip // index.count, 2**62)
+    stream = passes.flat_map(one_pass).skip(skip % index.count)
+    numbers = tf.data.Dataset.range(skip, 2**62)
+    return tf.data.Dataset.zip((numbers, stream)).map(
+        decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
+
+
+def _index(folder: str | os.PathLike[str], config: DataConfig) -> RecordIndex:
+    index = read_index(folder)
+    if index.image_size != config.image_size:
+        raise DaganError(
+            f"{str(folder)!r} holds {index.image_size} px images,"
+            f" data.image_size is {config.image_size}"
+        )
+    return index
+
+
+def _serialized(folder: str | os.PathLike[str], index: RecordIndex) -> tf.data.Dataset:
+    return tf.data.TFRecordDataset(shard_paths(folder, index))
+
+
+def _labeller(identities: Sequence[str]) -> tf.lookup.StaticHashTable:
+    table = tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(
+            tf.constant(list(identities), tf.string), tf.range(len(identities), dtype=tf.int32)
+        ),
+        default_value=UNLABELLED,
+    )
+    return table.lookup

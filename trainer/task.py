@@ -1,0 +1,61 @@
+"""Trains DA-GAN: simulated views and real photos in, a model folder out; resumes by itself.
+
+python -m trainer.task --config=face-64 --simulated=DIR --real=DIR --model_dir=DIR
+    [--set=training.steps=2000 ...]
+
+--simulated is a folder made by trainer.simulate, --real holds DIR/IDENTITY/*.jpg. MODEL_DIR gets
+config.yaml, checkpoints/, metrics.jsonl, samples/, tensorboard/, identities.json and records/.
+Ctrl-C or SIGTERM saves and leaves; the same command goes on from there.
+"""
+
+import sys
+
+from absl import flags
+
+from trainer.flags import INTERRUPTED, run_app
+
+_CONFIG = flags.DEFINE_string(
+    "config", "face-64", "Preset (quickstart, face-64, paper-224) or path of a YAML file."
+)
+_SET = flags.DEFINE_multi_string(
+    "set", [], "Override, e.g. --set=training.steps=2000; may be repeated, the last one wins."
+)
+_SIMULATED = flags.DEFINE_string("simulated", None, "Folder made by trainer.simulate.")
+_REAL = flags.DEFINE_string("real", None, "Folder of real photos.")
+_REAL_LAYOUT = flags.DEFINE_string(
+    "real_layout", "folder", "Layout of --real: folder (DIR/IDENTITY/*.jpg), flat, frll or orl."
+)
+_REAL_INCLUDE = flags.DEFINE_string(
+    "real_include", None, "Take only real photos whose path in --real matches this glob."
+)
+_REAL_ALIGNED = flags.DEFINE_bool(
+    "real_aligned", False, "The real photos are square crops framed as the simulated views are."
+)
+_MODEL_DIR = flags.DEFINE_string("model_dir", None, "Folder of this training; made if absent.")
+_DEVICES = flags.DEFINE_list(
+    "devices", [], "Devices to train on, e.g. GPU:0,GPU:1; default: all GPUs, or the CPU."
+)
+
+
+def main(_: list[str]) -> int:
+    from dagan_tf.config import load_config
+    from dagan_tf.training.train import RealPhotos, train
+
+    config = load_config(_CONFIG.value, _SET.value)
+    real = RealPhotos(_REAL.value, _REAL_LAYOUT.value, _REAL_INCLUDE.value, _REAL_ALIGNED.value)
+    result = train(config, _SIMULATED.value, real, _MODEL_DIR.value, devices=_DEVICES.value)
+    if result.reason == "interrupted":
+        print(
+            f"interrupted at step {result.step}, saved in {_MODEL_DIR.value}; the same command"
+            " goes on from there",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    why = {"finished": "finished", "time": "stopped by training.max_minutes"}[result.reason]
+    print(f"{why} at step {result.step} of {config.training.steps}: {_MODEL_DIR.value}")
+    return 0
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["simulated", "real", "model_dir"])
+    run_app(main)
