@@ -54,7 +54,7 @@ class Mesh:
         return (normals / np.maximum(length, 1e-12)).astype(np.float32)
 
     def smooth(self, values: np.ndarray, rounds: int = 1) -> np.ndarray:
-        """(V,) or (V, C): each value moved halfway to the mean of its neighbours, `rounds` times."""
+        """(V,) or (V, C): values moved halfway to the mean of their neighbours, `rounds` times."""
         for _ in range(rounds):
             values = 0.5 * values + 0.5 * (self._average @ values)
         return values

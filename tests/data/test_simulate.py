@@ -1,0 +1,145 @@
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from dagan_tf.data.photos import list_photos
+from dagan_tf.data.simulate import SimulationSettings, simulate_folder
+from dagan_tf.errors import DaganError
+from dagan_tf.faces.photo_io import read_photo, write_png
+
+SETTINGS = SimulationSettings(image_size=48)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def photos(tmp_path, astronaut):
+    """Two identities: one good and one blank photo, one broken file, one good."""
+    folder = tmp_path / "photos"
+    portrait = astronaut[:256, 96:352]
+    write_png(folder_of(folder, "ann") / "1.png", portrait)
+    write_png(folder / "ann" / "2.png", np.full((90, 90, 3), 128, np.uint8))
+    (folder_of(folder, "ben") / "broken.jpg").write_bytes(b"\xff\xd8not a jpeg")
+    write_png(folder / "ben" / "3.png", np.ascontiguousarray(portrait[:, ::-1]))
+    return folder
+
+
+def folder_of(folder, identity):
+    (folder / identity).mkdir(parents=True, exist_ok=True)
+    return folder / identity
+
+
+def rows(file):
+    with open(file, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_photo_becomes_views_or_a_reason(photos, tmp_path, workers):
+    output = tmp_path / "views"
+    summary = simulate_folder(
+        list_photos(photos, "folder"), output, (-30, 45), SETTINGS, workers=workers, progress=False
+    )
+    assert (summary.made, summary.done_before, summary.skipped, summary.views) == (2, 0, 2, 4)
+    manifest = rows(output / "manifest.csv")
+    assert {row["path"] for row in manifest} == {
+        "ann/1_yaw-030.png",
+        "ann/1_yaw+045.png",
+        "ben/3_yaw-030.png",
+        "ben/3_yaw+045.png",
+    }
+    for row in manifest:
+        assert read_photo(output / row["path"]).shape == (48, 48, 3)
+        mask = cv2.imread(str(output / row["mask_path"]), cv2.IMREAD_UNCHANGED)
+        assert mask.shape == (48, 48)
+    reasons = {Path(row["source"]).name: row["reason"] for row in rows(output / "skipped.csv")}
+    assert set(reasons) == {"2.png", "broken.jpg"}
+    assert "face" in reasons["2.png"]
+
+
+def test_a_rerun_makes_only_what_is_missing(photos, tmp_path):
+    output = tmp_path / "views"
+    items = list_photos(photos, "folder")
+    simulate_folder(items[:1], output, (30,), SETTINGS, progress=False)
+    first = output / "ann/1_yaw+030.png"
+    stamp = first.stat().st_mtime_ns
+    summary = simulate_folder(items, output, (30, 60), SETTINGS, progress=False)
+    assert summary.views == 4
+    assert first.stat().st_mtime_ns == stamp
+    again = simulate_folder(items, output, (30, 60), SETTINGS, progress=False)
+    assert (again.made, again.done_before, again.skipped) == (0, 2, 2)
+    paths = [row["path"] for row in rows(output / "manifest.csv")]
+    assert len(paths) == len(set(paths)) == 4
+
+
+def test_other_settings_are_refused_with_the_difference(photos, tmp_path):
+    items = list_photos(photos, "folder")[:1]
+    simulate_folder(items, tmp_path / "views", (30,), SETTINGS, progress=False)
+    with pytest.raises(DaganError, match=r"image_size=48, now image_size=64"):
+        simulate_folder(items, tmp_path / "views", (30,), SimulationSettings(64), progress=False)
+
+
+def run(*flags):
+    return subprocess.run(
+        [sys.executable, "-m", "trainer.simulate", *flags],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--yaws=left"], "--yaws"),
+        (["--yaws=120"], "yaw: got 120"),
+        (["--photos=/nowhere"], "/nowhere"),
+        (["--output=/proc/nothing"], "/proc/nothing"),
+        (["--layout=heap"], "heap"),
+        (["--colour=red"], "colour"),
+    ],
+)
+def test_a_bad_flag_is_one_line(photos, tmp_path, flags, message):
+    done = run(f"--photos={photos}", f"--output={tmp_path / 'o'}", "--image_size=48", *flags)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_killed_at_work_nothing_half_made_is_taken_as_done(tmp_path, astronaut):
+    folder = tmp_path / "photos"
+    for index in range(12):
+        shifted = np.roll(astronaut[:256, 96:352], 2 * index, axis=1)
+        write_png(folder_of(folder, f"p{index:02}") / "1.png", shifted)
+    output = tmp_path / "views"
+    flags = [f"--photos={folder}", f"--output={output}", "--image_size=48", "--workers=1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "trainer.simulate", *flags], cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    manifest = output / "manifest.csv"
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        if manifest.exists() and len(manifest.read_bytes().splitlines()) > 6:
+            break
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = len(rows(manifest)) if manifest.exists() else 0
+    assert before >= 1, "the run was not under way"
+    done = run(*flags)
+    assert done.returncode == 0, done.stderr
+    paths = [row["path"] for row in rows(manifest)]
+    assert len(paths) == len(set(paths)) == 12 * 6
+    for path in paths:
+        assert read_photo(output / path).shape == (48, 48, 3)
+    assert not [name for name in os.listdir(output) if "partial" in name or "tmp" in name]

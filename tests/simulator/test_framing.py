@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from dagan_tf.faces.alignment import apply_similarity
+from dagan_tf.simulator.camera import Camera, Pose, pose_from_rotation, rotation_matrix
+from dagan_tf.simulator.fitting import FaceFit
+from dagan_tf.simulator.framing import frame_camera, frame_matrix
+from dagan_tf.simulator.morphable_model import MorphableModel
+
+
+@pytest.fixture(scope="module")
+def model() -> MorphableModel:
+    return MorphableModel.load()
+
+
+def fit_at(model, pose, scale=70.0, shift=(210.0, 190.0)):
+    identity = np.zeros(len(model.identity_modes), np.float32)
+    identity[:3] = [0.7, -0.5, 0.3]
+    rotation = rotation_matrix(pose)
+    return FaceFit(
+        camera=Camera(scale, rotation, np.array(shift)),
+        pose=pose_from_rotation(rotation),
+        identity=identity,
+        expression=np.zeros(len(model.expression_modes), np.float32),
+        error=0.02,
+    )
+
+
+@pytest.mark.parametrize("pose", [Pose(0), Pose(35, 5, 20), Pose(-80, -12, -30)])
+@pytest.mark.parametrize("zoom", [1.0, 0.5])
+def test_a_photo_and_a_view_of_the_same_pose_are_framed_alike(model, pose, zoom):
+    fit = fit_at(model, pose)
+    vertices = model.vertices(fit.identity)
+    by_crop = apply_similarity(
+        frame_matrix(model, fit, 128, zoom=zoom), fit.camera.project(vertices)[:, :2]
+    )
+    upright = Pose(pose.yaw, pose.pitch)
+    by_view = frame_camera(model, fit, upright, 128, zoom=zoom).project(vertices)[:, :2]
+    np.testing.assert_allclose(by_crop, by_view, atol=0.02)
+
+
+def test_the_frame_does_not_depend_on_the_size_of_the_photo(model):
+    small, large = fit_at(model, Pose(10)), fit_at(model, Pose(10), 280.0, (900.0, 700.0))
+    vertices = model.vertices(small.identity)
+    frames = [
+        apply_similarity(frame_matrix(model, fit, 96), fit.camera.project(vertices)[:, :2])
+        for fit in (small, large)
+    ]
+    np.testing.assert_allclose(frames[0], frames[1], atol=0.02)
+
+
+@pytest.mark.parametrize("yaw", [-90, -45, 0, 45, 90])
+def test_the_whole_face_lies_in_the_frame_at_every_yaw(model, yaw):
+    fit = fit_at(model, Pose(0))
+    camera = frame_camera(model, fit, Pose(yaw), 100)
+    landmarks = camera.project(model.vertices(fit.identity))[model.landmark_vertices, :2]
+    assert landmarks.min() > 2.0
+    assert landmarks.max() < 97.0

@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+
+from dagan_tf.errors import DaganError
+from dagan_tf.faces.face import Face, FaceFinder, FaceNotFoundError
+from dagan_tf.simulator.fitting import FitError, fit_landmarks
+from dagan_tf.simulator.simulator import Simulator
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Simulator:
+    return Simulator(image_size=96)
+
+
+@pytest.fixture(scope="module")
+def face(astronaut) -> Face:
+    return FaceFinder().find_one(astronaut)
+
+
+@pytest.fixture(scope="module")
+def views(simulator, astronaut, face):
+    return simulator.simulate(astronaut, (-90, -45, 0, 45, 90), identity="collins", face=face)
+
+
+def test_a_view_says_what_it_shows(views):
+    for view, yaw in zip(views, (-90, -45, 0, 45, 90), strict=True):
+        assert view.image.shape == (96, 96, 3)
+        assert view.image.dtype == np.uint8
+        assert set(np.unique(view.mask)) <= {0, 255}
+        assert view.landmarks.shape == (68, 2)
+        assert (view.pose.yaw, view.pose.roll, view.identity) == (yaw, 0.0, "collins")
+        assert view.pose.pitch == view.source_pose.pitch
+
+
+def test_the_photo_s_own_pose_gives_back_the_photo(simulator, astronaut, face):
+    aligned, fit = simulator.align(astronaut, face=face)
+    view = simulator.simulate(astronaut, [fit.pose.yaw], face=face)[0]
+    shown = view.mask == 255
+    face_box = np.zeros_like(shown)
+    left, top = view.landmarks.min(axis=0).astype(int)
+    right, bottom = view.landmarks.max(axis=0).astype(int)
+    face_box[top:bottom, left:right] = True
+    inside = shown & face_box
+    assert inside.sum() > 0.6 * face_box.sum()
+    difference = np.abs(view.image.astype(int) - aligned.astype(int))[inside]
+    assert difference.mean() < 6.0
+
+
+def test_the_nose_moves_with_the_yaw(views):
+    nose = [view.landmarks[30, 0] for view in views]
+    eyes = [view.landmarks[[36, 45], 0].mean() for view in views]
+    ahead = np.array(nose) - np.array(eyes)
+    assert (np.diff(ahead[1:4]) > 3.0).all()  # -45, 0, 45
+    assert ahead[0] < -5.0
+    assert ahead[-1] > 5.0
+
+
+def test_a_detector_finds_the_turned_face_where_the_view_says_it_is(simulator, astronaut, face):
+    large = Simulator(image_size=224, finder=simulator.finder)
+    for view in large.simulate(astronaut, (-35, 35), face=face):
+        found = fit_landmarks(large.model, large.finder.find_one(view.image).landmarks)
+        assert abs(found.pose.yaw - view.pose.yaw) < 10.0
+
+
+def test_less_of_a_turned_head_was_really_shown(views):
+    shown = [np.mean(view.mask) for view in views]
+    assert shown[2] > shown[1] > shown[0]
+    assert shown[2] > shown[3] > shown[4]
+
+
+def test_the_same_photo_gives_the_same_view(simulator, astronaut, face, views):
+    again = simulator.simulate(astronaut, [45], face=face)[0]
+    np.testing.assert_array_equal(again.image, views[3].image)
+
+
+def test_no_hole_and_no_old_face_beside_the_new_one(astronaut, face):
+    plain = Simulator(image_size=96, background="none")
+    view = plain.simulate(astronaut, [60], face=face)[0]
+    corner = view.image[:6, -6:].reshape(-1, 3)
+    assert (np.abs(corner.astype(int) - 128) <= 1).all()
+    # The head's inside is never left grey-black: every pixel of the face has colour.
+    left, top = view.landmarks.min(axis=0).astype(int) + 4
+    right, bottom = view.landmarks.max(axis=0).astype(int) - 4
+    assert view.image[top:bottom, left:right].max(axis=-1).min() > 15
+
+
+@pytest.mark.parametrize("background", ["keep", "blur", "none"])
+def test_backgrounds_differ_only_around_the_head(astronaut, face, views, background):
+    view = Simulator(image_size=96, background=background).simulate(astronaut, [0], face=face)[0]
+    centre = (slice(40, 60), slice(40, 60))
+    np.testing.assert_array_equal(view.image[centre], views[2].image[centre])
+    assert (np.mean(view.mask) < np.mean(views[2].mask)) == (background != "keep")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"background": "sky"}, "background.*sky"),
+        ({"image_size": 8}, "image_size.*8"),
+    ],
+)
+def test_bad_settings_are_named(arguments, message):
+    with pytest.raises(DaganError, match=message):
+        Simulator(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("yaws", "pitch", "message"),
+    [
+        ([91], None, "yaw: got 91"),
+        ([float("nan")], None, "yaw"),
+        ([0], 40, "pitch"),
+        ([], 0, "yaw"),
+    ],
+)
+def test_angles_out_of_range_are_refused(simulator, astronaut, face, yaws, pitch, message):
+    with pytest.raises(DaganError, match=message):
+        simulator.simulate(astronaut, yaws, pitch=pitch, face=face)
+
+
+def test_a_photo_without_a_face_is_refused(simulator):
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
+    with pytest.raises(FaceNotFoundError):
+        simulator.simulate(noise, [45])
+
+
+def test_a_fit_above_the_limit_is_refused(astronaut, face):
+    strict = Simulator(image_size=96, max_fit_error=0.001)
+    with pytest.raises(FitError, match=r"0\.001"):
+        strict.simulate(astronaut, [45], face=face)
