@@ -46,10 +46,10 @@ class ExportModule(tf.Module):
     | `encoded` | `image_bytes` (N,) JPEG or PNG | `refined_bytes` (N,) PNG of the training size |
 
     N, H and W are free, from 1 on. Sides that the generator's stride does not divide are mirrored
-    up at the right and bottom and cut again. `encoded` takes images of different sizes in one request: from
-    each the central square is cut and resized (antialiased) to the training size unless it has it
-    already, so that what comes back never depends on the other images of a batch; grey becomes
-    RGB, an alpha channel is dropped, and an EXIF orientation is not applied.
+    up at the right and bottom and cut again. `encoded` takes images of different sizes in one
+    request: from each the central square is cut and resized (antialiased) to the training size
+    unless it has it already, so that what comes back never depends on the other images of a batch;
+    grey becomes RGB, an alpha channel is dropped, and an EXIF orientation is not applied.
     """
 
     def __init__(self, generator: keras.Model, *, image_size: int, stride: int = 1) -> None:

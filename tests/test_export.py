@@ -3,14 +3,17 @@ import json
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from dagan_tf import export
+from dagan_tf.config import Config, DataConfig, GeneratorConfig
 from dagan_tf.service.served_model import ServedModel
 from tests.tiny_export import IMAGE_SIZE, STRIDE, export_tiny, tiny_generator
 
@@ -175,11 +178,35 @@ def test_nan_weights_are_not_published(tmp_path):
 
 
 def test_generator_of_fixed_size_is_refused(tmp_path):
-    keras = pytest.importorskip("keras")
     images = keras.Input((24, 24, 3), name="images")
     generator = keras.Model(images, keras.layers.Conv2D(3, 1)(images))
     with pytest.raises(export.ExportError, match=r"\(None, 24, 24, 3\)"):
         export.export_generator(generator, tmp_path, image_size=24)
+
+
+@pytest.mark.parametrize("ema", [True, False])
+def test_model_dir_is_exported_with_its_settings_and_last_metrics(tmp_path, monkeypatch, ema):
+    asked = []
+
+    def load_generator(model_dir, ema):
+        asked.append((model_dir, ema))
+        return tiny_generator()
+
+    checkpoints = types.SimpleNamespace(load_generator=load_generator)
+    monkeypatch.setitem(sys.modules, "dagan_tf.training.checkpoints", checkpoints)
+    run = tmp_path / "run"
+    run.mkdir()
+    data, generator = DataConfig(image_size=IMAGE_SIZE), GeneratorConfig(downsample=STRIDE)
+    Config(name="mine", data=data, generator=generator).save(run / "config.yaml")
+    # The run was killed while it wrote its last line.
+    (run / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2, "k": 0.5}\n{"step": 3, "k"')
+    version = export.export_model_dir(run, tmp_path / "out", ema=ema, licence="MIT")
+    assert asked == [(run, ema)]
+    facts = json.loads((version / "export.json").read_text())
+    assert facts["metrics"] == {"step": 2, "k": 0.5}
+    assert facts["config"]["name"] == "mine"
+    assert (facts["image_size"], facts["stride"]) == (IMAGE_SIZE, STRIDE)
+    assert facts["licence"] == "MIT"
 
 
 def test_model_dir_without_a_run(tmp_path):

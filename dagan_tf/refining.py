@@ -1,0 +1,174 @@
+"""A folder of simulated views to the same folder refined, resumable at any moment.
+
+OUT has the names of IN: the refined images, copies of the masks, `manifest.csv`, `skipped.csv`
+(source, reason) and `refine.json`, which names the model. A row enters the manifest only after
+its files are whole on disk, so whatever kills the process, a rerun makes just what is missing.
+"""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from dagan_tf.data.manifest import (
+    MANIFEST_NAME,
+    ManifestRow,
+    ManifestWriter,
+    SkippedRow,
+    SkippedWriter,
+    read_manifest,
+    read_skipped,
+)
+from dagan_tf.errors import DaganError
+from dagan_tf.faces.photo_io import PhotoError, read_photo, write_png
+
+SETTINGS_NAME = "refine.json"
+
+
+class RefiningError(DaganError):
+    """A folder that cannot be refined as asked."""
+
+
+@dataclass(frozen=True)
+class RefiningSummary:
+    """What a run did: images refined now, images done before, images skipped in all."""
+
+    refined: int
+    done_before: int
+    skipped: int
+
+
+def refine_folder(
+    input_folder: str | os.PathLike[str],
+    output_folder: str | os.PathLike[str],
+    refine: Callable[[np.ndarray], np.ndarray],
+    *,
+    label: str,
+    batch_size: int = 8,
+    progress: bool = True,
+) -> RefiningSummary:
+    """Refines every image of a simulated folder that is not refined yet.
+
+    Args:
+        input_folder: What `trainer.simulate` wrote.
+        output_folder: Folder to fill; another one than `input_folder`.
+        refine: uint8 (N, H, W, 3) to the same; a `Refiner` or a `RefinerClient`'s `refine`.
+        label: Names the model. A folder begun with one model is not continued with another.
+        batch_size: Most images given to `refine` at once.
+        progress: A bar on stderr.
+
+    Returns:
+        Counts. Images that cannot be read are skipped and named in `skipped.csv`.
+
+    Raises:
+        RefiningError: `input_folder` is no simulated folder, or `output_folder` was begun with
+            another model or is `input_folder`.
+        DaganError: A manifest is damaged or names a path outside its folder.
+        OSError: `output_folder` cannot be written.
+    """
+    source, target = Path(input_folder), Path(output_folder)
+    if batch_size < 1:
+        raise RefiningError(f"batch_size is {batch_size}; expected at least 1")
+    if not (source / MANIFEST_NAME).is_file():
+        raise RefiningError(
+            f"{source}: holds no {MANIFEST_NAME}; expected what trainer.simulate writes"
+        )
+    if source.resolve() == target.resolve():
+        raise RefiningError(f"{target}: is the input folder; expected another one")
+    rows = read_manifest(source)
+    target.mkdir(parents=True, exist_ok=True)
+    _claim(target, label)
+    done = (
+        {row.path for row in read_manifest(target)} if (target / MANIFEST_NAME).exists() else set()
+    )
+    failed = {row.source for row in read_skipped(target)}
+    todo = [row for row in rows if row.path not in done and row.path not in failed]
+    refined = skipped = 0
+    with (
+        ManifestWriter(target) as manifest,
+        SkippedWriter(target) as skip_list,
+        tqdm(total=len(todo), unit="image", desc="refine", disable=not progress) as bar,
+    ):
+
+        def skip(row: ManifestRow, reason: str) -> None:
+            nonlocal skipped
+            skip_list.write(SkippedRow(source=row.path, reason=reason))
+            skipped += 1
+            bar.update()
+
+        for batch in _batches(_read(source, todo, skip), batch_size):
+            images = refine(np.stack([image for _, image in batch]))
+            for (row, _), image in zip(batch, images, strict=True):
+                _write(source, target, row, image)
+                manifest.write(row)
+                refined += 1
+                bar.update()
+    skipped += sum(row.path in failed for row in rows)
+    return RefiningSummary(refined, len(rows) - refined - skipped, skipped)
+
+
+def _claim(folder: Path, label: str) -> None:
+    """Notes the model a folder is refined with, or checks that it is the same."""
+    file = folder / SETTINGS_NAME
+    if file.exists():
+        try:
+            begun = json.loads(file.read_text("utf-8"))["model"]
+        except (ValueError, KeyError, TypeError):
+            raise RefiningError(f"{file}: damaged; expected {{'model': ...}}") from None
+        if begun != label:
+            raise RefiningError(
+                f"{folder}: was begun with {begun}, not with {label}; choose another output folder"
+            )
+    else:
+        partial = file.with_suffix(".partial")
+        partial.write_text(json.dumps({"model": label}, indent=2) + "\n", encoding="utf-8")
+        os.replace(partial, file)
+
+
+def _read(
+    folder: Path, rows: Iterable[ManifestRow], skip: Callable[[ManifestRow, str], None]
+) -> Iterator[tuple[ManifestRow, np.ndarray]]:
+    for row in rows:
+        try:
+            image = read_photo(folder / row.path)
+        except PhotoError as error:
+            skip(row, str(error))
+            continue
+        if row.mask_path and not (folder / row.mask_path).is_file():
+            skip(row, f"{folder / row.mask_path}: no such file")
+            continue
+        yield row, image
+
+
+def _batches(
+    images: Iterable[tuple[ManifestRow, np.ndarray]], size: int
+) -> Iterator[list[tuple[ManifestRow, np.ndarray]]]:
+    """Groups neighbours of one shape."""
+    batch: list[tuple[ManifestRow, np.ndarray]] = []
+    for row, image in images:
+        if batch and (len(batch) == size or batch[0][1].shape != image.shape):
+            yield batch
+            batch = []
+        batch.append((row, image))
+    if batch:
+        yield batch
+
+
+def _write(source: Path, target: Path, row: ManifestRow, image: np.ndarray) -> None:
+    (target / row.path).parent.mkdir(parents=True, exist_ok=True)
+    write_png(target / row.path, image)
+    if row.mask_path:
+        mask = target / row.mask_path
+        mask.parent.mkdir(parents=True, exist_ok=True)
+        partial = mask.with_name(f".{mask.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            shutil.copyfile(source / row.mask_path, partial)
+            os.replace(partial, mask)
+        finally:
+            partial.unlink(missing_ok=True)

@@ -1,0 +1,35 @@
+"""Exports a trained generator as the next version of a model, as TensorFlow Serving wants it.
+
+python -m serving.export --model_dir=runs/dagan --output=exported/dagan
+"""
+
+from absl import flags
+
+from trainer.flags import run_app
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("model_dir", None, "What trainer.task wrote.")
+flags.DEFINE_string("output", None, "Base folder; the model becomes <output>/<next version>.")
+flags.DEFINE_bool("ema", True, "Export the running mean of the weights, not the last ones.")
+flags.DEFINE_string("training_data", None, "For the model card: the photos it was trained on.")
+flags.DEFINE_string("licence", None, "For the model card: the licence of the weights.")
+flags.mark_flags_as_required(["model_dir", "output"])
+
+
+def main(argv: list[str]) -> None:
+    """Exports and prints the folder of the new version."""
+    del argv
+    from dagan_tf.export import export_model_dir
+
+    version = export_model_dir(
+        FLAGS.model_dir,
+        FLAGS.output,
+        ema=FLAGS.ema,
+        training_data=FLAGS.training_data,
+        licence=FLAGS.licence,
+    )
+    print(version)
+
+
+if __name__ == "__main__":
+    run_app(main)

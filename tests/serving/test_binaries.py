@@ -1,0 +1,99 @@
+"""The command-line programs, as a user runs them."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dagan_tf.data.manifest import ManifestRow, ManifestWriter, read_manifest
+from dagan_tf.faces.photo_io import read_photo, write_png
+from dagan_tf.refiner import Refiner
+from tests.tiny_export import export_tiny
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def _command(module: str, **flags: object) -> list[str]:
+    return [sys.executable, "-m", module, *(f"--{name}={value}" for name, value in flags.items())]
+
+
+def _run(module: str, **flags: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(_command(module, **flags), cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory) -> Path:
+    base = tmp_path_factory.mktemp("base")
+    export_tiny(base)
+    return base
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("simulated")
+    (folder / "anna").mkdir()
+    random = np.random.default_rng(0)
+    with ManifestWriter(folder) as manifest:
+        for index in range(3):
+            image, mask = f"anna/{index}_yaw+060.png", f"anna/{index}_yaw+060_mask.png"
+            write_png(folder / image, random.integers(0, 256, (24, 24, 3), np.uint8))
+            write_png(folder / mask, np.full((24, 24), 255, np.uint8))
+            manifest.write(ManifestRow(image, mask, "a.jpg", "anna", 60.0, 0.0, 0.0, 0.01))
+    return folder
+
+
+def _assert_refined(base: Path, simulated: Path, output: Path) -> None:
+    refiner = Refiner.load(base)
+    assert read_manifest(output) == read_manifest(simulated)
+    for row in read_manifest(output):
+        expected = refiner(read_photo(simulated / row.path))
+        np.testing.assert_array_equal(read_photo(output / row.path), expected)
+
+
+def test_refine(base, simulated, tmp_path):
+    flags = {"model": base, "input": simulated, "output": tmp_path / "out"}
+    done = _run("trainer.refine", **flags)
+    assert done.returncode == 0, done.stderr
+    assert "refined 3 images" in done.stdout
+    _assert_refined(base, simulated, tmp_path / "out")
+
+
+def test_server_and_client_and_drain_at_sigterm(base, simulated, tmp_path):
+    command = _command("serving.server", model_base_path=base, model_name="faces", port=0)
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            line = server.stdout.readline()
+            assert line.startswith("serving faces version 1 on 127.0.0.1:")
+            address = line.split()[-1]
+            flags = {"input": simulated, "output": tmp_path / "out"}
+            done = _run("serving.client", server=address, model_name="faces", **flags)
+            assert done.returncode == 0, done.stderr
+            assert "with faces version 1" in done.stdout
+            _assert_refined(base, simulated, tmp_path / "out")
+        finally:
+            os.kill(server.pid, signal.SIGTERM)
+        assert server.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("module", "flags", "message"),
+    [
+        ("trainer.refine", {"model": "/absent", "input": "a", "output": "b"}, "/absent"),
+        ("serving.export", {"model_dir": "/absent", "output": "b"}, "config.yaml"),
+        ("serving.server", {"model_base_path": "/absent"}, "/absent"),
+        ("serving.client", {"server": "127.0.0.1:1", "timeout": 0.2, "input": "a", "output": "b"},
+         "127.0.0.1:1"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_and_exit_code_2(module, flags, message):
+    done = _run(module, **flags)
+    assert done.returncode == 2
+    # TensorFlow may log above it; the last line is ours.
+    line = done.stderr.strip().splitlines()[-1]
+    assert line.startswith(module.split(".")[1] + ".py: ")
+    assert message in line
+    assert "Traceback" not in done.stderr

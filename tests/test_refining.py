@@ -1,0 +1,131 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dagan_tf.data.manifest import ManifestRow, ManifestWriter, read_manifest, read_skipped
+from dagan_tf.errors import DaganError
+from dagan_tf.faces.photo_io import read_photo, write_png
+from dagan_tf.refining import RefiningError, refine_folder
+
+
+def _row(path: str, mask_path: str) -> ManifestRow:
+    return ManifestRow(
+        path=path,
+        mask_path=mask_path,
+        source="photos/x.jpg",
+        identity=path.split("/")[0],
+        yaw=60.0,
+        pitch=1.5,
+        roll=-0.5,
+        fit_error=0.03,
+    )
+
+
+@pytest.fixture
+def simulated(tmp_path) -> Path:
+    """Seven views of two identities, one of another size, with masks and their manifest."""
+    folder = tmp_path / "simulated"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    with ManifestWriter(folder) as manifest:
+        for index in range(7):
+            name = f"id{index % 2}/photo{index}_yaw+060"
+            side = 12 if index == 3 else 8
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_png(folder / f"{name}.png", random.integers(0, 256, (side, side, 3), np.uint8))
+            write_png(folder / f"{name}_mask.png", np.full((side, side), index, np.uint8))
+            manifest.write(_row(f"{name}.png", f"{name}_mask.png"))
+    return folder
+
+
+def _invert(images: np.ndarray) -> np.ndarray:
+    return 255 - images
+
+
+def _refine(simulated: Path, output: Path, refine=_invert, **arguments):
+    arguments = {"label": "inverter", "batch_size": 3, "progress": False, **arguments}
+    return refine_folder(simulated, output, refine, **arguments)
+
+
+def _assert_whole(simulated: Path, output: Path) -> None:
+    rows = read_manifest(simulated)
+    assert sorted(read_manifest(output), key=str) == sorted(rows, key=str)
+    for row in rows:
+        expected = 255 - read_photo(simulated / row.path)
+        np.testing.assert_array_equal(read_photo(output / row.path), expected)
+        assert (output / row.mask_path).read_bytes() == (simulated / row.mask_path).read_bytes()
+    assert not list(output.rglob("*.tmp")) + list(output.rglob("*.partial"))
+
+
+def test_output_stands_alone_and_has_the_same_names(simulated, tmp_path):
+    sizes = []
+
+    def refine(images):
+        sizes.append(images.shape)
+        return 255 - images
+
+    summary = _refine(simulated, tmp_path / "out", refine)
+    assert (summary.refined, summary.done_before, summary.skipped) == (7, 0, 0)
+    # Batches of at most 3, cut where the image size changes.
+    assert [shape[:2] for shape in sizes] == [(3, 8), (1, 12), (3, 8)]
+    _assert_whole(simulated, tmp_path / "out")
+
+
+def test_run_that_was_killed_is_continued(simulated, tmp_path):
+    calls = []
+
+    def refine(images):
+        calls.append(len(images))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return 255 - images
+
+    with pytest.raises(KeyboardInterrupt):
+        _refine(simulated, tmp_path / "out", refine)
+    assert len(read_manifest(tmp_path / "out")) == 3
+    summary = _refine(simulated, tmp_path / "out")
+    assert (summary.refined, summary.done_before, summary.skipped) == (4, 3, 0)
+    _assert_whole(simulated, tmp_path / "out")
+    again = _refine(simulated, tmp_path / "out", lambda images: pytest.fail("nothing to do"))
+    assert (again.refined, again.done_before) == (0, 7)
+
+
+def test_broken_images_and_missing_masks_are_named_and_passed_over(simulated, tmp_path):
+    (simulated / "id0/photo2_yaw+060.png").write_bytes(b"no image")
+    (simulated / "id1/photo5_yaw+060_mask.png").unlink()
+    summary = _refine(simulated, tmp_path / "out")
+    assert (summary.refined, summary.skipped) == (5, 2)
+    reasons = {row.source: row.reason for row in read_skipped(tmp_path / "out")}
+    assert "not a photo" in reasons["id0/photo2_yaw+060.png"]
+    assert "no such file" in reasons["id1/photo5_yaw+060.png"]
+    again = _refine(simulated, tmp_path / "out")
+    assert (again.refined, again.done_before, again.skipped) == (0, 5, 2)
+    assert len(read_skipped(tmp_path / "out")) == 2
+
+
+def test_two_models_never_share_a_folder(simulated, tmp_path):
+    _refine(simulated, tmp_path / "out")
+    with pytest.raises(RefiningError, match="begun with inverter, not with other"):
+        _refine(simulated, tmp_path / "out", label="other")
+
+
+def test_wrong_folders(simulated, tmp_path):
+    with pytest.raises(RefiningError, match=r"manifest\.csv"):
+        _refine(tmp_path / "absent", tmp_path / "out")
+    with pytest.raises(RefiningError, match="is the input folder"):
+        _refine(simulated, simulated / "../simulated")
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        _refine(simulated, tmp_path / "file")
+
+
+@pytest.mark.parametrize("path", ["../stolen.png", "/etc/stolen.png", "id0/../../stolen.png"])
+def test_manifest_cannot_lead_out_of_the_folder(simulated, tmp_path, path):
+    shutil.copy(simulated / "id0/photo0_yaw+060.png", tmp_path / "stolen.png")
+    with (simulated / "manifest.csv").open("a") as manifest:
+        manifest.write(f"{path},,x.jpg,id0,60,0,0,0\n")
+    with pytest.raises(DaganError, match="inside the folder"):
+        _refine(simulated, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
