@@ -41,7 +41,7 @@ class DataConfig:
         horizontal_flip: mirror half of the images at random (labels stay, yaw changes sign).
         identity_on_reals: give reals of an identity that is simulated too that identity's label;
             off, all reals count as unlabelled, as the paper's abstract has them.
-        shuffle_buffer: records held in memory to draw from.
+        shuffle_buffer: records mixed with one another; a set no larger is mixed as a whole.
     """
 
     image_size: int = _number(224, minimum=16, maximum=2048)

@@ -7,12 +7,14 @@ else is a defect and keeps its traceback. Import TensorFlow inside `main`, not a
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from dagan_tf.errors import DaganError
 
+_QUIET = "TF_CPP_MIN_LOG_LEVEL" not in os.environ
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 BAD_INPUT = 2
@@ -41,16 +43,40 @@ def _parse(argv: Sequence[str]) -> list[str]:
     return rest
 
 
-def run_app(main: Callable[[list[str]], int | None]) -> None:
+def _start_tensorflow() -> None:
+    # TensorFlow's libraries greet on stderr before any log level counts; shown if the start fails.
+    with tempfile.TemporaryFile() as greetings:
+        stderr = os.dup(2)
+        os.dup2(greetings.fileno(), 2)
+        try:
+            verbosity = logging.get_verbosity()
+            import tensorflow as tf
+
+            logging.set_verbosity(verbosity)  # The import raises it to INFO.
+            tf.config.list_physical_devices()
+        except BaseException:
+            greetings.seek(0)
+            os.write(stderr, greetings.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def run_app(main: Callable[[list[str]], int | None], *, uses_tensorflow: bool = False) -> None:
     """Parses the flags, runs `main(argv)` and exits as the module's docstring says.
 
     Args:
         main: the program; returns its exit code, None meaning 0. `DaganError` and `OSError`
             that leave it become one line on stderr and exit code 2.
+        uses_tensorflow: load TensorFlow first, without the greetings of its libraries (setting
+            TF_CPP_MIN_LOG_LEVEL oneself brings them back).
     """
 
     def guarded(argv: list[str]) -> int | None:
         try:
+            if uses_tensorflow and _QUIET:
+                _start_tensorflow()
             return main(argv)
         except (DaganError, OSError) as error:
             _fail(str(error), BAD_INPUT)

@@ -58,4 +58,4 @@ def main(_: list[str]) -> int:
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["simulated", "real", "model_dir"])
-    run_app(main)
+    run_app(main, uses_tensorflow=True)

@@ -45,6 +45,8 @@ def pack_simulated(
     """
     folder = Path(folder)
     rows = read_manifest(folder)
+    if not rows:
+        raise DaganError(f"{str(folder)!r}: the manifest lists no images")
     paths = [folder / name for row in rows for name in (row.path, row.mask_path) if name]
     # The rows too: an angle or a name may be corrected without touching an image.
     fingerprint = _fingerprint(paths, "simulated", image_size, *map(repr, rows))
@@ -129,7 +131,7 @@ def pack_real(
         raise
     with SkippedWriter(output) as writer:
         for row in skipped:
-            writer.append(row)
+            writer.write(row)
     if skipped and progress:
         where = Path(output) / SKIPPED_NAME
         tqdm.write(f"{len(skipped)} of {len(photos)} real photos skipped, see {where}")

@@ -92,9 +92,14 @@ def _stream(
     records = _serialized(folder, index)
 
     def one_pass(number: tf.Tensor) -> tf.data.Dataset:
-        return records.shuffle(
-            config.shuffle_buffer, seed=tf.constant(seed, tf.int64) * 1_000_003 + number
-        )
+        # Not Dataset.shuffle: its order cannot be entered at pass n without running the n before.
+        def mix(block: tf.Tensor, items: tf.Tensor) -> tf.data.Dataset:
+            keys = tf.random.stateless_uniform(
+                tf.shape(items), seed=tf.stack([number * 1_000_003 + block, seed])
+            )
+            return tf.data.Dataset.from_tensor_slices(tf.gather(items, tf.argsort(keys)))
+
+        return records.batch(config.shuffle_buffer).enumerate().flat_map(mix)
 
     def decode(number: tf.Tensor, item: tf.Tensor) -> dict[str, tf.Tensor]:
         example = parse_example(item, config.image_size)

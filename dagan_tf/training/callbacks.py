@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import write_png
+from dagan_tf.training.tensorboard import EventWriter
 
 METRICS_NAME = "metrics.jsonl"
 SAMPLES_NAME = "samples"
@@ -58,7 +59,7 @@ class MetricsLog(StepCallback):
         total_steps: int,
         batch_size: int,
         every: int,
-        writer: tf.summary.SummaryWriter | None = None,
+        writer: EventWriter | None = None,
         max_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         console: TextIO | None = None,
@@ -99,10 +100,8 @@ class MetricsLog(StepCallback):
         with self._path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
         if self._writer:
-            with self._writer.as_default(step=self.step):
-                for name, value in values.items():
-                    tf.summary.scalar(name, value)
-                tf.summary.scalar("images_per_second", rate * self._batch_size)
+            speed = {"images_per_second": rate * self._batch_size}
+            self._writer.scalars(values | speed, self.step)
         if self._console:
             print(self._status(values, rate, now), file=self._console, flush=True)
 
@@ -149,7 +148,7 @@ class SampleGrid(StepCallback):
         start_step: int,
         every: int,
         generator: keras.Model,
-        writer: tf.summary.SummaryWriter | None = None,
+        writer: EventWriter | None = None,
     ) -> None:
         """Args: generator: a spare twin of the trained one, to take the averaged weights."""
         super().__init__(start_step)
@@ -183,8 +182,7 @@ class SampleGrid(StepCallback):
         grid = image_grid([np.asarray(row) for row in rows])
         write_png(self._folder / f"step_{self.step:06d}.png", grid)
         if self._writer:
-            with self._writer.as_default(step=self.step):
-                tf.summary.image("samples", grid[None])
+            self._writer.image("samples", grid, self.step)
 
 
 class Checkpoints(StepCallback):

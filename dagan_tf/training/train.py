@@ -22,6 +22,7 @@ from dagan_tf.training.checkpoints import claim_model_dir, make_manager, restore
 from dagan_tf.training.dagan import DAGAN
 from dagan_tf.training.schedule import HalvingSchedule
 from dagan_tf.training.strategy import make_strategy
+from dagan_tf.training.tensorboard import EventWriter
 
 
 @dataclass(frozen=True)
@@ -145,9 +146,11 @@ def _fit(
 ) -> TrainingResult:
     settings = config.training
     samples = sample_batch(*records, config.data, count=settings.sample_count, seed=config.seed)
-    writer = tf.summary.create_file_writer(str(model_dir / "tensorboard"))
     seconds = settings.max_minutes * 60
-    with writer, StopTraining(start_step=start, max_seconds=seconds) as stop:
+    with (
+        EventWriter(model_dir / "tensorboard") as writer,
+        StopTraining(start_step=start, max_seconds=seconds) as stop,
+    ):
         checkpoints = Checkpoints(manager, start_step=start, every=settings.checkpoint_every)
         metrics = MetricsLog(
             model_dir,
@@ -171,6 +174,7 @@ def _fit(
             batches,
             steps_per_epoch=settings.steps - start,
             epochs=1,
+            shuffle=False,
             verbose=0,
             # Checkpoints first: the metrics are still those since the last log line.
             callbacks=[checkpoints, metrics, grid, stop],
