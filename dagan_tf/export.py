@@ -22,6 +22,7 @@ from dagan_tf.config import load_config
 from dagan_tf.errors import DaganError
 from dagan_tf.model_card import render_model_card
 from dagan_tf.service.warmup import warmup_image, write_warmup
+from dagan_tf.training.checkpoints import CONFIG_NAME, load_generator
 from dagan_tf.versions import draft_version
 
 SIGNATURES = ("serving_default", "float", "encoded")
@@ -101,13 +102,20 @@ class ExportModule(tf.Module):
         return {"refined_bytes": encoded}
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Writes the SavedModel with its three signatures into `folder`."""
+        """Writes the SavedModel with its three signatures into `folder`.
+
+        Raises:
+            ExportError: It cannot be written.
+        """
         signatures = {
             "serving_default": self.refine_uint8,
             "float": self.refine_float,
             "encoded": self.refine_encoded,
         }
-        tf.saved_model.save(self, os.fspath(folder), signatures=signatures)
+        try:
+            tf.saved_model.save(self, os.fspath(folder), signatures=signatures)
+        except tf.errors.OpError as error:  # A full disk, for one: TensorFlow's writers raise it.
+            raise ExportError(f"{folder}: cannot be written: {error.message}") from error
 
     def _refine(self, images: tf.Tensor) -> tf.Tensor:
         # Convolutions answer an empty batch with errors that name anything but its emptiness.
@@ -202,11 +210,9 @@ def export_model_dir(
     Raises:
         ExportError: `model_dir` holds no training run.
     """
-    config_file = Path(model_dir) / "config.yaml"
+    config_file = Path(model_dir) / CONFIG_NAME
     if not config_file.is_file():
-        raise ExportError(f"{model_dir}: holds no config.yaml; expected what trainer.task writes")
-    from dagan_tf.training.checkpoints import load_generator
-
+        raise ExportError(f"{model_dir}: holds no {CONFIG_NAME}; expected what trainer.task writes")
     config = load_config(config_file)
     return export_generator(
         load_generator(Path(model_dir), ema=ema),

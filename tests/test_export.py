@@ -3,7 +3,6 @@ import json
 import os
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import keras
@@ -192,8 +191,7 @@ def test_model_dir_is_exported_with_its_settings_and_last_metrics(tmp_path, monk
         asked.append((model_dir, ema))
         return tiny_generator()
 
-    checkpoints = types.SimpleNamespace(load_generator=load_generator)
-    monkeypatch.setitem(sys.modules, "dagan_tf.training.checkpoints", checkpoints)
+    monkeypatch.setattr(export, "load_generator", load_generator)
     run = tmp_path / "run"
     run.mkdir()
     data, generator = DataConfig(image_size=IMAGE_SIZE), GeneratorConfig(downsample=STRIDE)
