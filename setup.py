@@ -35,6 +35,7 @@ setup(
         "dagan_tf.faces",
         "dagan_tf.models",
         "dagan_tf.presets",
+        "dagan_tf.service",
         "dagan_tf.simulator",
         "dagan_tf.simulator.assets",
         "dagan_tf.training",
