@@ -62,7 +62,7 @@ class _RowWriter(Generic[Row]):
     """Appends rows durably. Use it as a context manager."""
 
     def __init__(self, file: Path, row_type: type[Row]) -> None:
-        self._row_type = row_type
+        self._row_type: type[Row] = row_type
         columns = [field.name for field in fields(row_type)]
         repaired = b""
         if file.exists():

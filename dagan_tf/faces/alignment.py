@@ -90,14 +90,13 @@ def warp_similarity(
         raise ValueError(f"border is {border!r}; expected one of {', '.join(_BORDERS)}")
     matrix = _checked(matrix)
     shrink = 1 / np.sqrt(np.linalg.det(matrix[:, :2]))
-    factor = max(1, int(shrink + 1e-6))
-
+    # Large photos are first shrunk by whole blocks, exactly and cheaply, to two or three times the
+    # output's density; the rest is sampled densely and averaged.
+    factor = max(1, int(shrink / 2)) if shrink >= 4 else 1
     crop, matrix = _crop_footprint(photo, matrix, size, margin=4 * factor)
-    if factor > 1:  # Whole blocks first: exact, and cheap for large photos.
+    if factor > 1:
         crop, matrix = _average_blocks(crop, factor), _before_scaling(matrix, factor)
-        shrink /= factor
-    # What is left is less than 2: sample twice as densely, then average pairs.
-    dense = 2 if shrink > 1 + 1e-6 else 1
+    dense = max(1, int(np.ceil(shrink / factor - 1e-6)))
     if dense > 1:
         matrix = np.column_stack(
             [matrix[:, :2] * dense, (matrix[:, 2] + 0.5) * dense - 0.5],

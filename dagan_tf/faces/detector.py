@@ -10,6 +10,8 @@ import numpy as np
 
 from dagan_tf.faces.weights import FACE_DETECTOR_CNN, weight_path
 
+# Nothing narrower can show a face, and strips cost the detectors far more than their pixels.
+_MIN_SHORT_SIDE = 16
 # HOG sees faces of 80 px and more. Photos whose short side is below this are enlarged to it, so
 # that a face filling a third of a small photo is found (tuned on the 92x112 photos of ORL).
 _HOG_SHORT_SIDE = 240
@@ -81,6 +83,8 @@ class FaceDetector:
                 boxes are in the photo's own pixels.
         """
         check_photo(photo)
+        if min(photo.shape[:2]) < _MIN_SHORT_SIDE:
+            return []
         boxes = self._run_hog(photo, threshold=0.0)
         if not boxes and self._use_cnn:
             boxes = self._detect_cnn(photo)

