@@ -86,9 +86,9 @@ def plot_curves(
 
 
 def plot_pose_histograms(
-    edges: Sequence[float],
-    before: Sequence[int],
-    after: Sequence[int],
+    edges: Sequence[float] | np.ndarray,
+    before: Sequence[int] | np.ndarray,
+    after: Sequence[int] | np.ndarray,
     *,
     before_label: str = "before",
     after_label: str = "after",

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 
 # From (N, ...) samples to (N,) logits, > 0 = taken for real.
 LogitFunction = Callable[[np.ndarray], np.ndarray]
@@ -131,8 +130,10 @@ def two_sample_test(
 
 def auc(real_scores: np.ndarray, fake_scores: np.ndarray) -> float:
     """Share of (real, synthetic) pairs in which the real one scores higher; ties count half."""
-    labels = np.repeat([1, 0], [len(real_scores), len(fake_scores)])
-    return float(roc_auc_score(labels, np.concatenate([real_scores, fake_scores])))
+    fake_scores = np.sort(fake_scores)
+    below = np.searchsorted(fake_scores, real_scores, side="left")
+    not_above = np.searchsorted(fake_scores, real_scores, side="right")
+    return float((below + not_above).mean() / (2 * len(fake_scores)))
 
 
 def kernel_distance(real: np.ndarray, fake: np.ndarray) -> float:
@@ -148,16 +149,44 @@ def kernel_distance(real: np.ndarray, fake: np.ndarray) -> float:
     Returns:
         The distance; 0 = same distribution, as far as cubic statistics see.
     """
-    real, fake = _check_features(real, fake)
+    return Grams.of(real, fake).distance()
 
-    def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return (a @ b.T / a.shape[1] + 1.0) ** 3
 
-    def mean_of_pairs(a: np.ndarray) -> float:
-        gram = kernel(a, a)
-        return (gram.sum() - np.trace(gram)) / (len(a) * (len(a) - 1))
+@dataclass(frozen=True, eq=False)
+class Grams:
+    """Kernel values between all samples, from which the distance of any subsets is cheap.
 
-    return float(mean_of_pairs(real) + mean_of_pairs(fake) - 2.0 * kernel(real, fake).mean())
+    Attributes:
+        real: (N, N) between real samples.
+        fake: (M, M) between synthetic samples.
+        cross: (N, M) between both.
+    """
+
+    real: np.ndarray
+    fake: np.ndarray
+    cross: np.ndarray
+
+    @classmethod
+    def of(cls, real: np.ndarray, fake: np.ndarray) -> "Grams":
+        """Computes the kernel (x·y / D + 1)³ of (N, D) and (M, D) features."""
+        real, fake = _check_features(real, fake)
+        return cls(
+            *(
+                (a @ b.T / a.shape[1] + 1.0) ** 3
+                for a, b in ((real, real), (fake, fake), (real, fake))
+            )
+        )
+
+    def distance(
+        self, real_rows: np.ndarray | None = None, fake_rows: np.ndarray | None = None
+    ) -> float:
+        """Returns `kernel_distance`, of the given rows only if any are given."""
+        real, fake, cross = self.real, self.fake, self.cross
+        if real_rows is not None:
+            real, cross = real[np.ix_(real_rows, real_rows)], cross[real_rows]
+        if fake_rows is not None:
+            fake, cross = fake[np.ix_(fake_rows, fake_rows)], cross[:, fake_rows]
+        return float(_mean_of_pairs(real) + _mean_of_pairs(fake) - 2.0 * cross.mean())
 
 
 def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
@@ -207,6 +236,10 @@ def diversity(samples: np.ndarray, people: Sequence[str] | np.ndarray) -> float:
     if not pairs:
         raise ValueError("diversity needs samples of at least 2 people")
     return sums / pairs
+
+
+def _mean_of_pairs(gram: np.ndarray) -> float:
+    return float(gram.sum() - np.trace(gram)) / (len(gram) * (len(gram) - 1))
 
 
 def _covariance_factor(samples: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dagan_tf.data.pose_histogram import PoseHistogram
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation.plots import Curve, plot_curves, plot_pose_histograms
 from dagan_tf.evaluation.report import Chart, Grid, Measurement, Section
@@ -102,8 +103,9 @@ _PANELS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     (
         "|refined - simulated|",
-        "Mean absolute change that the refiner makes. At 0 it is the identity map.",
-        ("pose_loss", "change"),
+        "Mean absolute change that the refiner makes, of the range [-1, 1], and the pose loss. "
+        "At 0 it is the identity map.",
+        ("refinement", "pose_loss"),
     ),
     (
         "Losses",
@@ -113,7 +115,17 @@ _PANELS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "Identity",
         "Cross entropy of the identity classifier on real and on refined faces.",
-        ("real_identity_loss", "refined_identity_loss"),
+        ("identity_loss_real", "identity_loss_refined"),
+    ),
+    (
+        "Diversity",
+        "Mean standard deviation of a pixel over a refined batch; 0 = all faces alike.",
+        ("diversity",),
+    ),
+    (
+        "Learning rates",
+        "",
+        ("generator_learning_rate", "discriminator_learning_rate"),
     ),
 )
 _NOT_PLOTTED = (*_CLOCKS, "time", "seconds", "wall_time")
@@ -155,44 +167,41 @@ def curves_section(metrics: dict[str, np.ndarray], *, title: str = "Training") -
 
 
 def pose_section(
-    edges: Sequence[float],
-    before: Sequence[int],
-    after: Sequence[int],
+    before: PoseHistogram,
+    after: PoseHistogram,
     *,
     before_label: str = "photos",
     after_label: str = "photos and refined views",
     title: str = "Balance of poses",
 ) -> Section:
-    """Returns the histograms of yaw before and after, with their entropies.
+    """Returns the histograms of yaw before and after synthesis, with their entropies.
 
     Args:
-        edges: (B + 1,) ascending bin edges in degrees.
-        before: (B,) images a bin before synthesis.
-        after: (B,) images a bin with the synthesised views.
+        before: Of the photos.
+        after: Of all images, over the same bins.
         before_label: What was counted before.
         after_label: What was counted after.
         title: Heading.
     """
+    if not np.array_equal(before.edges, after.edges):
+        raise ValueError("the histograms have different bins")
     plot = plot_pose_histograms(
-        edges, before, after, before_label=before_label, after_label=after_label
+        before.edges,
+        before.counts,
+        after.counts,
+        before_label=before_label,
+        after_label=after_label,
     )
-    most = float(np.log2(len(before)))
-    meaning = f"0 = all photos in one bin of yaw, {most:.2f} = equally many in each"
+    meaning = "entropy over its maximum; 0 = all in one bin of yaw, 1 = equally many in each"
     measurements = [
-        Measurement(f"Entropy, {label}", _entropy(counts), "bit", meaning)
-        for label, counts in ((before_label, before), (after_label, after))
+        Measurement(f"Balance, {label}", histogram.entropy, "", meaning)
+        for label, histogram in ((before_label, before), (after_label, after))
     ]
     return Section(
         title,
         measurements=measurements,
         blocks=[Chart("Images a bin of yaw", plot, wide=True)],
     )
-
-
-def _entropy(counts: Sequence[int]) -> float:
-    shares = np.asarray(counts, dtype=float)
-    shares = shares[shares > 0] / max(shares.sum(), 1.0)
-    return float(-(shares * np.log2(shares)).sum()) + 0.0
 
 
 def _number(value: object) -> float:

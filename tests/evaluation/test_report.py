@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dagan_tf.data.pose_histogram import pose_histogram
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation.plots import Curve, plot_bars, plot_curves, plot_pose_histograms
 from dagan_tf.evaluation.report import (
@@ -176,9 +177,13 @@ def test_every_logged_number_that_changes_gets_a_curve() -> None:
 
 
 def test_pose_section_measures_the_balance() -> None:
-    section = pose_section([-90, -30, 30, 90], [0, 6, 0], [4, 4, 4])
-    assert [item.value for item in section.measurements] == [0.0, pytest.approx(np.log2(3))]
+    edges = [-90, -30, 30, 90]
+    before, after = pose_histogram([0] * 6, edges), pose_histogram([-45, 0, 45], edges)
+    section = pose_section(before, after)
+    assert [item.value for item in section.measurements] == [0.0, pytest.approx(1.0)]
     assert len(_pictures(_page(section))) == 2
+    with pytest.raises(ValueError, match="different bins"):
+        pose_section(before, pose_histogram([0]))
 
 
 def _ink(png: bytes) -> np.ndarray:

@@ -1,0 +1,287 @@
+"""Several sets of synthetic faces held against real ones, by every measure, as one table.
+
+The question is whether refined faces are nearer to real ones than simulated ones are, and
+whether they still show the same people. All that is learned is learned on the training people;
+everything is judged on the test people.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dagan_tf.evaluation import realism
+from dagan_tf.evaluation.features import FEATURES, appearance_features, keep_face
+from dagan_tf.evaluation.identity import identity_margins, paired_distances
+from dagan_tf.evaluation.resampling import Interval, bootstrap_people, jackknife_people, rows_of
+
+# One row of a table: from a column's name to a figure.
+Row = dict[str, Interval | float | None]
+
+
+@dataclass(frozen=True, eq=False)
+class FaceSet:
+    """Faces in the canonical frame.
+
+    Attributes:
+        images: (N, S, S, 3) uint8 RGB.
+        people: (N,) str, who each is.
+        embeddings: From a network's name to its (N, D) embeddings.
+    """
+
+    images: np.ndarray
+    people: np.ndarray
+    embeddings: Mapping[str, np.ndarray]
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.images), len(self.people)} | {len(e) for e in self.embeddings.values()}
+        if len(lengths) != 1:
+            raise ValueError(f"images, people and embeddings have lengths {sorted(lengths)}")
+
+    def of(self, people: Sequence[str] | np.ndarray) -> "FaceSet":
+        """Returns the faces of these people."""
+        keep = np.isin(self.people, people)
+        embeddings = {name: values[keep] for name, values in self.embeddings.items()}
+        return FaceSet(self.images[keep], self.people[keep], embeddings)
+
+    def features(self, space: str) -> np.ndarray:
+        """Returns (N, D) features: embeddings by their network's name, or a space of `FEATURES`."""
+        return self.embeddings[space] if space in self.embeddings else FEATURES[space](self.images)
+
+
+def two_sample_row(real: FaceSet, fake: FaceSet, *, repeats: int = 5, seed: int = 0) -> Row:
+    """Cross-validated by person on these faces only: can the sets be told apart?
+
+    Args:
+        real: Real faces of the test people.
+        fake: Synthetic faces of the test people.
+        repeats: Divisions into folds averaged over.
+        seed: Of the divisions.
+
+    Returns:
+        AUC with an interval over people, accuracy and logit margin, on the whole image and on the
+        face alone. The interval keeps the trained classifiers; it leaves out their own spread.
+    """
+    row: Row = {}
+    for region, crop in _REGIONS.items():
+        test = realism.two_sample_test(
+            appearance_features(crop(real.images)),
+            appearance_features(crop(fake.images)),
+            real.people,
+            fake.people,
+            repeats=repeats,
+            seed=seed,
+        )
+        spread = _auc_interval(test.real_logits, test.fake_logits, real.people, fake.people)
+        # The pooled AUC's interval, moved to the mean over folds.
+        shift = test.auc - spread.value
+        row[f"two-sample AUC, {region}"] = Interval(
+            test.auc, max(0.0, spread.low + shift), min(1.0, spread.high + shift)
+        )
+        row[f"two-sample accuracy, {region}"] = test.accuracy
+        row[f"two-sample logit margin, {region}"] = test.margin
+    return row
+
+
+def train_judges(
+    real: FaceSet,
+    fake: FaceSet,
+    conv: realism.Trainer | None = None,
+    *,
+    conv_seeds: Sequence[int] = (0, 1, 2),
+) -> dict[str, realism.LogitFunction]:
+    """Trains classifiers of real against synthetic once, on the training people.
+
+    Args:
+        real: Real faces of the training people.
+        fake: Synthetic faces of the training people.
+        conv: Trainer of a convolutional classifier on pixels (`train_conv`); None leaves it out.
+        conv_seeds: One network each, whose logits are averaged.
+
+    Returns:
+        From a judge's name to a function of uint8 images; logit > 0 = taken for real.
+    """
+    judges: dict[str, realism.LogitFunction] = {}
+    for region, crop in _REGIONS.items():
+        linear = realism.train_logistic(
+            appearance_features(crop(real.images)), appearance_features(crop(fake.images))
+        )
+        judges[f"linear, {region}"] = _linear_judge(linear, crop)
+        if conv is not None:
+            networks = [conv(crop(real.images), crop(fake.images), seed) for seed in conv_seeds]
+            judges[f"conv, {region}"] = _mean_judge(networks, crop)
+    return judges
+
+
+def pass_row(judges: Mapping[str, realism.LogitFunction], real: FaceSet, faces: FaceSet) -> Row:
+    """How test faces fare before judges that were trained on other people.
+
+    Args:
+        judges: As `train_judges` returns them.
+        real: Real faces of the test people.
+        faces: The faces judged; may be `real` itself, which shows the best rate to be had.
+
+    Returns:
+        For each judge: share of faces taken for real (interval over people), mean logit, and the
+        AUC against the real test faces.
+    """
+    row: Row = {}
+    for name, judge in judges.items():
+        logits = judge(faces.images)
+        row[f"pass as real, {name}"] = _mean_interval(logits > 0, faces.people)
+        row[f"logit, {name}"] = float(logits.mean())
+        if faces is not real:
+            row[f"AUC, {name}"] = _auc_interval(
+                judge(real.images), logits, real.people, faces.people
+            )
+    return row
+
+
+def distance_row(
+    real: FaceSet, fake: FaceSet, reference: FaceSet, spaces: Sequence[str] | None = None
+) -> Row:
+    """Kernel and Fréchet distances in each feature space.
+
+    Args:
+        real: Real faces of the test people.
+        fake: The faces held against them.
+        reference: Real faces of the training people; every feature is standardised by their mean
+            and spread, so that all spaces have one scale.
+        spaces: Feature spaces; all embeddings and `FEATURES` if None.
+
+    Returns:
+        Two figures a space; the kernel distance with a jackknife interval over people.
+    """
+    row: Row = {}
+    for space in spaces or [*real.embeddings, *FEATURES]:
+        scale = _standardiser(reference.features(space))
+        a, b = scale(real.features(space)), scale(fake.features(space))
+        row[f"kernel distance, {space}"] = _kernel_interval(a, b, real.people, fake.people)
+        row[f"Fréchet distance, {space}"] = realism.frechet_distance(a, b)
+    return row
+
+
+def kernel_gain(
+    real: FaceSet, simulated: FaceSet, refined: FaceSet, reference: FaceSet, space: str
+) -> Interval:
+    """Kernel distance of the simulated minus that of the refined faces; > 0 = refining helped.
+
+    The interval is that of the difference, people being left out of all three sets at once:
+    sharper than comparing two intervals.
+    """
+    scale = _standardiser(reference.features(space))
+    x = scale(real.features(space))
+    before = realism.Grams.of(x, scale(simulated.features(space)))
+    after = realism.Grams.of(x, scale(refined.features(space)))
+
+    def gain(kept: np.ndarray) -> float:
+        rows = rows_of(real.people, kept)
+        return before.distance(rows, rows_of(simulated.people, kept)) - after.distance(
+            rows, rows_of(refined.people, kept)
+        )
+
+    return jackknife_people(gain, real.people)
+
+
+def identity_row(
+    faces: FaceSet, references: Mapping[str, Mapping[str, np.ndarray]], gallery: FaceSet
+) -> Row:
+    """Is everybody still themselves?
+
+    Args:
+        faces: The probes.
+        references: From a kind of real photo ("three-quarter") to, for each network, the (N, D)
+            embeddings of that photo of each probe's person.
+        gallery: Frontal photos of all people, of the training people too.
+
+    Returns:
+        For each network: mean distance to each reference, rank-1, and the share of faces that
+        are nearer to somebody else.
+    """
+    row: Row = {}
+    for network, embeddings in faces.embeddings.items():
+        for kind, photos in references.items():
+            distances = paired_distances(embeddings, photos[network])
+            row[f"{network} distance to {kind}"] = _mean_interval(distances, faces.people)
+        margins = identity_margins(
+            embeddings, faces.people, gallery.embeddings[network], gallery.people
+        )
+        row[f"{network} rank-1"] = _mean_interval(margins > 0, faces.people)
+        row[f"{network} nearer to another person"] = float((margins <= 0).mean())
+    return row
+
+
+def change_row(faces: FaceSet, inputs: FaceSet) -> Row:
+    """Is the refiner the identity map, or has it collapsed?
+
+    Args:
+        faces: Refined (or other) faces.
+        inputs: What they were made from, in the same order.
+
+    Returns:
+        Mean absolute change a channel in grey levels, and the mean L1 distance between faces of
+        different people in grey levels.
+    """
+    if faces.images.shape != inputs.images.shape:
+        raise ValueError(f"{faces.images.shape} faces but {inputs.images.shape} inputs")
+    change = np.abs(faces.images.astype(np.int16) - inputs.images).mean(axis=(1, 2, 3))
+    return {
+        "change of the simulated, grey levels": _mean_interval(change, faces.people),
+        "diversity, grey levels": realism.diversity(faces.images, faces.people),
+    }
+
+
+_REGIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "whole image": lambda images: images,
+    "face only": keep_face,
+}
+
+
+def _linear_judge(
+    linear: realism.LogitFunction, crop: Callable[[np.ndarray], np.ndarray]
+) -> realism.LogitFunction:
+    return lambda images: linear(appearance_features(crop(images)))
+
+
+def _mean_judge(
+    networks: Sequence[realism.LogitFunction], crop: Callable[[np.ndarray], np.ndarray]
+) -> realism.LogitFunction:
+    return lambda images: np.mean([network(crop(images)) for network in networks], axis=0)
+
+
+def _standardiser(features: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    mean, spread = features.mean(axis=0), features.std(axis=0)
+    # A feature that is constant on real photos has no scale; a thousandth of the usual keeps a
+    # difference in it finite.
+    spread = np.maximum(spread, 1e-3 * np.median(spread) + 1e-12)
+    return lambda values: (values - mean) / spread
+
+
+def _mean_interval(values: np.ndarray, people: np.ndarray) -> Interval:
+    values = np.asarray(values, dtype=float)
+    return bootstrap_people(lambda drawn: float(values[rows_of(people, drawn)].mean()), people)
+
+
+def _auc_interval(
+    real_logits: np.ndarray,
+    fake_logits: np.ndarray,
+    real_people: np.ndarray,
+    fake_people: np.ndarray,
+) -> Interval:
+    def area(drawn: np.ndarray) -> float:
+        real = real_logits[rows_of(real_people, drawn)]
+        fake = fake_logits[rows_of(fake_people, drawn)]
+        return realism.auc(real, fake) if len(real) and len(fake) else float("nan")
+
+    return bootstrap_people(area, np.union1d(real_people, fake_people), resamples=400)
+
+
+def _kernel_interval(
+    real: np.ndarray, fake: np.ndarray, real_people: np.ndarray, fake_people: np.ndarray
+) -> Interval:
+    grams = realism.Grams.of(real, fake)
+
+    def distance(kept: np.ndarray) -> float:
+        return grams.distance(rows_of(real_people, kept), rows_of(fake_people, kept))
+
+    return jackknife_people(distance, np.union1d(real_people, fake_people))
