@@ -17,8 +17,8 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from dagan_tf.data.manifest import ManifestRow, read_manifest
-from dagan_tf.data.photos import PhotoItem, list_photos
+from benchmarks.frll import SIDES, expression, real_photos
+from dagan_tf.data.manifest import read_manifest
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation.identity import paired_distances, rank1
 from dagan_tf.evaluation.layout import locate_faces
@@ -32,13 +32,6 @@ flags.DEFINE_string("frll", None, "Folder of the London Set.", required=True)
 flags.DEFINE_string("views", None, "What trainer.simulate wrote.", required=True)
 flags.DEFINE_string("output", None, "Where to write the figures as JSON, if anywhere.")
 
-SIDES = {-45.0: "left", 45.0: "right"}
-
-
-def real_photos(folder: str | Path, view: str) -> dict[str, PhotoItem]:
-    """Photos of one view ("smiling_front") by person."""
-    return {item.identity: item for item in list_photos(folder, "frll", include=f"{view}/*")}
-
 
 def embed_all(
     images: list[np.ndarray], layouts: list[float], finder: FaceFinder, embedder: FaceEmbedder
@@ -47,14 +40,6 @@ def embed_all(
     located = locate_faces(tqdm(images, unit="face", leave=False), layouts, finder)
     pairs = zip(tqdm(images, unit="face", leave=False), located.landmarks, strict=True)
     return np.stack([embedder.embed(image, points) for image, points in pairs]), located.ways
-
-
-def expression(row: ManifestRow) -> str:
-    """ "neutral" or "smiling", of a view of an FRLL photo."""
-    folder = Path(row.source).parent.name
-    if not folder.endswith("_front"):
-        raise DaganError(f"{row.path} comes from {row.source!r}; expected a *_front photo of FRLL")
-    return folder.removesuffix("_front")
 
 
 def main(argv: list[str]) -> None:
