@@ -8,6 +8,7 @@ in `dagan_tf/presets/` says at every value whose it is.
 
 import contextlib
 import difflib
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, is_dataclass
@@ -286,7 +287,7 @@ def _convert(item: Field, value: Any, key: str) -> Any:
         # YAML 1.1 reads 1e-4 (no point) as a string.
         with contextlib.suppress(ValueError):
             value = float(value)
-    if type(value) is not kind or value != value:
+    if type(value) is not kind or (kind is float and not math.isfinite(value)):
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
         raise ConfigError(f"{key} = {value!r}: expected {names[kind]}")
     choices = item.metadata.get("choices")

@@ -50,9 +50,10 @@ def _start_tensorflow() -> None:
         os.dup2(greetings.fileno(), 2)
         try:
             verbosity = logging.get_verbosity()
+            import keras  # noqa: F401
             import tensorflow as tf
 
-            logging.set_verbosity(verbosity)  # The import raises it to INFO.
+            logging.set_verbosity(verbosity)  # The imports raise it to INFO.
             tf.config.list_physical_devices()
         except BaseException:
             greetings.seek(0)

@@ -38,28 +38,40 @@ class CheckpointError(DaganError):
     """A model folder that cannot be resumed or read."""
 
 
+def check_config(model_dir: str | os.PathLike[str], config: Config) -> None:
+    """Checks that a training in `model_dir`, if there is one, has this configuration.
+
+    Raises:
+        CheckpointError: it has another one; the message lists the differences.
+    """
+    folder = Path(model_dir)
+    if not tf.train.latest_checkpoint(str(folder / FOLDER_NAME)):
+        return
+    changed = {
+        key: pair
+        for key, pair in differences(load_config(folder / CONFIG_NAME), config).items()
+        if key not in _MAY_CHANGE
+    }
+    if changed:
+        listed = "; ".join(f"{key}: {old} -> {new}" for key, (old, new) in changed.items())
+        raise CheckpointError(
+            f"{str(folder)!r} was trained with another configuration ({listed});"
+            " use its values or another --model_dir"
+        )
+
+
 def claim_model_dir(
     model_dir: str | os.PathLike[str], config: Config, identities: Sequence[str]
 ) -> None:
-    """Makes `model_dir` this training's own, or checks that it already is.
+    """Writes the configuration and the vocabulary, unless a training of others is there.
 
     Raises:
-        CheckpointError: it holds a training of another configuration or other identities.
+        CheckpointError: `model_dir` holds a training of another configuration or identities.
     """
     folder = Path(model_dir)
     folder.mkdir(parents=True, exist_ok=True)
+    check_config(folder, config)
     if tf.train.latest_checkpoint(str(folder / FOLDER_NAME)):
-        changed = {
-            key: pair
-            for key, pair in differences(load_config(folder / CONFIG_NAME), config).items()
-            if key not in _MAY_CHANGE
-        }
-        if changed:
-            listed = "; ".join(f"{key}: {old} -> {new}" for key, (old, new) in changed.items())
-            raise CheckpointError(
-                f"{str(folder)!r} was trained with another configuration ({listed});"
-                " use its values or another --model_dir"
-            )
         known = read_identities(folder)
         if known != list(identities):
             strange = sorted(set(known) ^ set(identities))

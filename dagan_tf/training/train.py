@@ -18,7 +18,12 @@ from dagan_tf.errors import DaganError
 from dagan_tf.models.discriminator import build_discriminator
 from dagan_tf.models.generator import build_generator
 from dagan_tf.training.callbacks import Checkpoints, MetricsLog, SampleGrid, StopTraining
-from dagan_tf.training.checkpoints import claim_model_dir, make_manager, restore_latest
+from dagan_tf.training.checkpoints import (
+    check_config,
+    claim_model_dir,
+    make_manager,
+    restore_latest,
+)
 from dagan_tf.training.dagan import DAGAN
 from dagan_tf.training.schedule import HalvingSchedule
 from dagan_tf.training.strategy import make_strategy
@@ -91,6 +96,7 @@ def train(
             f"training.batch_size = {batch_size}: expected a multiple of the"
             f" {strategy.num_replicas_in_sync} devices"
         )
+    check_config(model_dir, config)  # before the records are made anew for another image size
     records = model_dir / "records" / "simulated", model_dir / "records" / "real"
     size = config.data.image_size
     identities = pack_simulated(simulated, records[0], image_size=size, progress=verbose).identities

@@ -1,0 +1,131 @@
+"""Record folders: round trip, atomic writing, schema and damage."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dagan_tf.data.records import (
+    Record,
+    RecordError,
+    check_schema,
+    parse_example,
+    read_index,
+    shard_paths,
+    write_records,
+)
+from dagan_tf.faces.photo_io import encode_png
+
+RNG = np.random.default_rng(0)
+
+
+def record(identity="anna", *, size=8, mask=b"", domain="simulated", **pose):
+    image = RNG.integers(0, 256, (size, size, 3)).astype(np.uint8)
+    return Record(encode_png(image), size, identity, f"{identity}.jpg", domain, mask, **pose)
+
+
+def examples(folder):
+    dataset = tf.data.TFRecordDataset(shard_paths(folder, read_index(folder)))
+    return [parse_example(item, 8) for item in dataset]
+
+
+def test_round_trip(tmp_path):
+    image = RNG.integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    mask = (RNG.integers(0, 2, (8, 8)) * 255).astype(np.uint8)
+    first = Record(
+        encode_png(image), 8, "Zoë", "a/b.jpg", "simulated", encode_png(mask), -60.0, 5.0, 0.5
+    )
+    index = write_records(tmp_path / "out", [first], fingerprint="f", shards=2)
+    assert read_index(tmp_path / "out") == index
+    assert (index.count, index.identities, index.image_size) == (1, ["Zoë"], 8)
+    (example,) = examples(tmp_path / "out")
+    np.testing.assert_allclose(example["image"], image / 127.5 - 1, atol=1e-6)
+    np.testing.assert_array_equal(example["mask"][..., 0], mask / 255)
+    assert example["identity"].numpy().decode() == "Zoë"
+    assert example["source"].numpy() == b"a/b.jpg"
+    assert [float(example[name]) for name in ("yaw", "pitch", "roll")] == [-60.0, 5.0, 0.5]
+
+
+def test_no_mask_means_all_shown_and_no_angle_is_nan(tmp_path):
+    write_records(tmp_path / "out", [record("")])
+    (example,) = examples(tmp_path / "out")
+    assert float(tf.reduce_min(example["mask"])) == 1.0
+    assert math.isnan(float(example["yaw"]))
+    assert read_index(tmp_path / "out").identities == []
+
+
+def test_records_are_dealt_to_the_shards(tmp_path):
+    index = write_records(tmp_path / "out", (record(f"p{i}") for i in range(5)), shards=3)
+    counts = [
+        sum(1 for _ in tf.data.TFRecordDataset(path))
+        for path in shard_paths(tmp_path / "out", index)
+    ]
+    assert counts == [2, 2, 1]
+    assert index.identities == [f"p{i}" for i in range(5)]
+
+
+def test_a_failed_write_leaves_the_old_folder_and_nothing_else(tmp_path):
+    write_records(tmp_path / "out", [record("old")])
+
+    def broken():
+        yield record("new")
+        raise OSError("disk gone")
+
+    with pytest.raises(OSError, match="disk gone"):
+        write_records(tmp_path / "out", broken())
+    assert read_index(tmp_path / "out").identities == ["old"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        ([], "no records"),
+        ([record(), record(size=16)], "several kinds"),
+        ([record(), record(domain="real")], "several kinds"),
+        ([record(domain="fake")], "domain 'fake'"),
+    ],
+)
+def test_refused_records(tmp_path, records, message):
+    with pytest.raises(RecordError, match=message):
+        write_records(tmp_path / "out", records)
+    assert not list(tmp_path.iterdir())
+
+
+def test_damaged_folders(tmp_path):
+    with pytest.raises(RecordError, match=r"no index\.json"):
+        read_index(tmp_path)
+    folder = tmp_path / "out"
+    write_records(folder, [record()], shards=1)
+    index = folder / "index.json"
+    good = json.loads(index.read_text())
+    index.write_text(json.dumps({**good, "schema": 99}))
+    with pytest.raises(RecordError, match="schema 99, expected 1"):
+        read_index(folder)
+    index.write_text("{")
+    with pytest.raises(RecordError, match="damaged"):
+        read_index(folder)
+    index.write_text(json.dumps(good))
+    (shard,) = folder.glob("*.tfrecord")
+    shard.write_bytes(b"no record at all, but long enough to look like one")
+    with pytest.raises(RecordError, match="no readable record file"):
+        read_index(folder)
+    shard.unlink()
+    with pytest.raises(RecordError, match="is missing"):
+        read_index(folder)
+
+
+@pytest.mark.parametrize(("name", "found"), [("yaw", "None"), ("image/height", "bytes_list")])
+def test_a_wrong_schema_is_named(tmp_path, name, found):
+    example = record().to_example()
+    if found == "None":
+        del example.features.feature[name]
+    else:
+        example.features.feature[name].bytes_list.value.append(b"8")
+    path = str(tmp_path / "x.tfrecord")
+    with tf.io.TFRecordWriter(path) as writer:
+        writer.write(example.SerializeToString())
+    with pytest.raises(RecordError, match=f"'{name}' is {found}"):
+        check_schema([path])

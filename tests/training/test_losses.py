@@ -1,0 +1,117 @@
+"""Losses against hand-computed numbers and against NumPy, SciPy and scikit-learn."""
+
+import numpy as np
+import pytest
+import scipy.special
+import sklearn.metrics
+import tensorflow as tf
+
+from dagan_tf.training import losses
+
+RNG = np.random.default_rng(0)
+
+
+def pixels(*rows):
+    """Images of one row of grey pixels: float32 (N, 1, W, 3)."""
+    return tf.constant(np.repeat(np.array(rows, np.float32)[:, None, :, None], 3, axis=3))
+
+
+class TestPosePerception:
+    def test_by_hand(self):
+        loss = losses.pose_perception(pixels([0, 1], [0.5, 0.5]), pixels([1, 1], [0, -0.5]))
+        np.testing.assert_allclose(loss, [0.5, 0.75])
+
+    def test_the_paper_divides_by_pixels_only(self):
+        loss = losses.pose_perception(pixels([0, 1]), pixels([1, 1]), scale="pixel")
+        np.testing.assert_allclose(loss, [1.5])
+
+    def test_mask_by_hand(self):
+        mask = tf.constant([[[[1.0], [0.0]]]])
+        a, b = pixels([0, 0]), pixels([0.4, 0.8])
+        # (0.4 + 0.25 * 0.8) / 2
+        loss = losses.pose_perception(a, b, mask, outside_weight=0.25)
+        np.testing.assert_allclose(loss, [0.3], rtol=1e-6)
+        unmasked = losses.pose_perception(a, b, mask, outside_weight=1.0)
+        np.testing.assert_allclose(unmasked, [0.6], rtol=1e-6)
+
+    def test_numpy(self):
+        a, b = RNG.uniform(-1, 1, (2, 4, 5, 6, 3)).astype(np.float32)
+        mask = RNG.uniform(0, 1, (4, 5, 6, 1)).astype(np.float32)
+        weight = 0.3 + 0.7 * mask
+        want = (np.abs(a - b) * weight).sum((1, 2, 3)) / (5 * 6)
+        got = losses.pose_perception(a, b, mask, outside_weight=0.3, scale="pixel")
+        np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
+def test_reconstruction_error_by_hand():
+    error = losses.reconstruction_error(pixels([1, -1], [0, 0]), pixels([0, 0], [0.25, 0]))
+    np.testing.assert_allclose(error, [1.0, 0.125])
+
+
+class TestIdentityPerception:
+    logits = RNG.normal(0, 2, (6, 4)).astype(np.float32)
+    labels = np.array([0, 3, 1, 2, 2, 0], np.int32)
+
+    def test_softmax_by_hand(self):
+        logits = tf.constant([[0.0, 0.0], [np.log(3.0), 0.0]])
+        loss = losses.identity_perception(logits, tf.constant([0, 1]))
+        np.testing.assert_allclose(loss, [np.log(2), np.log(4)], rtol=1e-6)
+
+    def test_sigmoid_by_hand(self):
+        # -(log sigmoid(0) + log(1 - sigmoid(log 3))) / 2 = (log 2 + log 4) / 2
+        loss = losses.identity_perception(
+            tf.constant([[0.0, np.log(3.0)]]), tf.constant([0]), "sigmoid"
+        )
+        np.testing.assert_allclose(loss, [(np.log(2) + np.log(4)) / 2], rtol=1e-6)
+
+    def test_softmax_against_scikit_learn(self):
+        got = tf.reduce_mean(losses.identity_perception(self.logits, self.labels))
+        probabilities = scipy.special.softmax(self.logits.astype(np.float64), axis=1)
+        want = sklearn.metrics.log_loss(self.labels, probabilities, labels=range(4))
+        np.testing.assert_allclose(got, want, rtol=1e-5)
+
+    def test_sigmoid_against_scikit_learn(self):
+        got = losses.identity_perception(self.logits, self.labels, "sigmoid")
+        probabilities = scipy.special.expit(self.logits.astype(np.float64))
+        want = [
+            sklearn.metrics.log_loss(np.arange(4) == label, p, labels=[0, 1])
+            for label, p in zip(self.labels, probabilities, strict=True)
+        ]
+        np.testing.assert_allclose(got, want, rtol=1e-5)
+
+    @pytest.mark.parametrize("form", ["softmax", "sigmoid"])
+    def test_unlabelled_images_cost_nothing_and_teach_nothing(self, form):
+        logits = tf.Variable(self.logits)
+        labels = tf.constant([-1, 3, -1, 2, 2, -1])
+        with tf.GradientTape() as tape:
+            loss = losses.identity_perception(logits, labels, form)
+        gradient = tape.gradient(loss, logits).numpy()
+        np.testing.assert_array_equal(loss.numpy() == 0, labels.numpy() < 0)
+        np.testing.assert_array_equal(np.abs(gradient).sum(1) == 0, labels.numpy() < 0)
+
+
+class TestAdversarial:
+    def test_discriminator_by_hand(self):
+        loss = losses.adversarial_discriminator(
+            tf.constant([1.0, 2.0]), tf.constant([4.0, 0.0]), 0.25
+        )
+        np.testing.assert_allclose(loss, [0.0, 2.0])
+
+    def test_generator_by_hand(self):
+        error = tf.constant([4.0, 1.0])
+        np.testing.assert_allclose(losses.adversarial_generator(error, 0.25), [4.0, 1.0])
+        literal = losses.adversarial_generator(error, 0.25, "literal")
+        np.testing.assert_allclose(literal, [1.0, 0.25])
+
+    def test_the_literal_form_is_dead_at_balance_zero(self):
+        error = tf.Variable([4.0])
+        for form, slope in (("literal", 0.0), ("began", 1.0)):
+            with tf.GradientTape() as tape:
+                loss = losses.adversarial_generator(error, 0.0, form)
+            np.testing.assert_array_equal(tape.gradient(loss, error), [slope])
+
+
+def test_convergence_measure_by_hand():
+    # 2 + |0.5 * 2 - 4| and 2 + |0.5 * 2 - 0.5|
+    measure = losses.convergence_measure(tf.constant([2.0, 2.0]), tf.constant([4.0, 0.5]), 0.5)
+    np.testing.assert_allclose(measure, [5.0, 2.5])
