@@ -19,8 +19,11 @@ from dagan_tf.simulator.rasterizer import Raster, interpolate, rasterize
 # Cosine between surface and line of sight: below the first a point is not trusted (the outline,
 # where a small error of the fit shows the background), above the second fully.
 GRAZING = (0.22, 0.5)
-# Distance from the head's outline in the photo, as a part of its height: nearer than the first a
-# pixel may be backdrop, farther than the second it is head, whatever the fit's small errors.
+# Hair hides the skull's own outline and its colour changes slowly: it is trusted almost to there.
+SCALP_GRAZING = (0.05, 0.3)
+# Distance in the photo from the outline of the head (the scalp: of the person), as a part of the
+# head's height: nearer than the first a pixel may be backdrop, farther than the second it is not,
+# whatever the fit's small errors.
 INSIDE = (0.008, 0.03)
 # How far behind the nearest surface a vertex may lie and still count as seen, as a part of the
 # head's height.
@@ -120,14 +123,14 @@ def head_texture(
     nearest[inside] = raster.depth[rows[inside], columns[inside]]
     height_seen = float(np.ptp(projected[:, 1]))
     visible = inside & (projected[:, 2] >= nearest - DEPTH_TOLERANCE * height_seen)
-    confidence = visible * smoothstep(*GRAZING, normals[:, 2])
-    person = person_mask(photo, raster.triangle_ids >= 0)
-    depth_inside = cv2.distanceTransform(
-        ((raster.triangle_ids >= 0) & person).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5
+    head = raster.triangle_ids >= 0
+    person = person_mask(photo, head)
+    skin_trust, scalp_trust = (
+        smoothstep(*grazing, normals[:, 2])
+        * smoothstep(*INSIDE, _distance_inside(mask, projected) / height_seen)
+        for grazing, mask in ((GRAZING, head & person), (SCALP_GRAZING, person))
     )
-    confidence *= smoothstep(
-        *INSIDE, _sample(depth_inside, projected[None, :, :2])[0] / height_seen
-    )
+    confidence = visible * np.where(scalp, scalp_trust, skin_trust)
     # Softened inwards only: trust never grows past what was seen.
     confidence = np.minimum(confidence, mesh.smooth(confidence, 2)).astype(np.float32)
 
@@ -152,6 +155,12 @@ def head_texture(
         filling=mesh.fill(colours, known, scalp),
         raster=raster,
     )
+
+
+def _distance_inside(mask: np.ndarray, projected: np.ndarray) -> np.ndarray:
+    """(V,) pixels from each projected vertex to the nearest pixel outside the mask."""
+    distance = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    return _sample(distance, projected[None, :, :2])[0]
 
 
 def scalp_region(mean: np.ndarray, landmark_vertices: np.ndarray) -> np.ndarray:
