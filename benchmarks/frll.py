@@ -9,8 +9,16 @@ from dagan_tf.data.manifest import ManifestRow
 from dagan_tf.data.photos import PhotoItem, list_photos
 from dagan_tf.errors import DaganError
 
-# Yaw in degrees of the three-quarter views, by the side of the image the nose points to.
-SIDES = {-45.0: "left", 45.0: "right"}
+
+def side(yaw: float) -> str | None:
+    """Side of the image the nose points to in a three-quarter view; None for any other view.
+
+    Nominally -45 and +45 degrees; the 3D head fitted to the photos says 40 to 41 on average, so
+    views at that angle count too.
+    """
+    if abs(abs(yaw) - 45.0) > 7.5:
+        return None
+    return "left" if yaw < 0 else "right"
 
 
 def real_photos(folder: str | Path, view: str) -> dict[str, PhotoItem]:

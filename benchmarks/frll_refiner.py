@@ -24,7 +24,7 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from benchmarks.frll import SIDES, expression, real_photos
+from benchmarks.frll import expression, real_photos, side
 from dagan_tf.data.manifest import ManifestRow, read_manifest
 from dagan_tf.data.pose_histogram import pose_histogram
 from dagan_tf.errors import DaganError
@@ -136,13 +136,13 @@ class Embedder:
 def load_views(folder: str) -> list[View]:
     """The three-quarter views of a simulated or refined folder, in order of their path."""
     rows = sorted(read_manifest(folder), key=lambda row: row.path)
-    views = [
-        View(row, (expression(row), SIDES[row.yaw], row.identity))
-        for row in rows
-        if row.yaw in SIDES
-    ]
+    views = []
+    for row in rows:
+        towards = side(row.yaw)
+        if towards:
+            views.append(View(row, (expression(row), towards, row.identity)))
     if not views:
-        raise DaganError(f"{folder}: no views at yaw -45 or +45")
+        raise DaganError(f"{folder}: no three-quarter views (yaw -45 or +45)")
     return views
 
 
@@ -159,9 +159,9 @@ def align_photos(
 ) -> tuple[dict[tuple[str, str, str], np.ndarray], dict[tuple[str, str, str], np.ndarray]]:
     """Real photos as they are and in the canonical frame; those without a usable face are left."""
     paths = {
-        (mood, side, person): item.path
-        for mood, side in sorted({key[:2] for key in wanted})
-        for person, item in real_photos(frll, f"{mood}_{side}").items()
+        (mood, angle, person): item.path
+        for mood, angle in sorted({key[:2] for key in wanted})
+        for person, item in real_photos(frll, f"{mood}_{angle}").items()
     }
     photos, crops = {}, {}
     for key in tqdm(sorted(set(wanted)), desc="align real", unit="photo"):
@@ -201,7 +201,7 @@ def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
 
     embedder = Embedder(_mobilefacenet())
     keys = sorted({real_keys[v.row.path] for v in views})
-    yaws = {f"{side}_3quarter": yaw for yaw, side in SIDES.items()}
+    yaws = {"left_3quarter": -45.0, "right_3quarter": 45.0}
     whole = embedder.embed(
         "real photos", [photos[key] for key in keys], [yaws[key[1]] for key in keys]
     )
@@ -255,11 +255,16 @@ def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
             row |= comparison.distance_row(real_test, faces, real_train)
             row |= comparison.change_row(faces, tests["simulated"])
             order = [real_keys[v.row.path] for v in test]
+        # The gallery smiles: a view of a smiling photo would find its own source in it.
+        neutral = np.array([key[0] == "neutral" for key in order])
+        if not neutral.any():
+            raise DaganError(f"{FLAGS.simulated}: no views of neutral_front, which identity needs")
+        order = [key for key in order if key[0] == "neutral"]
         references = {
             "real three-quarter": _rows(whole, keys, order),
             "real frontal": _rows(fronts, front_keys, [(k[0], "front", k[2]) for k in order]),
         }
-        columns[name] = row | comparison.identity_row(faces, references, gallery)
+        columns[name] = row | comparison.identity_row(faces.rows(neutral), references, gallery)
     gains: Row = {
         space: comparison.kernel_gain(
             real_test, tests["simulated"], tests["refined"], real_train, space
@@ -432,9 +437,10 @@ def _outcome(
         "all share: to add the mean difference between real and simulated faces is enough. "
         "Fresh AUC: judges trained on real faces and the column's own kind, which know the "
         "refiner's own marks; the harder test. Two-sample: cross-validated by person on the test "
-        "people alone. Margins still tell degrees where an AUC is 1. Kernel and Fréchet distances "
-        "are on features standardised by real photos of the training people; they are neither "
-        "KID nor FID.",
+        "people alone. Identity is measured on views of neutral photos, rank-1 against "
+        "everybody's smiling frontal photo. Margins still tell degrees where an AUC is 1. Kernel "
+        "and Fréchet distances are on features standardised by real photos of the training "
+        "people; they are neither KID nor FID.",
     )
     blocks: list[Block] = []
     for judge in [name for name in columns["real"] if name.startswith("pass as real")]:

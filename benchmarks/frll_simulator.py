@@ -17,7 +17,7 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from benchmarks.frll import SIDES, expression, real_photos
+from benchmarks.frll import expression, real_photos, side
 from dagan_tf.data.manifest import read_manifest
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation.identity import paired_distances, rank1
@@ -45,9 +45,12 @@ def embed_all(
 def main(argv: list[str]) -> None:
     del argv
     began = time.perf_counter()
-    rows = [row for row in read_manifest(FLAGS.views) if row.yaw in SIDES]
+    # A view of a smiling photo would find its own source in the gallery.
+    rows = [
+        row for row in read_manifest(FLAGS.views) if side(row.yaw) and expression(row) == "neutral"
+    ]
     if not rows:
-        raise DaganError(f"{FLAGS.views}: no views at yaw -45 or +45")
+        raise DaganError(f"{FLAGS.views}: no three-quarter views (yaw -45 or +45) of neutral_front")
     gallery = real_photos(FLAGS.frll, "smiling_front")
     finder, embedder = FaceFinder(), FaceEmbedder()
 
@@ -57,8 +60,9 @@ def main(argv: list[str]) -> None:
 
     people = np.array([row.identity for row in rows])
     yaws = np.array([row.yaw for row in rows])
+    sides = np.array([side(row.yaw) for row in rows])
     real_items = [
-        real_photos(FLAGS.frll, f"{expression(row)}_{SIDES[row.yaw]}_3quarter")[row.identity]
+        real_photos(FLAGS.frll, f"{expression(row)}_{side(row.yaw)}_3quarter")[row.identity]
         for row in rows
     ]
     real, real_ways = embed_all(
@@ -96,7 +100,7 @@ def main(argv: list[str]) -> None:
     }.items():
         reduce = np.max if values is None else np.mean
         values = distances if values is None else values
-        parts = [values[yaws == yaw] for yaw in SIDES] + [values]
+        parts = [values[sides == one] for one in ("left", "right")] + [values]
         figures = [float(reduce(part)) if len(part) else float("nan") for part in parts]
         results[name] = dict(zip(("left", "right", "both"), figures, strict=True))
         print(f"{name:32}" + "".join(f"{figure:8.3f}" for figure in figures))

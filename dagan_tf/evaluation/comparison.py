@@ -40,7 +40,10 @@ class FaceSet:
 
     def of(self, people: Sequence[str] | np.ndarray) -> "FaceSet":
         """Returns the faces of these people."""
-        keep = np.isin(self.people, people)
+        return self.rows(np.isin(self.people, people))
+
+    def rows(self, keep: np.ndarray) -> "FaceSet":
+        """Returns the faces that `keep`, a mask or row numbers, selects."""
         embeddings = {name: values[keep] for name, values in self.embeddings.items()}
         return FaceSet(self.images[keep], self.people[keep], embeddings)
 
