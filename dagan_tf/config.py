@@ -287,7 +287,8 @@ def _convert(item: Field, value: Any, key: str) -> Any:
         # YAML 1.1 reads 1e-4 (no point) as a string.
         with contextlib.suppress(ValueError):
             value = float(value)
-    if type(value) is not kind or (kind is float and not math.isfinite(value)):
+    endless = isinstance(value, float) and not math.isfinite(value)
+    if type(value) is not kind or endless:
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
         raise ConfigError(f"{key} = {value!r}: expected {names[kind]}")
     choices = item.metadata.get("choices")

@@ -13,15 +13,19 @@ class SpaceToDepth(keras.layers.Layer):
         self.factor = factor
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
+        self._check_sides(images.shape)
         return tf.nn.space_to_depth(images, self.factor)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        self._check_sides(shape)
         batch, height, width, channels = shape
-        for name, side in (("height", height), ("width", width)):
-            if side is not None and side % self.factor:
-                raise ValueError(f"image {name} {side} is no multiple of downsample {self.factor}")
         smaller = [None if side is None else side // self.factor for side in (height, width)]
         return (batch, *smaller, (channels or 0) * self.factor**2)
+
+    def _check_sides(self, shape: tuple[int | None, ...]) -> None:
+        for name, side in (("height", shape[1]), ("width", shape[2])):
+            if side is not None and side % self.factor:
+                raise ValueError(f"image {name} {side} is no multiple of downsample {self.factor}")
 
     def get_config(self) -> dict[str, object]:
         return {**super().get_config(), "factor": self.factor}

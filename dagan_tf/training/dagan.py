@@ -107,7 +107,8 @@ class DAGAN(keras.Model):
         config = self.loss_config
         balance = tf.convert_to_tensor(self.equilibrium.balance)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        step = tf.cast(self.generator_optimizer.iterations, tf.int64)
+        # Read now: a cast may hand on the variable itself, which counts up during the step.
+        step = tf.identity(tf.convert_to_tensor(self.generator_optimizer.iterations))
         adversaries = tf.cast(step >= self.warmup_steps, tf.float32)  # 0 in warm-up, then 1
         simulated = batch["simulated"]
 

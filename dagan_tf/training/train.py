@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,7 @@ def train(
     real: RealPhotos,
     model_dir: str | os.PathLike[str],
     *,
+    held_out: Collection[str] = (),
     devices: Sequence[str] = (),
     verbose: bool = True,
 ) -> TrainingResult:
@@ -79,6 +80,7 @@ def train(
         simulated: folder made by `trainer.simulate`.
         real: the real photos.
         model_dir: created if need be.
+        held_out: identities to keep from the training, simulated and real, to measure on later.
         devices: see `make_strategy`.
         verbose: status lines and progress bars on stderr.
 
@@ -99,8 +101,16 @@ def train(
     check_config(model_dir, config)  # before the records are made anew for another image size
     records = model_dir / "records" / "simulated", model_dir / "records" / "real"
     size = config.data.image_size
-    identities = pack_simulated(simulated, records[0], image_size=size, progress=verbose).identities
-    photos = list_photos(real.folder, real.layout, include=real.include)
+    identities = pack_simulated(
+        simulated, records[0], image_size=size, held_out=held_out, progress=verbose
+    ).identities
+    photos = [
+        photo
+        for photo in list_photos(real.folder, real.layout, include=real.include)
+        if photo.identity not in held_out
+    ]
+    if not photos:
+        raise DaganError(f"{str(real.folder)!r}: no real photos but of held-out people")
     pack_real(photos, records[1], image_size=size, aligned=real.aligned, progress=verbose)
     claim_model_dir(model_dir, config, identities)
 

@@ -128,6 +128,14 @@ def test_averages_by_hand():
     np.testing.assert_array_equal(twin.trainable_variables[0], model.averages[0])
 
 
+def test_warmup_ends_at_the_same_step_on_two_devices():
+    overrides = ["training.warmup_steps=2", "loss.initial_balance=0.5"]
+    model = run(make(overrides, mirrored()), steps=2)
+    assert state(model)[-1] == 0.5
+    run(model, steps=1)
+    assert state(model)[-1] != 0.5
+
+
 def test_without_averages_the_weights_themselves_are_copied():
     model = run(make(["training.ema_decay=0"]), steps=1)
     assert not model.averages
