@@ -31,6 +31,9 @@ _REAL_INCLUDE = flags.DEFINE_string(
 _REAL_ALIGNED = flags.DEFINE_bool(
     "real_aligned", False, "The real photos are square crops framed as the simulated views are."
 )
+_HELD_OUT = flags.DEFINE_list(
+    "held_out", [], "Identities to keep from the training, simulated and real, to measure on later."
+)
 _MODEL_DIR = flags.DEFINE_string("model_dir", None, "Folder of this training; made if absent.")
 _DEVICES = flags.DEFINE_list(
     "devices", [], "Devices to train on, e.g. GPU:0,GPU:1; default: all GPUs, or the CPU."
@@ -43,7 +46,14 @@ def main(_: list[str]) -> int:
 
     config = load_config(_CONFIG.value, _SET.value)
     real = RealPhotos(_REAL.value, _REAL_LAYOUT.value, _REAL_INCLUDE.value, _REAL_ALIGNED.value)
-    result = train(config, _SIMULATED.value, real, _MODEL_DIR.value, devices=_DEVICES.value)
+    result = train(
+        config,
+        _SIMULATED.value,
+        real,
+        _MODEL_DIR.value,
+        held_out=_HELD_OUT.value,
+        devices=_DEVICES.value,
+    )
     if result.reason == "interrupted":
         print(
             f"interrupted at step {result.step}, saved in {_MODEL_DIR.value}; the same command"

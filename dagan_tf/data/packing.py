@@ -7,7 +7,7 @@ folder's `skipped.csv`.
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -27,6 +27,7 @@ def pack_simulated(
     output: str | os.PathLike[str],
     *,
     image_size: int,
+    held_out: Collection[str] = (),
     progress: bool = True,
 ) -> RecordIndex:
     """Packs a folder made by `trainer.simulate`.
@@ -35,6 +36,7 @@ def pack_simulated(
         folder: with `manifest.csv`.
         output: record folder to make or reuse.
         image_size: side of the records' images, pixels; others are resized.
+        held_out: identities to leave out.
         progress: show a bar on stderr.
 
     Returns:
@@ -44,9 +46,10 @@ def pack_simulated(
         DaganError: no manifest, no rows, or an image that is absent or not square.
     """
     folder = Path(folder)
-    rows = read_manifest(folder)
+    rows = [row for row in read_manifest(folder) if row.identity not in held_out]
     if not rows:
-        raise DaganError(f"{str(folder)!r}: the manifest lists no images")
+        apart = " but of held-out people" if held_out else ""
+        raise DaganError(f"{str(folder)!r}: the manifest lists no images{apart}")
     paths = [folder / name for row in rows for name in (row.path, row.mask_path) if name]
     # The rows too: an angle or a name may be corrected without touching an image.
     fingerprint = _fingerprint(paths, "simulated", image_size, *map(repr, rows))
@@ -147,8 +150,8 @@ def _real_record(item: PhotoItem, image_size: int, simulator: Simulator | None) 
         crop = _resize(photo, image_size)
     else:
         crop, fit = simulator.align(photo)
-        yaw = fit.pose.yaw if yaw is None else yaw
-        pitch, roll = fit.pose.pitch, fit.pose.roll
+        # What the photo shows, not what its folder is called.
+        yaw, pitch, roll = fit.pose.yaw, fit.pose.pitch, fit.pose.roll
     return Record(
         image=encode_png(crop),
         size=image_size,

