@@ -49,11 +49,8 @@ def _start_tensorflow() -> None:
         stderr = os.dup(2)
         os.dup2(greetings.fileno(), 2)
         try:
-            verbosity = logging.get_verbosity()
-            import keras  # noqa: F401
             import tensorflow as tf
 
-            logging.set_verbosity(verbosity)  # The imports raise it to INFO.
             tf.config.list_physical_devices()
         except BaseException:
             greetings.seek(0)
@@ -75,6 +72,8 @@ def run_app(main: Callable[[list[str]], int | None], *, uses_tensorflow: bool = 
     """
 
     def guarded(argv: list[str]) -> int | None:
+        if flags.FLAGS["verbosity"].using_default_value:
+            logging.set_verbosity(logging.WARNING)  # app.run has made it INFO.
         try:
             if uses_tensorflow and _QUIET:
                 _start_tensorflow()
