@@ -40,6 +40,8 @@ def _parse(argv: Sequence[str]) -> list[str]:
         sys.exit(0)
     if len(rest) > 1:
         _fail(f"unexpected argument {rest[1]!r}; options are written --name=value", BAD_INPUT)
+    if flags.FLAGS["verbosity"].using_default_value:
+        flags.FLAGS.verbosity = logging.WARNING  # Left alone, app.run would raise it to INFO.
     return rest
 
 
@@ -72,8 +74,6 @@ def run_app(main: Callable[[list[str]], int | None], *, uses_tensorflow: bool = 
     """
 
     def guarded(argv: list[str]) -> int | None:
-        if flags.FLAGS["verbosity"].using_default_value:
-            logging.set_verbosity(logging.WARNING)  # app.run has made it INFO.
         try:
             if uses_tensorflow and _QUIET:
                 _start_tensorflow()
