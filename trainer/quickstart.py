@@ -54,10 +54,11 @@ def main(argv: list[str]) -> int:
     folder, layout = (FLAGS.photos, "folder") if FLAGS.photos else (orl_folder(), "orl")
     photos = list_photos(folder, layout)
     people = list(dict.fromkeys(photo.identity for photo in photos))
-    if not 0 < FLAGS.held_out < len(people):
+    # Two a side is the least over which an interval over people can be drawn.
+    if not 2 <= FLAGS.held_out <= len(people) - 2:
         raise DaganError(
-            f"--held_out: got {FLAGS.held_out}, expected 1 to {len(people) - 1} of the "
-            f"{len(people)} people"
+            f"--held_out: got {FLAGS.held_out}, expected at least 2 and at most {len(people) - 2}: "
+            f"there are {len(people)} people"
         )
     held_out = people[-FLAGS.held_out :]
     seconds: dict[str, float] = {}

@@ -31,7 +31,7 @@ def test_a_closed_mesh_has_no_rim_and_an_open_one_measures_from_it():
     # Without the four lower triangles (those at y = -1) the cut runs round y = 0; it counts as
     # the neck's only where it lies below the mean height.
     lower = (triangles == 3).any(axis=1)
-    raised = vertices + [0, 0, 0]
+    raised = vertices.copy()
     raised[3] = [0, 2, 0]
     mesh = Mesh(raised.astype(np.float32), triangles[~lower])
     assert mesh.rim_distance[0] == 0.0

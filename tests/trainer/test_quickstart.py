@@ -1,0 +1,104 @@
+"""The whole chain in small: real ORL faces in, refined faces, SavedModel and report out."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dagan_tf.data.manifest import read_manifest
+from dagan_tf.data.photos import list_photos, orl_folder
+from dagan_tf.faces.photo_io import read_photo
+from dagan_tf.training.checkpoints import read_identities
+
+ROOT = Path(__file__).parents[2]
+PEOPLE = ("s1", "s2", "s3", "s4", "s5")
+SMALL = (
+    "generator.filters=8",
+    "generator.blocks=1",
+    "discriminator.filters=8",
+    "training.steps=4",
+    "training.warmup_steps=1",
+    "training.batch_size=4",
+    "training.log_every=1",
+    "training.checkpoint_every=4",
+    "training.samples_every=4",
+)
+
+
+def run(*flags):
+    return subprocess.run(
+        [sys.executable, "-m", "trainer.quickstart", *flags],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("quickstart")
+    for person in PEOPLE:
+        for stem in ("1", "2", "3"):
+            source = orl_folder() / person / f"{stem}.pgm"
+            (folder / "photos" / person).mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, folder / "photos" / person)
+    flags = [
+        f"--photos={folder / 'photos'}",
+        f"--output={folder / 'run'}",
+        "--yaws=-40,40",
+        "--held_out=2",
+        *(f"--set={item}" for item in SMALL),
+    ]
+    done = run(*flags)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder, flags, done
+
+
+def test_every_view_is_refined(chain):
+    folder = chain[0] / "run"
+    simulated, refined = read_manifest(folder / "simulated"), read_manifest(folder / "refined")
+    assert len(simulated) == len(list_photos(chain[0] / "photos", "folder")) * 2
+    assert {row.path for row in refined} == {row.path for row in simulated}
+    for row in refined:
+        assert read_photo(folder / "refined" / row.path).shape == (64, 64, 3)
+
+
+def test_the_held_out_person_is_unknown_to_the_training(chain):
+    assert read_identities(chain[0] / "run" / "model") == ["s1", "s2", "s3"]
+
+
+def test_the_report_and_the_model_are_there(chain):
+    folder = chain[0] / "run"
+    page = (folder / "report.html").read_text()
+    for heading in ("Samples", "Figures", "Balance of poses", "Training", "Time"):
+        assert heading in page
+    assert "http" not in page.split("</head>")[1].replace("http://www.w3.org", "")
+    assert (folder / "saved_model" / "1" / "saved_model.pb").is_file()
+    assert str(folder / "report.html") in chain[2].stdout
+
+
+def test_a_rerun_makes_nothing_twice(chain):
+    folder, flags, _ = chain
+    model = folder / "run" / "saved_model" / "1" / "saved_model.pb"
+    stamps = {path: path.stat().st_mtime_ns for path in (folder / "run" / "refined").rglob("*.png")}
+    before = model.stat().st_mtime_ns
+    done = run(*flags)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "-- train" not in done.stderr
+    assert model.stat().st_mtime_ns == before
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [(["--held_out=4"], "--held_out: got 4"), (["--config=nonsense"], "nonsense")],
+)
+def test_a_bad_flag_is_one_line(chain, flags, message):
+    done = run(*chain[1], *flags)
+    assert done.returncode == 2
+    assert message in done.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in done.stderr
