@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from absl import flags
@@ -93,6 +94,9 @@ CREDITS = (
 )
 
 
+Photos: TypeAlias = dict[tuple[str, str, str], np.ndarray]
+
+
 @dataclass(frozen=True)
 class View:
     """A simulated view and the real photo it should look like, (expression, side, person)."""
@@ -156,25 +160,26 @@ def people_of(views: Sequence[View]) -> np.ndarray:
 
 def align_photos(
     simulator: Simulator, frll: str, wanted: Sequence[tuple[str, str, str]]
-) -> tuple[dict[tuple[str, str, str], np.ndarray], dict[tuple[str, str, str], np.ndarray]]:
-    """Real photos as they are and in the canonical frame; those without a usable face are left."""
+) -> tuple[Photos, Photos, dict[tuple[str, str, str], float]]:
+    """Real photos as they are, in the canonical frame, and their fitted yaw in degrees; those
+    without a usable face are left out."""
     paths = {
         (mood, angle, person): item.path
         for mood, angle in sorted({key[:2] for key in wanted})
         for person, item in real_photos(frll, f"{mood}_{angle}").items()
     }
-    photos, crops = {}, {}
+    photos, crops, yaws = {}, {}, {}
     for key in tqdm(sorted(set(wanted)), desc="align real", unit="photo"):
         if key not in paths:
             raise DaganError(f"{frll}: person {key[2]!r} has no photo {key[0]}_{key[1]}")
         photo = read_photo(paths[key])
         try:
-            crops[key], _ = simulator.align(photo)
+            crops[key], fit = simulator.align(photo)
         except DaganError as error:
             print(f"left out {paths[key]}: {error}", file=sys.stderr)
             continue
-        photos[key] = photo
-    return photos, crops
+        photos[key], yaws[key] = photo, fit.pose.yaw
+    return photos, crops, yaws
 
 
 def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
@@ -189,7 +194,9 @@ def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
     frontal = {view.row.path: (view.real[0], "front", view.real[2]) for view in views}
 
     simulator = Simulator(image_size=size)
-    photos, crops = align_photos(simulator, FLAGS.frll, [*real_keys.values(), *frontal.values()])
+    photos, crops, fitted_yaws = align_photos(
+        simulator, FLAGS.frll, [*real_keys.values(), *frontal.values()]
+    )
     views = [v for v in views if real_keys[v.row.path] in crops and frontal[v.row.path] in crops]
     test = [v for v in views if v.row.identity in test_people]
     train = [v for v in views if v.row.identity not in test_people]
@@ -281,7 +288,9 @@ def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
         "gallery": len(gallery.people),
         "landmarks found by": embedder.ways,
     }
-    sections = _samples(test, tests, crops, frontal, real_keys) + _training(views, refined_paths)
+    sections = _samples(test, tests, crops, frontal, real_keys) + _training(
+        [fitted_yaws[key] for key in sorted({frontal[v.row.path] for v in views})]
+    )
     return columns, gains, facts, sections
 
 
@@ -356,14 +365,13 @@ def _samples(
     return [samples_section(rows, columns=columns, caption=caption)]
 
 
-def _training(views: Sequence[View], refined_paths: set[str]) -> list[Section]:
+def _training(frontal_yaws: Sequence[float]) -> list[Section]:
     sections = []
     if FLAGS.model_dir and (Path(FLAGS.model_dir) / "metrics.jsonl").exists():
         sections.append(curves_section(read_metrics(Path(FLAGS.model_dir) / "metrics.jsonl")))
-    sources = {view.row.source for view in views}
     turned = [row.yaw for row in read_manifest(FLAGS.refined)]
-    before = pose_histogram([0.0] * len(sources))
-    after = pose_histogram([0.0] * len(sources) + turned)
+    before = pose_histogram(frontal_yaws)
+    after = pose_histogram([*frontal_yaws, *turned])
     sections.append(pose_section(before, after))
     return sections
 
