@@ -13,6 +13,7 @@ from dagan_tf.data.records import (
     check_schema,
     parse_example,
     read_index,
+    read_records,
     shard_paths,
     write_records,
 )
@@ -129,3 +130,15 @@ def test_a_wrong_schema_is_named(tmp_path, name, found):
         writer.write(example.SerializeToString())
     with pytest.raises(RecordError, match=f"'{name}' is {found}"):
         check_schema([path])
+
+
+def test_records_are_read_back_whole(tmp_path):
+    written = [record("Zoë", domain="real", yaw=-12.5), record("ann", domain="real")]
+    write_records(tmp_path / "out", written, shards=2)
+    found = {item.identity: item for item in read_records(tmp_path / "out")}
+    assert found.keys() == {"Zoë", "ann"}
+    assert found["Zoë"] == written[0]
+    assert found["ann"].image == written[1].image
+    assert math.isnan(found["ann"].yaw)
+    with pytest.raises(RecordError):
+        read_records(tmp_path / "nothing")

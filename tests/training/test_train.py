@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from dagan_tf.config import load_config
+from dagan_tf.data.records import read_records
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.training import callbacks
@@ -180,3 +181,15 @@ def test_an_absent_device_is_named(folders, tmp_path):
     config = load_config("quickstart", TINY)
     with pytest.raises(DaganError, match=r"device 'GPU:7': expected one of CPU:0"):
         train(config, *folders, tmp_path, devices=["gpu:7"], verbose=False)
+
+
+def test_held_out_people_are_in_no_record(folders, tmp_path):
+    config = load_config("quickstart", [*TINY, "training.steps=1"])
+    train(config, *folders, tmp_path / "m", held_out=["p1", "p3"], verbose=False)
+    assert read_identities(tmp_path / "m") == ["p0", "p2"]
+    for domain in ("simulated", "real"):
+        people = {item.identity for item in read_records(tmp_path / "m" / "records" / domain)}
+        assert people == {"p0", "p2"}
+    everybody = [f"p{number}" for number in range(4)]
+    with pytest.raises(DaganError, match="held-out"):
+        train(config, *folders, tmp_path / "n", held_out=everybody, verbose=False)
