@@ -133,7 +133,10 @@ def test_a_wrong_schema_is_named(tmp_path, name, found):
 
 
 def test_records_are_read_back_whole(tmp_path):
-    written = [record("Zoë", domain="real", yaw=-12.5), record("ann", domain="real")]
+    written = [
+        record("Zoë", domain="real", yaw=-12.5, pitch=2.0, roll=0.0),
+        record("ann", domain="real"),
+    ]
     write_records(tmp_path / "out", written, shards=2)
     found = {item.identity: item for item in read_records(tmp_path / "out")}
     assert found.keys() == {"Zoë", "ann"}
