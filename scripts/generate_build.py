@@ -83,9 +83,9 @@ def _dependencies(name: str, known: dict[str, Path]) -> tuple[set[str], set[str]
             pip.add(PIP_NAMES.get(top, top))
     # A folder of data beside the module, as in resources.files(package).joinpath("assets", ...).
     for folder, path in known.items():
-        if folder.rpartition(".")[0] == package and _data_of(path.parent) and path != known[name]:
-            if path.name == "__init__.py" and f'"{path.parent.name}"' in source:
-                own.add(folder)
+        beside = path.name == "__init__.py" and folder.rpartition(".")[0] == package
+        if beside and _data_of(path.parent) and f'"{path.parent.name}"' in source:
+            own.add(folder)
     parts = name.split(".")
     own |= {p for n in range(1, len(parts)) if (p := ".".join(parts[:n])) in known}
     return {item for item in own if item in known and item != name}, pip
