@@ -23,7 +23,7 @@ TINY = [
     "discriminator.downsample=1", "training.batch_size=4", "training.warmup_steps=0",
     "training.log_every=2", "training.checkpoint_every=4", "training.samples_every=4",
     "training.sample_count=3", "training.max_minutes=0",
-    "training.generator_learning_rate=0.01",
+    "training.generator_learning_rate=0.01", "loss.pose_weight=0.5",
 ]  # fmt: skip
 
 
