@@ -65,6 +65,7 @@ setup(
         "scipy",
         "tensorflow>=2.15,<2.22",
         "tensorflow-serving-api>=2.15,<2.22",
+        "threadpoolctl",
         "tqdm",
     ],
     extras_require={"quickstart": QUICKSTART, "test": [*QUICKSTART, *TEST]},
