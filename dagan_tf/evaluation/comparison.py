@@ -254,9 +254,9 @@ def _mean_judge(
 
 def _standardiser(features: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     mean, spread = features.mean(axis=0), features.std(axis=0)
-    # A feature that is constant on real photos has no scale; a thousandth of the usual keeps a
-    # difference in it finite.
-    spread = np.maximum(spread, 1e-3 * np.median(spread) + 1e-12)
+    # A feature that hardly varies on real photos (colour, where the photos are grey) has no scale
+    # of its own; with a tenth of the usual one it counts, but does not drown all others.
+    spread = np.maximum(spread, 0.1 * np.median(spread) + 1e-12)
     return lambda values: (values - mean) / spread
 
 
