@@ -20,6 +20,7 @@ import cv2
 from tqdm import tqdm
 
 from dagan_tf.data.manifest import (
+    MANIFEST_NAME,
     ManifestRow,
     ManifestWriter,
     SkippedRow,
@@ -34,7 +35,6 @@ from dagan_tf.simulator.morphable_model import MorphableModel
 from dagan_tf.simulator.simulator import Simulator
 
 SETTINGS = "simulate.json"
-MANIFEST, SKIPPED = "manifest.csv", "skipped.csv"
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,10 @@ def simulate_folder(
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
     _claim(output, settings)
-    done = {row.path for row in read_manifest(output)} if (output / MANIFEST).exists() else set()
-    failed = {row.source for row in read_skipped(output)} if (output / SKIPPED).exists() else set()
+    done = (
+        {row.path for row in read_manifest(output)} if (output / MANIFEST_NAME).exists() else set()
+    )
+    failed = {row.source for row in read_skipped(output)}
     jobs = []
     for photo in photos:
         missing = [yaw for yaw in yaws if view_path(photo, yaw) not in done]
