@@ -1,9 +1,6 @@
-"""One training run's settings: frozen dataclasses, read from YAML, changed by `a.b=c` overrides.
+"""One training run's settings, read from YAML and changed by `a.b=c` overrides.
 
-The field defaults are those of the paper as far as it states them (224x224, 7x7 stem, 64 maps,
-10 residual blocks); the paper leaves learning rates, loss weights and the discriminator's widths
-open, so those follow BEGAN (Berthelot et al., 2017) or are this package's own choice. Each preset
-in `dagan_tf/presets/` says at every value whose it is.
+The sections, their keys, defaults and limits are in `config_sections.py`.
 """
 
 import contextlib
@@ -18,6 +15,14 @@ from typing import Any
 
 import yaml
 
+from dagan_tf.config_sections import (
+    DataConfig,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    LossConfig,
+    TrainingConfig,
+    number,
+)
 from dagan_tf.errors import DaganError
 
 
@@ -25,150 +30,12 @@ class ConfigError(DaganError):
     """A key, value or file of a configuration that cannot be used."""
 
 
-def _number(default: float, *, minimum: float, maximum: float = float("inf")) -> Any:
-    return field(default=default, metadata={"minimum": minimum, "maximum": maximum})
-
-
-def _choice(default: Any, *choices: Any) -> Any:
-    return field(default=default, metadata={"choices": choices})
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """What a batch is made of.
-
-    Attributes:
-        image_size: side of the square training images, pixels.
-        horizontal_flip: mirror half of the images at random (labels stay, yaw changes sign).
-        identity_on_reals: give reals of an identity that is simulated too that identity's label;
-            off, all reals count as unlabelled, as the paper's abstract has them.
-        shuffle_buffer: records mixed with one another; a set no larger is mixed as a whole.
-    """
-
-    image_size: int = _number(224, minimum=16, maximum=2048)
-    horizontal_flip: bool = True
-    identity_on_reals: bool = True
-    shuffle_buffer: int = _number(2048, minimum=1)
-
-
-@dataclass(frozen=True)
-class GeneratorConfig:
-    """The refiner (see `models/generator.py`).
-
-    Attributes:
-        filters: feature maps of the stem and of every residual block.
-        blocks: number of residual blocks.
-        stem_kernel: side of the first convolution's kernel.
-        block_kernel: side of the kernels inside the blocks.
-        input_skip: add the input to the output instead of tanh; the last convolution then starts
-            at zero, so the untrained refiner is the identity.
-        downsample: 2 or 4 folds the image (space to depth) so that the blocks work on a coarser
-            grid: several times faster, and each block sees further.
-    """
-
-    filters: int = _number(64, minimum=1)
-    blocks: int = _number(10, minimum=0)
-    stem_kernel: int = _choice(7, 1, 3, 5, 7, 9)
-    block_kernel: int = _choice(3, 1, 3, 5, 7, 9)
-    input_skip: bool = False
-    downsample: int = _choice(1, 1, 2, 4)
-
-
-@dataclass(frozen=True)
-class DiscriminatorConfig:
-    """The auto-encoder with the identity agent (see `models/discriminator.py`).
-
-    Attributes:
-        filters: n; encoder stage i has n·(i+1) feature maps, every decoder stage n.
-        bottleneck: length of the code h.
-        convs_per_stage: 3x3 convolutions at each resolution.
-        downsample: as the generator's.
-    """
-
-    filters: int = _number(64, minimum=1)
-    bottleneck: int = _number(128, minimum=1)
-    convs_per_stage: int = _number(2, minimum=1, maximum=8)
-    downsample: int = _choice(1, 1, 2, 4)
-
-
-@dataclass(frozen=True)
-class LossConfig:
-    """Weights and forms of the losses (see `training/losses.py`).
-
-    Attributes:
-        adversarial: `began` (generator minimises its reconstruction error) or `literal` (the same
-            times k, as the paper prints it; needs initial_balance > 0, see the loss's docstring).
-        identity: `softmax` or the paper's literal per-class `sigmoid` cross-entropy.
-        identity_weight: lambda_1.
-        pose_weight: lambda_2.
-        pose_scale: `element` averages over height, width and channels, `pixel` divides by
-            height x width only as the paper does (3x larger on RGB).
-        pose_mask_weight: weight in the pose loss of pixels that the photo did not really show (the
-            simulator's mask); 1 is the paper's unmasked loss.
-        diversity_ratio: gamma, wanted ratio of refined to real reconstruction error.
-        balance_rate: alpha, step of k.
-        initial_balance: k_0.
-    """
-
-    adversarial: str = _choice("began", "began", "literal")
-    identity: str = _choice("softmax", "softmax", "sigmoid")
-    identity_weight: float = _number(0.05, minimum=0)
-    pose_weight: float = _number(0.5, minimum=0)
-    pose_scale: str = _choice("element", "element", "pixel")
-    pose_mask_weight: float = _number(1.0, minimum=0, maximum=1)
-    diversity_ratio: float = _number(0.5, minimum=0)
-    balance_rate: float = _number(0.001, minimum=0)
-    initial_balance: float = _number(0.0, minimum=0, maximum=1)
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How long, how fast, and what is written on the way.
-
-    Attributes:
-        steps: optimiser steps of the whole training.
-        max_minutes: stop after this wall-clock time (0 = no limit); counts anew at each resume.
-        batch_size: images of each domain a step, over all devices.
-        generator_learning_rate: Adam's.
-        discriminator_learning_rate: Adam's.
-        beta_1: Adam's.
-        decay_steps: halve both learning rates every so many steps (0 = never).
-        learning_rate_floor: neither learning rate is halved below this.
-        warmup_steps: at first the refiner learns the pose loss only, and the discriminator the
-            reals only, k standing still.
-        ema_decay: of the averaged refiner, the one exported; 0 = no average.
-        precision: Keras dtype policy.
-        log_every: steps between metric records.
-        checkpoint_every: steps between checkpoints.
-        samples_every: steps between sample grids.
-        sample_count: columns of the sample grid.
-        keep_checkpoints: newest checkpoints kept.
-    """
-
-    steps: int = _number(100_000, minimum=1)
-    max_minutes: float = _number(0.0, minimum=0)
-    batch_size: int = _number(16, minimum=1)
-    generator_learning_rate: float = _number(1e-4, minimum=0)
-    discriminator_learning_rate: float = _number(1e-4, minimum=0)
-    beta_1: float = _number(0.5, minimum=0, maximum=0.9999)
-    decay_steps: int = _number(0, minimum=0)
-    learning_rate_floor: float = _number(2e-5, minimum=0)
-    warmup_steps: int = _number(0, minimum=0)
-    ema_decay: float = _number(0.999, minimum=0, maximum=0.999999)
-    precision: str = _choice("float32", "float32", "mixed_bfloat16")
-    log_every: int = _number(50, minimum=1)
-    checkpoint_every: int = _number(1000, minimum=1)
-    samples_every: int = _number(500, minimum=1)
-    sample_count: int = _number(8, minimum=1, maximum=64)
-    keep_checkpoints: int = _number(3, minimum=1)
-
-
 @dataclass(frozen=True)
 class Config:
     """All settings of one training run."""
 
     name: str = "paper-224"
-    seed: int = _number(0, minimum=0, maximum=2**31 - 1)
+    seed: int = number(0, minimum=0, maximum=2**31 - 1)
     data: DataConfig = field(default_factory=DataConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
@@ -188,6 +55,17 @@ class Config:
                     f"data.image_size = {self.data.image_size} is no multiple of"
                     f" {part}.downsample = {factor}"
                 )
+
+        if self.training.batch_size % self.training.accumulate:
+            raise ConfigError(
+                f"training.batch_size = {self.training.batch_size}: expected a multiple of"
+                f" training.accumulate = {self.training.accumulate}"
+            )
+        if self.data.image_size % self.loss.pose_downsample:
+            raise ConfigError(
+                f"data.image_size = {self.data.image_size} is no multiple of"
+                f" loss.pose_downsample = {self.loss.pose_downsample}"
+            )
 
     def to_yaml(self) -> str:
         """YAML text from which `load_config` makes an equal Config."""

@@ -13,7 +13,10 @@ _LARGEST_CODE_SIDE = 8
 
 
 def build_discriminator(
-    config: DiscriminatorConfig, image_size: int, num_identities: int
+    config: DiscriminatorConfig,
+    image_size: int,
+    num_identities: int,
+    realism: str = "reconstruction",
 ) -> keras.Model:
     """Builds the dual-agent discriminator.
 
@@ -27,10 +30,14 @@ def build_discriminator(
         image_size: side of the square images, pixels; after `downsample` it must halve evenly
             down to 8 or less.
         num_identities: classes of the identity agent, at least 1.
+        realism: how the realism agent speaks: `reconstruction` of the image by the decoder, or,
+            without a decoder, `decision`: one logit read from the code, or `patches`: one at each
+            place of the last convolution, as SimGAN's.
 
     Returns:
-        Model from `images`, float32 (N, S, S, 3) in [-1, 1], to (reconstruction float32
-        (N, S, S, 3) unbounded, identity logits float32 (N, num_identities)).
+        Model from `images`, float32 (N, S, S, 3) in [-1, 1], to (realism, identity logits float32
+        (N, num_identities)); realism is the reconstruction, float32 (N, S, S, 3) unbounded, or the
+        logits, float32 (N, h, w, 1), > 0 = real, h = w = 1 for `decision`.
 
     Raises:
         DaganError: `image_size` cannot be halved evenly, or num_identities < 1.
@@ -59,10 +66,23 @@ def build_discriminator(
             x = _conv(x, n * stage, f"encoder{stage}_{index}")
         if stage < stages:
             x = _conv(x, n * (stage + 1), f"encoder{stage}_halve", strides=2)
+    features = x
     x = layers.Flatten(name="encoder_flatten")(x)
     code = layers.Dense(config.bottleneck, name="code")(x)
     logits = layers.Dense(num_identities, dtype="float32", name="identity")(code)
+    if realism == "patches":
+        answer = layers.Conv2D(1, 1, dtype="float32", name="patches")(features)
+    elif realism == "decision":
+        active = layers.Activation("elu", name="code_active")(code)
+        answer = layers.Dense(1, dtype="float32", name="decision_logit")(active)
+        answer = layers.Reshape((1, 1, 1), dtype="float32", name="decision")(answer)
+    else:
+        answer = _decoder(code, config, side, stages)
+    return keras.Model(images, [answer, logits], name="discriminator")
 
+
+def _decoder(code: Any, config: DiscriminatorConfig, side: int, stages: int) -> Any:
+    n = config.filters
     x = layers.Dense(side * side * n, name="decoder_dense")(code)
     x = layers.Reshape((side, side, n), name="decoder_reshape")(x)
     for stage in range(1, stages + 1):
@@ -73,8 +93,7 @@ def build_discriminator(
     x = layers.Conv2D(3 * config.downsample**2, 3, padding="same", name="to_rgb")(x)
     if config.downsample > 1:
         x = DepthToSpace(config.downsample, name="unfold")(x)
-    reconstruction = layers.Activation("linear", dtype="float32", name="reconstruction")(x)
-    return keras.Model(images, [reconstruction, logits], name="discriminator")
+    return layers.Activation("linear", dtype="float32", name="reconstruction")(x)
 
 
 def _conv(x: Any, filters: int, name: str, strides: int = 1) -> Any:

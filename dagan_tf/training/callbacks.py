@@ -137,7 +137,8 @@ class SampleGrid(StepCallback):
     """Writes `samples/step_000000.png` of the same images, from step 0 on.
 
     Rows: simulated, refined (by the averaged weights, those exported), the discriminator's
-    reconstruction of the refined, real, its reconstruction of the real.
+    reconstruction of the refined, real, its reconstruction of the real; without the
+    reconstructions in the forms that have no auto-encoder.
     """
 
     def __init__(
@@ -177,8 +178,10 @@ class SampleGrid(StepCallback):
         self._drawn = self.step
         self.model.copy_averages_to(self._generator)
         refined = self._generator(self._batch["simulated"], training=False)
-        rows = [self._batch["simulated"], refined, self.model.discriminator(refined)[0]]
-        rows += [self._batch["real"], self.model.discriminator(self._batch["real"])[0]]
+        rows = [self._batch["simulated"], refined, self._batch["real"]]
+        if self.model.reconstructs:
+            rows.insert(2, self.model.discriminator(refined)[0])
+            rows.append(self.model.discriminator(self._batch["real"])[0])
         grid = image_grid([np.asarray(row) for row in rows])
         write_png(self._folder / f"step_{self.step:06d}.png", grid)
         if self._writer:

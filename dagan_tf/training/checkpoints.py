@@ -103,6 +103,8 @@ def make_manager(
         generator_optimizer=dagan.generator_optimizer,
         discriminator_optimizer=dagan.discriminator_optimizer,
         balance=dagan.equilibrium.balance,
+        progress=dagan.progress,
+        **({"history": dagan.history_buffer} if dagan.history_buffer else {}),
     )
     folder = Path(model_dir) / FOLDER_NAME
     return tf.train.CheckpointManager(checkpoint, str(folder), max_to_keep=keep)
@@ -122,7 +124,7 @@ def restore_latest(dagan: DAGAN, manager: tf.train.CheckpointManager) -> int:
         with _explained(path):
             status = manager.checkpoint.restore(path)
             status.assert_existing_objects_matched()
-    return int(dagan.generator_optimizer.iterations.numpy())
+    return int(tf.convert_to_tensor(dagan.progress.steps))
 
 
 def load_generator(model_dir: str | os.PathLike[str], *, ema: bool = True) -> keras.Model:

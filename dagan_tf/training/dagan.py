@@ -1,16 +1,19 @@
 """DA-GAN as one Keras model: `fit` trains refiner and discriminator together."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from dagan_tf.compat import add_state
+from dagan_tf.compat import add_state, apply_scaled_gradients, loss_scale
 from dagan_tf.config import LossConfig
-from dagan_tf.training import losses
 from dagan_tf.training.equilibrium import BoundaryEquilibrium
+from dagan_tf.training.history import History
+from dagan_tf.training.objectives import REALISM, objectives
+from dagan_tf.training.progress import Progress
 
-METRIC_NAMES = (
+_PART_NAMES = (
     "generator_loss",
     "discriminator_loss",
     "pose_loss",
@@ -19,9 +22,16 @@ METRIC_NAMES = (
     "real_error",
     "refined_error",
     "convergence",
-    "balance",
     "refinement",
     "diversity",
+    "simulated_diversity",
+)
+METRIC_NAMES = (
+    *_PART_NAMES,
+    "balance",
+    "convergence_smoothed",
+    "generator_gradient",
+    "discriminator_gradient",
 )
 
 
@@ -35,7 +45,10 @@ class DAGAN(keras.Model):
     Metrics, all means since the last reset: the losses; `real_error` and `refined_error`, the
     auto-encoder's; `convergence` (L_con, of those of each replica's batch); `balance` (k);
     `refinement`, mean |refined - simulated| (0 = identity map); `diversity`, mean standard
-    deviation of a pixel over the refined batch (0 = collapse).
+    deviation of a pixel over the refined batch (0 = collapse), and `simulated_diversity`, over the
+    simulated one; `convergence_smoothed`, see `Progress`; `generator_gradient` and
+    `discriminator_gradient`, global norms of a replica's gradients. With `training.accumulate` the
+    diversities and L_con are means over the parts of a batch.
     """
 
     def __init__(
@@ -46,6 +59,9 @@ class DAGAN(keras.Model):
         loss: LossConfig | None = None,
         ema_decay: float = 0.0,
         warmup_steps: int = 0,
+        accumulate: int = 1,
+        plateau_steps: int = 0,
+        history: History | None = None,
         **kwargs: Any,
     ) -> None:
         """Wires the parts.
@@ -56,6 +72,9 @@ class DAGAN(keras.Model):
             loss: forms and weights of the losses; None takes the defaults.
             ema_decay: of the running average of the generator's weights; 0 keeps none.
             warmup_steps: see `TrainingConfig.warmup_steps`.
+            accumulate: see `TrainingConfig.accumulate`.
+            plateau_steps: see `TrainingConfig.plateau_steps`.
+            history: of refined images, for one device only; None keeps none.
             **kwargs: the model's name.
         """
         super().__init__(**kwargs)
@@ -68,6 +87,9 @@ class DAGAN(keras.Model):
             initial_balance=self.loss_config.initial_balance,
             name="equilibrium",
         )
+        self.progress = Progress(plateau_steps, name="progress")
+        self.history_buffer = history
+        self.accumulate = accumulate
         self.ema_decay = ema_decay
         self.warmup_steps = warmup_steps
         self.averages = [
@@ -97,6 +119,11 @@ class DAGAN(keras.Model):
         discriminator_optimizer.build(self.discriminator.trainable_variables)
 
     @property
+    def reconstructs(self) -> bool:
+        """Whether the discriminator is an auto-encoder."""
+        return REALISM[self.loss_config.adversarial] == "reconstruction"
+
+    @property
     def metrics(self) -> list[keras.metrics.Metric]:
         return list(self._means.values())
 
@@ -104,75 +131,86 @@ class DAGAN(keras.Model):
         return self.generator(images, training=training)
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        config = self.loss_config
-        balance = tf.convert_to_tensor(self.equilibrium.balance)
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
         # Read now: a cast may hand on the variable itself, which counts up during the step.
-        step = tf.identity(tf.convert_to_tensor(self.generator_optimizer.iterations))
+        step = tf.identity(tf.convert_to_tensor(self.progress.steps))
         adversaries = tf.cast(step >= self.warmup_steps, tf.float32)  # 0 in warm-up, then 1
-        simulated = batch["simulated"]
+        balance = tf.convert_to_tensor(self.equilibrium.balance)
+        scales = [loss_scale(optimizer) for optimizer in self._optimizers]
 
+        def part(index: int | tf.Tensor) -> list[tf.Tensor]:
+            return self._part(_slice(batch, index, self.accumulate), step, adversaries, scales)
+
+        if self.accumulate == 1:
+            totals = part(0)
+        else:
+            totals = _sum_of_parts(part, self.accumulate)
+        values = dict(zip(_PART_NAMES, totals, strict=False))
+        gradients = totals[len(_PART_NAMES) :]
+        split = len(self.generator.trainable_variables)
+        for name, network, optimizer, scale, own in (
+            ("generator", self.generator, self.generator_optimizer, scales[0], gradients[:split]),
+            (
+                "discriminator",
+                self.discriminator,
+                self.discriminator_optimizer,
+                scales[1],
+                gradients[split:],
+            ),
+        ):
+            values[f"{name}_gradient"] = tf.linalg.global_norm(own) / scale * _replicas()
+            apply_scaled_gradients(optimizer, own, network.trainable_variables)
+
+        # Without an auto-encoder there is nothing to balance.
+        moving = adversaries if self.reconstructs else 0.0
+        self.equilibrium.update(values["real_error"], values["refined_error"], moving=moving)
+        self.progress.update(values["convergence"], adversaries)
+        self._update_averages(step)
+        values["balance"] = balance
+        values["convergence_smoothed"] = tf.convert_to_tensor(self.progress.smoothed)
+        for name, value in values.items():
+            self._means[name].update_state(value)
+        return {name: metric.result() for name, metric in self._means.items()}
+
+    @property
+    def _optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
+        return self.generator_optimizer, self.discriminator_optimizer
+
+    def _part(
+        self,
+        batch: dict[str, tf.Tensor],
+        step: tf.Tensor,
+        adversaries: tf.Tensor,
+        scales: list[tf.Tensor],
+    ) -> list[tf.Tensor]:
+        """Values and scaled gradients of both losses, divided by parts and, these, replicas."""
+        balance = tf.convert_to_tensor(self.equilibrium.balance)
         with tf.GradientTape(persistent=True) as tape:
-            refined = self.generator(simulated, training=True)
-            real_back, real_logits = self.discriminator(batch["real"], training=True)
-            refined_back, refined_logits = self.discriminator(refined, training=True)
-
-            mean = tf.reduce_mean
-            real_error = mean(losses.reconstruction_error(batch["real"], real_back))
-            refined_error = mean(losses.reconstruction_error(refined, refined_back))
-            pose = mean(
-                losses.pose_perception(
-                    simulated,
-                    refined,
-                    batch["mask"],
-                    outside_weight=config.pose_mask_weight,
-                    scale=config.pose_scale,
-                )
-            )
-            identity_real = mean(
-                losses.identity_perception(real_logits, batch["real_label"], config.identity)
-            )
-            identity_refined = mean(
-                losses.identity_perception(
-                    refined_logits, batch["simulated_label"], config.identity
-                )
-            )
-            discriminator_loss = losses.adversarial_discriminator(
-                real_error, refined_error, balance
-            ) + config.identity_weight * (identity_real + identity_refined)
-            generator_loss = config.pose_weight * pose + adversaries * (
-                losses.adversarial_generator(refined_error, balance, config.adversarial)
-                + config.identity_weight * identity_refined
+            found = objectives(
+                self.loss_config,
+                self.generator,
+                self.discriminator,
+                batch,
+                balance=balance,
+                adversaries=adversaries,
+                step=step,
+                history=self.history_buffer,
             )
             # Optimisers add gradients up over replicas.
-            discriminator_objective = discriminator_loss / replicas
-            generator_objective = generator_loss / replicas
-
-        for objective, network, optimizer in (
-            (discriminator_objective, self.discriminator, self.discriminator_optimizer),
-            (generator_objective, self.generator, self.generator_optimizer),
-        ):
-            variables = network.trainable_variables
-            gradients = tape.gradient(objective, variables)
-            optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            share = 1.0 / (_replicas() * self.accumulate)
+            wanted = found.generator_loss * scales[0] * share
+            opposed = found.discriminator_loss * scales[1] * share
+        gradients = [
+            *tape.gradient(wanted, self.generator.trainable_variables),
+            *tape.gradient(
+                opposed,
+                self.discriminator.trainable_variables,
+                # Without the auto-encoder some heads may be unused in a form.
+                unconnected_gradients=tf.UnconnectedGradients.ZERO,
+            ),
+        ]
         del tape
-
-        self.equilibrium.update(real_error, refined_error, moving=adversaries)
-        self._update_averages(step)
-        self._update_metrics(
-            generator_loss=generator_loss,
-            discriminator_loss=discriminator_loss,
-            pose_loss=pose,
-            identity_loss_real=identity_real,
-            identity_loss_refined=identity_refined,
-            real_error=real_error,
-            refined_error=refined_error,
-            convergence=self.equilibrium.measure(real_error, refined_error),
-            balance=balance,
-            refinement=mean(tf.abs(refined - simulated)),
-            diversity=mean(tf.math.reduce_std(refined, axis=0)),
-        )
-        return {name: metric.result() for name, metric in self._means.items()}
+        values = [found.values[name] / self.accumulate for name in _PART_NAMES]
+        return [*values, *map(tf.convert_to_tensor, gradients)]
 
     def copy_averages_to(self, generator: keras.Model) -> None:
         """Gives `generator`, a twin of the trained one, the averaged weights (plain if none)."""
@@ -190,6 +228,33 @@ class DAGAN(keras.Model):
             value = tf.convert_to_tensor(weight)
             average.assign(value + decay * (tf.convert_to_tensor(average) - value))
 
-    def _update_metrics(self, **values: tf.Tensor) -> None:
-        for name, value in values.items():
-            self._means[name].update_state(value)
+
+def _replicas() -> int:
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def _slice(batch: dict[str, tf.Tensor], index: int | tf.Tensor, parts: int) -> dict[str, tf.Tensor]:
+    if parts == 1:
+        return batch
+    sliced = {}
+    for name, value in batch.items():
+        size = value.shape[0] // parts
+        sliced[name] = tf.ensure_shape(
+            value[index * size : (index + 1) * size], (size, *value.shape[1:])
+        )
+    return sliced
+
+
+def _sum_of_parts(part: Callable[[tf.Tensor], list[tf.Tensor]], count: int) -> list[tf.Tensor]:
+    # A loop in the graph, so that a part's activations are gone before the next part begins.
+    first = part(tf.constant(0))
+    _, *totals = tf.while_loop(
+        lambda index, *_: index < count,
+        lambda index, *sums: (
+            index + 1,
+            *(total + new for total, new in zip(sums, part(index), strict=True)),
+        ),
+        (tf.constant(1), *first),
+        parallel_iterations=1,
+    )
+    return list(totals)

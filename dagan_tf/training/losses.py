@@ -19,8 +19,11 @@ def pose_perception(
     *,
     outside_weight: float = 1.0,
     scale: str = "element",
+    form: str = "l1",
+    delta: float = 0.1,
+    downsample: int = 1,
 ) -> tf.Tensor:
-    """L_pp: mean absolute difference of the refined image from the simulated one.
+    """L_pp: mean difference of the refined image from the simulated one.
 
     Args:
         simulated: float32 (N, H, W, 3), [-1, 1].
@@ -30,15 +33,29 @@ def pose_perception(
         outside_weight: weight of the pixels with mask 0; 1 is the paper's loss. The sum is still
             divided by H·W, so that a smaller visible part counts less.
         scale: `element` divides by H·W·3, `pixel` by H·W as the paper prints it.
+        form: of a difference d: the paper's `l1` |d|, `l2` d², or `huber`: d²/(2 delta) up to
+            |d| = delta, |d| - delta/2 beyond.
+        delta: of `huber`.
+        downsample: average differences (and weights) over blocks of so many pixels a side first.
 
     Returns:
         float32 (N,), at least 0.
     """
-    difference = tf.abs(simulated - refined)
-    if mask is not None:
-        difference *= mask + outside_weight * (1.0 - mask)
-    factor = float(difference.shape[-1]) if scale == "pixel" else 1.0
-    return factor * tf.reduce_mean(difference, axis=(1, 2, 3))
+    difference = simulated - refined
+    weight = None if mask is None else mask + outside_weight * (1.0 - mask)
+    if downsample > 1:
+        difference = tf.nn.avg_pool2d(difference, downsample, downsample, "VALID")
+        if weight is not None:
+            weight = tf.nn.avg_pool2d(weight, downsample, downsample, "VALID")
+    size = tf.abs(difference)
+    if form == "l2":
+        size = tf.square(difference)
+    elif form == "huber":
+        size = tf.where(size < delta, tf.square(difference) / (2.0 * delta), size - delta / 2.0)
+    if weight is not None:
+        size *= weight
+    factor = float(size.shape[-1]) if scale == "pixel" else 1.0
+    return factor * tf.reduce_mean(size, axis=(1, 2, 3))
 
 
 def reconstruction_error(images: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
@@ -128,3 +145,20 @@ def convergence_measure(
         float32, same shape.
     """
     return real_error + tf.abs(diversity_ratio * real_error - refined_error)
+
+
+def decision_error(logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """Cross-entropy of real/refined decisions: the `gan` and `patch` forms' error.
+
+    Args:
+        logits: float32 (N, h, w, 1), one a patch; > 0 = taken for real. `gan` has h = w = 1.
+        real: what the decision ought to be. The discriminator wants its right answer for both
+            kinds, the refiner wants its images taken for real (Goodfellow et al., 2014, the
+            non-saturating form; SimGAN's eq. 1 to 3).
+
+    Returns:
+        float32 (N,), nats, mean over the patches; ln 2 for an undecided discriminator.
+    """
+    wanted = tf.fill(tf.shape(logits), 1.0 if real else 0.0)
+    loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=wanted, logits=logits)
+    return tf.reduce_mean(loss, axis=(1, 2, 3))

@@ -1,4 +1,4 @@
-"""The learning rate: constant, or halved every so many steps down to a floor (BEGAN's)."""
+"""The learning rate: constant, halved every so many steps, or on a plateau, down to a floor."""
 
 import keras
 import tensorflow as tf
@@ -6,21 +6,36 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="dagan_tf")
 class HalvingSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """max(initial · 2^-(step // decay_steps), floor); BEGAN collapses when it goes on falling."""
+    """max(initial · scale · 2^-(step // decay_steps), floor).
 
-    def __init__(self, initial: float, decay_steps: int, floor: float) -> None:
-        """Args: initial: rate at step 0. decay_steps: 0 = constant. floor: > initial is ignored."""
+    BEGAN collapses when it goes on falling, hence the floor.
+    """
+
+    def __init__(
+        self, initial: float, decay_steps: int, floor: float, scale: tf.Variable | None = None
+    ) -> None:
+        """Sets the rates.
+
+        Args:
+            initial: rate at step 0.
+            decay_steps: 0 = no halving by step.
+            floor: lowest rate; above `initial` it is ignored.
+            scale: float32 scalar that others change, such as `Progress.rate_scale`; None = 1.
+        """
         super().__init__()
         self.initial = initial
         self.decay_steps = decay_steps
         self.floor = floor
+        self.scale = scale
 
     def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
-        initial = tf.constant(self.initial, tf.float32)
-        if not self.decay_steps:
-            return initial
-        halvings = tf.floor(tf.cast(step, tf.float32) / float(self.decay_steps))
-        return tf.maximum(initial * tf.pow(0.5, halvings), min(self.floor, self.initial))
+        rate = tf.constant(self.initial, tf.float32)
+        if self.decay_steps:
+            halvings = tf.floor(tf.cast(step, tf.float32) / float(self.decay_steps))
+            rate *= tf.pow(0.5, halvings)
+        if self.scale is not None:
+            rate *= tf.convert_to_tensor(self.scale)
+        return tf.maximum(rate, min(self.floor, self.initial))
 
     def get_config(self) -> dict[str, float]:
         return {"initial": self.initial, "decay_steps": self.decay_steps, "floor": self.floor}

@@ -9,14 +9,13 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from dagan_tf.compat import dtype_policy
-from dagan_tf.config import Config, TrainingConfig
+from dagan_tf.config import Config
 from dagan_tf.data.packing import pack_real, pack_simulated
 from dagan_tf.data.photos import list_photos
 from dagan_tf.data.pipeline import sample_batch, training_batches
 from dagan_tf.errors import DaganError
-from dagan_tf.models.discriminator import build_discriminator
 from dagan_tf.models.generator import build_generator
+from dagan_tf.training.build import build_dagan
 from dagan_tf.training.callbacks import Checkpoints, MetricsLog, SampleGrid, StopTraining
 from dagan_tf.training.checkpoints import (
     check_config,
@@ -25,7 +24,6 @@ from dagan_tf.training.checkpoints import (
     restore_latest,
 )
 from dagan_tf.training.dagan import DAGAN
-from dagan_tf.training.schedule import HalvingSchedule
 from dagan_tf.training.strategy import make_strategy
 from dagan_tf.training.tensorboard import EventWriter
 
@@ -114,6 +112,39 @@ def train(
     pack_real(photos, records[1], image_size=size, aligned=real.aligned, progress=verbose)
     claim_model_dir(model_dir, config, identities)
 
+    return train_on_records(config, *records, identities, model_dir, devices=devices, verbose=verbose)
+
+
+def train_on_records(
+    config: Config,
+    simulated: Path,
+    real: Path,
+    identities: Sequence[str],
+    model_dir: str | os.PathLike[str],
+    *,
+    devices: Sequence[str] = (),
+    verbose: bool = True,
+) -> TrainingResult:
+    """As `train`, from record folders: for images of any kind, faces or not.
+
+    Args:
+        config: all settings.
+        simulated: record folder; its images' identity is what refinement has to keep.
+        real: record folder.
+        identities: the identity agent's vocabulary.
+        model_dir: created if need be.
+        devices: see `make_strategy`.
+        verbose: status lines on stderr.
+
+    Returns:
+        How it ended.
+
+    Raises:
+        DaganError: as of `train`.
+    """
+    model_dir = Path(model_dir)
+    strategy = make_strategy(devices)
+    claim_model_dir(model_dir, config, identities)
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
         dagan = build_dagan(config, len(identities))
@@ -122,32 +153,15 @@ def train(
     if start >= config.training.steps:
         return TrainingResult(start, "finished")
     batches = training_batches(
-        *records, identities, config.data, batch_size=batch_size, seed=config.seed, start_step=start
+        simulated,
+        real,
+        identities,
+        config.data,
+        batch_size=config.training.batch_size,
+        seed=config.seed,
+        start_step=start,
     )
-    return _fit(dagan, batches, records, config, model_dir, manager, start, verbose)
-
-
-def build_dagan(config: Config, num_identities: int) -> DAGAN:
-    """The compiled model of a configuration; call it inside the strategy's scope."""
-    settings = config.training
-    with dtype_policy(settings.precision):
-        dagan = DAGAN(
-            build_generator(config.generator, config.data.image_size),
-            build_discriminator(config.discriminator, config.data.image_size, num_identities),
-            loss=config.loss,
-            ema_decay=settings.ema_decay,
-            warmup_steps=settings.warmup_steps,
-        )
-    dagan.compile(
-        _adam(settings, settings.generator_learning_rate),
-        _adam(settings, settings.discriminator_learning_rate),
-    )
-    return dagan
-
-
-def _adam(settings: TrainingConfig, rate: float) -> keras.optimizers.Optimizer:
-    schedule = HalvingSchedule(rate, settings.decay_steps, settings.learning_rate_floor)
-    return keras.optimizers.Adam(schedule, beta_1=settings.beta_1)
+    return _fit(dagan, batches, (simulated, real), config, model_dir, manager, start, verbose)
 
 
 def _fit(

@@ -1,5 +1,7 @@
 """The train step: two devices equal one, warm-up, averages, metrics, precision."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import tensorflow as tf
 
 from dagan_tf.config import load_config
 from dagan_tf.training.dagan import DAGAN, METRIC_NAMES
-from dagan_tf.training.train import build_dagan
+from dagan_tf.training.build import build_dagan
 
 SIZE, BATCH, PEOPLE = 16, 4, 3
 TINY = [
@@ -69,7 +71,8 @@ def test_two_devices_train_as_one(overrides):
     for a, b in zip(state(one), state(two), strict=True):
         np.testing.assert_allclose(b, a, atol=1e-5)
     for a, b in zip(one.metrics, two.metrics, strict=True):
-        if a.name not in ("convergence", "diversity"):  # not linear in the batch
+        # Not linear in the batch: diversities, L_con, norms.
+        if not re.search("diversity|convergence|gradient", a.name):
             np.testing.assert_allclose(b.result(), a.result(), atol=1e-4, err_msg=a.name)
 
 

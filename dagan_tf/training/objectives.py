@@ -1,0 +1,128 @@
+"""What refiner and discriminator each minimise on a batch, for every adversarial form."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from dagan_tf.config import LossConfig
+from dagan_tf.training import losses
+from dagan_tf.training.history import History
+
+# How the discriminator's realism agent speaks in each form of `loss.adversarial`.
+REALISM = {
+    "began": "reconstruction",
+    "literal": "reconstruction",
+    "gan": "decision",
+    "patch": "patches",
+}
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """Losses of one batch (or part of one) on one replica.
+
+    Attributes:
+        generator_loss: float32 scalar, the refiner's.
+        discriminator_loss: float32 scalar.
+        values: float32 scalars to report, by name.
+    """
+
+    generator_loss: tf.Tensor
+    discriminator_loss: tf.Tensor
+    values: dict[str, tf.Tensor]
+
+
+def objectives(
+    config: LossConfig,
+    generator: keras.Model,
+    discriminator: keras.Model,
+    batch: dict[str, tf.Tensor],
+    *,
+    balance: tf.Tensor,
+    adversaries: tf.Tensor,
+    step: tf.Tensor,
+    history: History | None = None,
+) -> Objectives:
+    """Runs both networks and weighs the losses.
+
+    Args:
+        config: forms and weights.
+        generator: the refiner.
+        discriminator: with the realism agent that `REALISM` names.
+        batch: as of `DAGAN`.
+        balance: k, float32 scalar.
+        adversaries: float32 scalar, 0 while the refiner warms up on the pose loss, then 1.
+        step: int64 scalar.
+        history: exchanges half of the refined images that the discriminator learns from.
+
+    Returns:
+        The losses; call it under a gradient tape.
+    """
+    mean = tf.reduce_mean
+    simulated, labels = batch["simulated"], batch["simulated_label"]
+    refined = generator(simulated, training=True)
+    real_answer, real_logits = discriminator(batch["real"], training=True)
+    refined_answer, refined_logits = discriminator(refined, training=True)
+    judged, judged_answer, judged_logits, judged_labels = (
+        refined, refined_answer, refined_logits, labels,
+    )  # fmt: skip
+    if history is not None:
+        judged, judged_labels = history.exchange(tf.stop_gradient(refined), labels, step)
+        judged_answer, judged_logits = discriminator(judged, training=True)
+
+    pose = mean(
+        losses.pose_perception(
+            simulated,
+            refined,
+            batch["mask"],
+            outside_weight=config.pose_mask_weight,
+            scale=config.pose_scale,
+            form=config.pose_form,
+            delta=config.pose_delta,
+            downsample=config.pose_downsample,
+        )
+    )
+    identity_real = mean(
+        losses.identity_perception(real_logits, batch["real_label"], config.identity)
+    )
+    identity_refined = mean(losses.identity_perception(refined_logits, labels, config.identity))
+    identity_judged = mean(
+        losses.identity_perception(judged_logits, judged_labels, config.identity)
+    )
+
+    if REALISM[config.adversarial] == "reconstruction":
+        real_error = mean(losses.reconstruction_error(batch["real"], real_answer))
+        refined_error = mean(losses.reconstruction_error(refined, refined_answer))
+        judged_error = mean(losses.reconstruction_error(judged, judged_answer))
+        against = losses.adversarial_discriminator(real_error, judged_error, balance)
+        towards = losses.adversarial_generator(refined_error, balance, config.adversarial)
+        convergence = losses.convergence_measure(real_error, refined_error, config.diversity_ratio)
+    else:
+        real_error = mean(losses.decision_error(real_answer, real=True))
+        refined_error = mean(losses.decision_error(refined_answer, real=False))
+        against = real_error + mean(losses.decision_error(judged_answer, real=False))
+        towards = mean(losses.decision_error(refined_answer, real=True))
+        # L_con needs an auto-encoder; this is 0 when the discriminator cannot tell at all.
+        chance = math.log(2.0)
+        convergence = tf.abs(real_error - chance) + tf.abs(refined_error - chance)
+
+    generator_loss = config.pose_weight * pose + adversaries * (
+        towards + config.identity_weight * identity_refined
+    )
+    discriminator_loss = against + config.identity_weight * (identity_real + identity_judged)
+    values = {
+        "generator_loss": generator_loss,
+        "discriminator_loss": discriminator_loss,
+        "pose_loss": pose,
+        "identity_loss_real": identity_real,
+        "identity_loss_refined": identity_refined,
+        "real_error": real_error,
+        "refined_error": refined_error,
+        "convergence": convergence,
+        "refinement": mean(tf.abs(refined - simulated)),
+        "diversity": mean(tf.math.reduce_std(refined, axis=0)),
+        "simulated_diversity": mean(tf.math.reduce_std(simulated, axis=0)),
+    }
+    return Objectives(generator_loss, discriminator_loss, values)
