@@ -1,4 +1,4 @@
-"""Serves an exported model over gRPC, for machines without tensorflow_model_server.
+"""Serves exported models over gRPC, for machines without tensorflow_model_server.
 
 python -m serving.server --model_base_path=exported/dagan --model_name=dagan --port=8500
 """
@@ -8,32 +8,87 @@ from absl import flags
 from trainer.flags import run_app
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model_base_path", None, "Base folder; its highest version is served.")
+flags.DEFINE_string("model_base_path", None, "Base folder of one model's versions.")
 flags.DEFINE_string("model_name", "dagan", "Name requests ask for.")
-flags.DEFINE_string("host", "127.0.0.1", "Address to listen on; traffic is not encrypted.")
+flags.DEFINE_string("model_config_file", None, "Several models: a ModelServerConfig as text.")
+flags.DEFINE_float(
+    "model_config_file_poll_wait_seconds", 0.0, "Read that file again this often; 0: never.", 0.0
+)
+flags.DEFINE_float(
+    "file_system_poll_wait_seconds", 1.0, "Between looks for new versions; 0: at start only.", 0.0
+)
+flags.DEFINE_bool(
+    "allow_version_labels_for_unavailable_models",
+    False,
+    "Let a new label name a version that is not loaded yet, as all are at the start.",
+)
+flags.DEFINE_bool("enable_model_warmup", True, "Replay a version's warm-up requests first.")
+flags.DEFINE_string("host", "127.0.0.1", "Address to listen on; beyond it use --ssl_config_file.")
 flags.DEFINE_integer("port", 8500, "Port; 0 takes a free one.", 0, 65535)
-flags.DEFINE_integer("workers", 4, "Requests worked on at once.", lower_bound=1)
+flags.DEFINE_string("ssl_config_file", None, "TLS and mutual TLS: an SSLConfig as text.")
+flags.DEFINE_bool("enable_batching", False, "Put requests together.")
+flags.DEFINE_string("batching_parameters_file", None, "How: a BatchingParameters as text.")
+flags.DEFINE_string("monitoring_config_file", None, "Metrics: a MonitoringConfig as text.")
+flags.DEFINE_integer("rest_api_port", 8501, "Port of the metrics; 0 takes a free one.", 0, 65535)
+flags.DEFINE_string("access_log", "", "File for a JSON line a request; - is standard output.")
+flags.DEFINE_integer("grpc_max_threads", 0, "Requests worked on at once; 0: by the cores.", 0)
+flags.DEFINE_integer("max_concurrent_requests", 1000, "Working and waiting; more are refused.", 1)
 flags.DEFINE_integer("max_message_mb", 256, "Largest request and answer, MiB.", 1, 2047)
+flags.DEFINE_integer("max_images", 64, "Most images a request.", lower_bound=1)
+flags.DEFINE_integer("max_pixels", 2**22, "Most pixels a request.", lower_bound=1)
+flags.DEFINE_integer(
+    "max_decoded_pixels", 2**26, "Most pixels the encoded images of a request declare.", 1
+)
+flags.DEFINE_float("drain_seconds", 0.0, "At SIGTERM, time as NOT_SERVING before refusing.", 0.0)
 flags.DEFINE_float("grace_seconds", 30.0, "At SIGTERM, time for requests under way.", 0.0)
-flags.mark_flag_as_required("model_base_path")
 
 
 def main(argv: list[str]) -> None:
     """Serves until SIGTERM or SIGINT, then drains."""
     del argv
-    from dagan_tf.service.server import start_server, wait_for_signal
+    from dagan_tf.service import config_file
+    from dagan_tf.service.limits import Limits
+    from dagan_tf.service.server import ServerError, start_server, wait_for_signal
 
+    batching = None
+    if FLAGS.batching_parameters_file:
+        if not FLAGS.enable_batching:
+            raise ServerError("--batching_parameters_file is set without --enable_batching")
+        batching = config_file.read_batching(FLAGS.batching_parameters_file)
+    elif FLAGS.enable_batching:
+        batching = config_file.BatchingParameters()
+    ssl, monitoring = FLAGS.ssl_config_file, FLAGS.monitoring_config_file
     running = start_server(
         FLAGS.model_base_path,
         model_name=FLAGS.model_name,
+        model_config_file=FLAGS.model_config_file,
+        model_config_file_poll_wait_seconds=FLAGS.model_config_file_poll_wait_seconds,
+        file_system_poll_wait_seconds=FLAGS.file_system_poll_wait_seconds,
+        allow_version_labels_for_unavailable_models=FLAGS.allow_version_labels_for_unavailable_models,
+        enable_model_warmup=FLAGS.enable_model_warmup,
         host=FLAGS.host,
         port=FLAGS.port,
-        max_workers=FLAGS.workers,
-        max_message_bytes=FLAGS.max_message_mb * 2**20,
+        ssl=config_file.read_ssl(ssl) if ssl else None,
+        batching=batching,
+        metrics_path=config_file.read_monitoring(monitoring) if monitoring else None,
+        rest_api_port=FLAGS.rest_api_port,
+        access_log=FLAGS.access_log,
+        grpc_max_threads=FLAGS.grpc_max_threads,
+        max_concurrent_requests=FLAGS.max_concurrent_requests,
+        limits=Limits(
+            max_message_bytes=FLAGS.max_message_mb * 2**20,
+            max_images=FLAGS.max_images,
+            max_pixels=FLAGS.max_pixels,
+            max_decoded_pixels=FLAGS.max_decoded_pixels,
+        ),
     )
-    print(f"serving {FLAGS.model_name} version {running.version} on {running.address}", flush=True)
+    for name, versions in running.models.items():
+        numbers = ", ".join(map(str, versions))
+        print(f"serving {name} version {numbers} on {running.address}", flush=True)
+    if running.metrics_port is not None:
+        print(f"metrics on port {running.metrics_port}", flush=True)
     wait_for_signal()
-    running.stop(FLAGS.grace_seconds)
+    running.stop(FLAGS.grace_seconds, drain_seconds=FLAGS.drain_seconds)
 
 
 if __name__ == "__main__":

@@ -1,160 +1,132 @@
-"""TensorFlow Serving's PredictionService and ModelService over models loaded in this process.
+"""TensorFlow Serving's PredictionService over models loaded in this process.
 
-Names, messages and status codes are those of tensorflow_model_server, so that a client cannot
-tell the difference: predict_util.cc, get_model_metadata_impl.cc, get_model_status_impl.cc.
+Messages and status codes are those of tensorflow_model_server, so that a client cannot tell the
+difference: predict_util.cc, get_model_metadata_impl.cc.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+import time
+from collections.abc import Mapping
+from typing import Any
 
 import grpc
-from absl import logging
+import numpy as np
 from tensorflow_serving.apis import (
+    classification_pb2,
     get_model_metadata_pb2,
-    get_model_status_pb2,
+    inference_pb2,
     model_pb2,
-    model_service_pb2_grpc,
     predict_pb2,
-    prediction_service_pb2_grpc,
+    regression_pb2,
 )
 
-from dagan_tf.service.served_model import RequestError, ServedModel, invalid
+from dagan_tf.service.batching import Batcher
+from dagan_tf.service.endpoint import Endpoint
+from dagan_tf.service.metrics import ServerMetrics
+from dagan_tf.service.registry import ModelRegistry
+from dagan_tf.service.served_model import Call, ServedModel
+from dagan_tf.service.status import RequestError, invalid
 
-_Request = TypeVar("_Request")
-_Response = TypeVar("_Response")
+SERVICE = "tensorflow.serving.PredictionService"
 _SIGNATURE_DEF = "signature_def"
 
 
-class ModelRegistry:
-    """The models a server answers for, by name and version."""
+class PredictionService:
+    """Predict and GetModelMetadata; the methods for tf.Example answer UNIMPLEMENTED."""
 
-    def __init__(self) -> None:
-        self._models: dict[str, dict[int, ServedModel]] = {}
+    def __init__(
+        self, registry: ModelRegistry, metrics: ServerMetrics, batcher: Batcher | None = None
+    ) -> None:
+        """Keeps the models.
 
-    def add(self, model: ServedModel) -> None:
-        """Makes a model available."""
-        # A new dictionary in one assignment: requests in other threads see the old or the new.
-        versions = {**self._models.get(model.name, {}), model.version: model}
-        self._models = {**self._models, model.name: versions}
-
-    def find(self, spec: model_pb2.ModelSpec) -> ServedModel:
-        """The model a request asks for; its highest version when the request names none.
-
-        Raises:
-            RequestError: No such model, version or label.
+        Args:
+            registry: The models.
+            metrics: Where the time of each run is recorded.
+            batcher: Puts requests together; None runs each by itself.
         """
-        if not spec.name:
-            raise invalid("ModelSpec has no name specified.")
-        if spec.WhichOneof("version_choice") == "version_label":
-            raise invalid(f"Unrecognized servable version label: {spec.version_label}")
-        versions = self._models.get(spec.name, {})
-        if spec.HasField("version"):
-            wanted, request = spec.version.value, f"Specific({spec.name}, {spec.version.value})"
-        else:
-            wanted, request = max(versions, default=0), f"Latest({spec.name})"
-        if wanted not in versions:
-            raise RequestError(
-                grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {request}"
-            )
-        return versions[wanted]
-
-    def versions(self, spec: model_pb2.ModelSpec) -> list[int]:
-        """Available versions a status request asks for, highest first.
-
-        Raises:
-            RequestError: No such model or version.
-        """
-        versions = sorted(self._models.get(spec.name, {}), reverse=True)
-        if not spec.HasField("version"):
-            if versions:
-                return versions
-            message = f"Could not find any versions of model {spec.name}"
-        else:
-            if spec.version.value in versions:
-                return [spec.version.value]
-            message = f"Could not find version {spec.version.value} of model {spec.name}"
-        raise RequestError(grpc.StatusCode.NOT_FOUND, message)
-
-
-class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Predict and GetModelMetadata; the other methods answer UNIMPLEMENTED."""
-
-    def __init__(self, registry: ModelRegistry) -> None:
         self._registry = registry
+        self._metrics = metrics
+        self._batcher = batcher
 
-    def Predict(
+    def handler(self, endpoint: Endpoint) -> grpc.GenericRpcHandler:
+        """The service for `grpc.Server.add_generic_rpc_handlers`."""
+        return endpoint.service(
+            SERVICE,
+            {
+                "Predict": (predict_pb2.PredictRequest, self.predict),
+                "GetModelMetadata": (
+                    get_model_metadata_pb2.GetModelMetadataRequest,
+                    self.get_model_metadata,
+                ),
+                "Classify": (classification_pb2.ClassificationRequest, _not_here),
+                "Regress": (regression_pb2.RegressionRequest, _not_here),
+                "MultiInference": (inference_pb2.MultiInferenceRequest, _not_here),
+            },
+        )
+
+    def predict(
         self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
     ) -> predict_pb2.PredictResponse:
         """Runs a signature of a model."""
-        return _answer(self._predict, request, context)
+        with self._registry.use(model_spec(request)) as model:
+            call = model.parse(request)
+            return model.answer(call, self._run(model, call, context))
 
-    def GetModelMetadata(
-        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.ServicerContext
+    def get_model_metadata(
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest, _: grpc.ServicerContext
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """Returns the signatures of a model."""
-        return _answer(self._metadata, request, context)
-
-    def _predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
-        return self._registry.find(_model_spec(request)).predict(request)
-
-    def _metadata(
-        self, request: get_model_metadata_pb2.GetModelMetadataRequest
-    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        spec = _model_spec(request)
+        spec = model_spec(request)
         if not request.metadata_field:
             raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
         for name in request.metadata_field:
             if name != _SIGNATURE_DEF:
                 raise invalid(f"Metadata field {name} is not supported")
-        model = self._registry.find(spec)
         signatures = get_model_metadata_pb2.SignatureDefMap()
-        for name, signature_def in model.signature_defs.items():
-            signatures.signature_def[name].CopyFrom(signature_def)
         response = get_model_metadata_pb2.GetModelMetadataResponse()
-        response.model_spec.name = model.name
-        response.model_spec.version.value = model.version
+        with self._registry.use(spec) as model:
+            for name, signature_def in model.signature_defs.items():
+                signatures.signature_def[name].CopyFrom(signature_def)
+            response.model_spec.name = model.name
+            response.model_spec.version.value = model.version
         response.metadata[_SIGNATURE_DEF].Pack(signatures)
         return response
 
+    def _run(
+        self, model: ServedModel, call: Call, context: grpc.ServicerContext
+    ) -> dict[str, np.ndarray]:
+        def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+            started = time.perf_counter()
+            outputs = model.run(call.signature, inputs)
+            self._metrics.ran(model.name, time.perf_counter() - started)
+            return outputs
 
-class ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    """GetModelStatus; HandleReloadConfigRequest answers UNIMPLEMENTED."""
-
-    def __init__(self, registry: ModelRegistry) -> None:
-        self._registry = registry
-
-    def GetModelStatus(
-        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext
-    ) -> get_model_status_pb2.GetModelStatusResponse:
-        """Returns which versions of a model are available."""
-        return _answer(self._status, request, context)
-
-    def _status(
-        self, request: get_model_status_pb2.GetModelStatusRequest
-    ) -> get_model_status_pb2.GetModelStatusResponse:
-        response = get_model_status_pb2.GetModelStatusResponse()
-        for version in self._registry.versions(_model_spec(request)):
-            status = response.model_version_status.add()
-            status.version = version
-            status.state = get_model_status_pb2.ModelVersionStatus.AVAILABLE
-            status.status.SetInParent()  # Error code 0, written out as TensorFlow Serving does.
-        return response
+        if self._batcher is None:
+            return run(call.inputs)
+        left = context.time_remaining()
+        ticket = self._batcher.submit(
+            (model.name, model.version, call.signature),
+            call.inputs,
+            run,
+            deadline=None if left is None else time.monotonic() + left,
+        )
+        if not context.add_callback(ticket.cancel):
+            ticket.cancel()  # It ended before we could ask to be told.
+        return ticket.result()
 
 
-def _model_spec(request: Any) -> model_pb2.ModelSpec:
+def model_spec(request: Any) -> model_pb2.ModelSpec:
+    """The ModelSpec of a request.
+
+    Raises:
+        RequestError: It has none.
+    """
     if not request.HasField("model_spec"):
         raise invalid("Missing ModelSpec")
     return request.model_spec
 
 
-def _answer(
-    method: Callable[[_Request], _Response], request: _Request, context: grpc.ServicerContext
-) -> _Response:
-    try:
-        return method(request)
-    except RequestError as error:
-        context.abort(error.code, error.message)
-    except Exception:
-        logging.exception("%s failed", method.__name__)
-        context.abort(grpc.StatusCode.INTERNAL, "internal error; the server's log has the details")
-    raise AssertionError("context.abort always raises")
+def _not_here(*_: object) -> Any:
+    raise RequestError(
+        grpc.StatusCode.UNIMPLEMENTED,
+        "this server answers Predict and GetModelMetadata; for tf.Example use TensorFlow Serving",
+    )

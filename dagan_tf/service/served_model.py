@@ -1,42 +1,43 @@
-"""One loaded SavedModel version that answers PredictRequests as TensorFlow Serving does."""
+"""One loaded SavedModel version that answers PredictRequests as TensorFlow Serving does.
+
+Codes and messages: tensorflow_serving/servables/tensorflow/predict_util.cc and
+tensorflow/cc/saved_model/util.cc; docs/serving-errors.md lists them.
+"""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import predict_pb2
 
-from dagan_tf.service.channel import MAX_MESSAGE_BYTES
+from dagan_tf.service.limits import Limits
+from dagan_tf.service.status import RequestError, failed_precondition, invalid
+from dagan_tf.service.tensors import InputReader, write_tensor
 from dagan_tf.versions import SAVED_MODEL_FILE
 
 DEFAULT_SIGNATURE = "serving_default"
 
 _STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
-_LONGEST_MESSAGE = 2000
 
 
-class RequestError(Exception):
-    """A request that is answered with an error status.
+@dataclass(frozen=True)
+class Call:
+    """A request that fits its signature.
 
     Attributes:
-        code: The gRPC status code TensorFlow Serving answers the same request with.
-        message: One line for the caller.
+        signature: Name of the signature.
+        inputs: Its inputs by name.
+        outputs: Names of the outputs that are asked for.
     """
 
-    def __init__(self, code: grpc.StatusCode, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-def invalid(message: str) -> RequestError:
-    """A RequestError for a request that is wrong in itself."""
-    return RequestError(grpc.StatusCode.INVALID_ARGUMENT, message)
+    signature: str
+    inputs: dict[str, np.ndarray]
+    outputs: list[str]
 
 
 class ServedModel:
@@ -45,16 +46,12 @@ class ServedModel:
     Attributes:
         name: The name requests ask for.
         version: Its number.
+        folder: Where it was loaded from.
         signature_defs: Signature name to SignatureDef, as in the SavedModel.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        *,
-        name: str,
-        version: int,
-        max_tensor_bytes: int = MAX_MESSAGE_BYTES,
+        self, folder: Path, *, name: str, version: int, limits: Limits | None = None
     ) -> None:
         """Loads a SavedModel.
 
@@ -62,85 +59,75 @@ class ServedModel:
             folder: The version's folder.
             name: See class.
             version: See class.
-            max_tensor_bytes: Refuse tensors that declare more, whatever the message holds.
+            limits: What one request may cost.
         """
         self.name = name
         self.version = version
+        self.folder = folder
         self.signature_defs = _read_signature_defs(folder)
-        self._max_tensor_bytes = max_tensor_bytes
+        limits = limits or Limits()
+        self._readers = {
+            signature: [InputReader(key, info, limits) for key, info in definition.inputs.items()]
+            for signature, definition in self.signature_defs.items()
+        }
         # The signatures hold no reference to the variables: they live as long as the model does.
         self._model = tf.saved_model.load(os.fspath(folder))
+        self._functions = dict(self._model.signatures)
 
-    def predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
-        """Runs one signature.
+    def parse(self, request: predict_pb2.PredictRequest) -> Call:
+        """Checks a request against its signature and reads its tensors.
 
         Raises:
-            RequestError: The request does not fit the signature, or the graph refuses its input.
+            RequestError: The request does not fit the signature or is beyond a limit.
         """
-        signature_name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-        if signature_name not in self.signature_defs:
+        signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
+        if signature not in self._functions:
             # Not INVALID_ARGUMENT: TensorFlow Serving calls this a failed precondition.
-            raise RequestError(
-                grpc.StatusCode.FAILED_PRECONDITION,
-                f'Serving signature key "{signature_name}" not found.',
-            )
-        signature_def = self.signature_defs[signature_name]
-        names = _wanted_outputs(signature_def, request.output_filter)
-        inputs = self._read_inputs(signature_def, request)
+            raise failed_precondition(f'Serving signature key "{signature}" not found.')
+        definition = self.signature_defs[signature]
+        _check_input_names(definition, request)
+        inputs = {
+            reader.name: reader.read(request.inputs[reader.name])
+            for reader in self._readers[signature]
+        }
+        return Call(signature, inputs, _wanted_outputs(definition, request))
+
+    def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Runs a signature.
+
+        Returns:
+            All its outputs.
+
+        Raises:
+            RequestError: The graph refuses its input; the code is TensorFlow's own.
+        """
         try:
-            outputs = self._model.signatures[signature_name](**inputs)
+            outputs = self._functions[signature](
+                **{name: tf.constant(value) for name, value in inputs.items()}
+            )
+            return {name: value.numpy() for name, value in outputs.items()}
         except tf.errors.OpError as error:
-            code = _STATUS_CODES.get(error.error_code, grpc.StatusCode.UNKNOWN)
-            raise RequestError(code, str(error.message)[:_LONGEST_MESSAGE]) from error
+            code = _STATUS_CODES.get(error.error_code, grpc.StatusCode.INVALID_ARGUMENT)
+            raise RequestError(code, str(error.message)) from error
+
+    def answer(self, call: Call, outputs: Mapping[str, np.ndarray]) -> predict_pb2.PredictResponse:
+        """Puts what a call has asked for into a response."""
         response = predict_pb2.PredictResponse()
         response.model_spec.name = self.name
         response.model_spec.version.value = self.version
-        response.model_spec.signature_name = signature_name
-        for name in names:
-            response.outputs[name].CopyFrom(tf.make_tensor_proto(outputs[name].numpy()))
+        response.model_spec.signature_name = call.signature
+        for name in call.outputs:
+            write_tensor(outputs[name], response.outputs[name])
         return response
 
-    def _read_inputs(
-        self, signature_def: meta_graph_pb2.SignatureDef, request: predict_pb2.PredictRequest
-    ) -> dict[str, tf.Tensor]:
-        sent, expected = set(request.inputs), set(signature_def.inputs)
-        if sent != expected:
-            raise invalid(
-                f"inputs do not match signature. Sent extra: {_names(sent - expected)}. "
-                f"Missing but required: {_names(expected - sent)}."
-            )
-        return {
-            name: self._read_tensor(name, signature_def.inputs[name], request.inputs[name])
-            for name in expected
-        }
+    def predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
+        """Parses, runs and answers a request by itself.
 
-    def _read_tensor(
-        self, name: str, info: meta_graph_pb2.TensorInfo, proto: tensor_pb2.TensorProto
-    ) -> tf.Tensor:
-        if proto.dtype != info.dtype:
-            raise invalid(
-                f"input {name!r} has dtype {_dtype_name(proto.dtype)}; "
-                f"expected {_dtype_name(info.dtype)}"
-            )
-        shape = tuple(dimension.size for dimension in proto.tensor_shape.dim)
-        if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
-            raise invalid(f"input {name!r} has no fully known shape: {shape}")
-        expected = tf.TensorShape(info.tensor_shape)
-        if not expected.is_compatible_with(shape):
-            raise invalid(f"input {name!r} has shape {shape}; expected {expected}")
-        # One value may stand for a whole tensor of the declared shape: without this check a
-        # message of a few bytes would take all memory.
-        dtype = tf.dtypes.as_dtype(info.dtype)
-        declared = int(np.prod(shape, dtype=object)) * max(dtype.size or 1, 1)
-        if declared > self._max_tensor_bytes:
-            raise invalid(
-                f"input {name!r} of shape {shape} takes {declared} bytes; "
-                f"expected at most {self._max_tensor_bytes}"
-            )
-        try:
-            return tf.constant(tf.make_ndarray(proto), dtype=dtype, shape=shape)
-        except (ValueError, TypeError, IndexError) as error:
-            raise invalid(f"input {name!r} is no tensor of shape {shape}: {error}") from error
+        Raises:
+            RequestError: See `parse` and `run`.
+        """
+        call = self.parse(request)
+        return self.answer(call, self.run(call.signature, call.inputs))
 
 
 def _read_signature_defs(folder: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
@@ -151,26 +138,40 @@ def _read_signature_defs(folder: Path) -> dict[str, meta_graph_pb2.SignatureDef]
     raise ValueError(f"{folder}: no graph tagged 'serve'")
 
 
+def _check_input_names(
+    definition: meta_graph_pb2.SignatureDef, request: predict_pb2.PredictRequest
+) -> None:
+    sent, expected = set(request.inputs), set(definition.inputs)
+    if len(sent) != len(expected):
+        raise invalid(
+            f"input size does not match signature: {len(sent)}!={len(expected)} "
+            f"len({_names(sent)}) != len({_names(expected)}). "
+            f"Sent extra: {_names(sent - expected)}. "
+            f"Missing but required: {_names(expected - sent)}."
+        )
+    for alias in sorted(expected - sent):
+        raise invalid(
+            f"Signature input alias: {alias}(feed name: {definition.inputs[alias].name}) not found "
+            "in request and no default value provided. Inputs expected to be in the request "
+            f"{_names(sent)}, or default input alias set: "
+        )
+
+
 def _wanted_outputs(
-    signature_def: meta_graph_pb2.SignatureDef, output_filter: Sequence[str]
+    definition: meta_graph_pb2.SignatureDef, request: predict_pb2.PredictRequest
 ) -> list[str]:
-    for name in output_filter:
-        if name not in signature_def.outputs:
+    wanted: list[str] = []
+    for alias in request.output_filter:
+        if alias not in definition.outputs:
             raise invalid(
-                f"output tensor alias not found in signature: {name} "
-                f"Outputs expected to be in the set {_names(set(signature_def.outputs))}."
+                f"output tensor alias not found in signature: {alias} "
+                f"Outputs expected to be in the set {_names(set(definition.outputs))}."
             )
-    if len(set(output_filter)) != len(output_filter):
-        raise invalid(f"duplicate output tensor alias in {list(output_filter)}")
-    return list(output_filter) or sorted(signature_def.outputs)
+        if alias in wanted:
+            raise invalid(f"duplicate output tensor alias: {alias}")
+        wanted.append(alias)
+    return wanted or sorted(definition.outputs)
 
 
 def _names(names: set[str]) -> str:
     return "{" + ",".join(sorted(names)) + "}"
-
-
-def _dtype_name(number: int) -> str:
-    try:
-        return str(tf.dtypes.as_dtype(number).name)
-    except TypeError:
-        return f"number {number}"

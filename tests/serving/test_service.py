@@ -91,69 +91,7 @@ def test_all_signatures_with_stock_stubs(base, predict):
     np.testing.assert_array_equal(decoded, expected)
 
 
-def _bad_tensor(**fields) -> predict_pb2.PredictRequest:
-    """A request whose tensor says one thing of itself and holds another."""
-    request = _request(images=_images(1, 4, 4, 3))
-    tensor = request.inputs["images"]
-    for size, dimension in zip(fields.pop("shape", ()), tensor.tensor_shape.dim, strict=False):
-        dimension.size = size
-    if fields.pop("unknown_rank", False):
-        tensor.tensor_shape.unknown_rank = True
-    if fields.pop("one_value", False):
-        tensor.ClearField("tensor_content")
-        tensor.int_val.append(1)
-    return request
-
-
-def _filtered(*names: str) -> predict_pb2.PredictRequest:
-    request = _request(images=_images(1, 4, 4, 3))
-    request.output_filter.extend(names)
-    return request
-
-
-def _labelled() -> predict_pb2.PredictRequest:
-    request = _request(images=_images(1, 4, 4, 3))
-    request.model_spec.version_label = "stable"
-    return request
-
-
 GOOD = _images(1, 4, 4, 3)
-
-
-@pytest.mark.parametrize(
-    ("request_", "code", "message"),
-    [
-        (predict_pb2.PredictRequest(), "INVALID_ARGUMENT", "Missing ModelSpec"),
-        (_request(name="", version=7, images=GOOD), "INVALID_ARGUMENT", "has no name"),
-        (_request(name="other", images=GOOD), "NOT_FOUND", r"Latest\(other\)"),
-        (_request(version=8, images=GOOD), "NOT_FOUND", r"Specific\(dagan, 8\)"),
-        (_labelled(), "INVALID_ARGUMENT", "version label: stable"),
-        (_request("absent", images=GOOD), "FAILED_PRECONDITION", '"absent" not found'),
-        (_request(pixels=GOOD), "INVALID_ARGUMENT", r"extra: {pixels}.*required: {images}"),
-        (_request(), "INVALID_ARGUMENT", r"required: {images}"),
-        (_request(images=GOOD, more=GOOD), "INVALID_ARGUMENT", r"extra: {more}"),
-        (_request(images=GOOD.astype(np.float32)), "INVALID_ARGUMENT", "float32; expected uint8"),
-        (_request(images=GOOD[0]), "INVALID_ARGUMENT", r"\(4, 4, 3\); expected"),
-        (_request(images=GOOD[..., :1]), "INVALID_ARGUMENT", r"\(1, 4, 4, 1\)"),
-        (_request(images=GOOD[:0]), "INVALID_ARGUMENT", "no images"),
-        (_request("encoded", image_bytes=np.array([b"?"], object)), "INVALID_ARGUMENT", ""),
-        (_bad_tensor(shape=(2,)), "INVALID_ARGUMENT", "no tensor of shape"),
-        (_bad_tensor(shape=(-1,)), "INVALID_ARGUMENT", "no fully known shape"),
-        (_bad_tensor(unknown_rank=True), "INVALID_ARGUMENT", "no fully known shape"),
-        (_bad_tensor(shape=(2**40, 2**40), one_value=True), "INVALID_ARGUMENT", "at most"),
-        (_filtered("other"), "INVALID_ARGUMENT", r"not found in signature: other"),
-        (_filtered("refined", "refined"), "INVALID_ARGUMENT", "duplicate"),
-    ],
-)
-def test_wrong_requests_get_the_codes_of_tensorflow_serving(predict, request_, code, message):
-    with pytest.raises(grpc.RpcError) as caught:
-        predict(request_)
-    assert caught.value.code().name == code
-    assert caught.match(message)
-
-
-def test_output_filter(predict):
-    assert list(predict(_filtered("refined")).outputs) == ["refined"]
 
 
 def test_metadata_shows_the_signatures(channel):

@@ -1,0 +1,270 @@
+"""Puts requests together that arrive at the same time, as TensorFlow Serving's BatchingSession.
+
+Names, messages and status codes: tensorflow_serving/batching/batching_session.cc and
+tensorflow/core/kernels/batching_util/shared_batch_scheduler.h. Two differences help the caller:
+requests of different image sizes wait in queues of their own instead of failing each other
+(FAILED_PRECONDITION there), and when a batch fails each of its requests is run again by itself,
+so that one broken image does not spoil its neighbours' answers.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import grpc
+import numpy as np
+
+from dagan_tf.service.config_file import BatchingParameters
+from dagan_tf.service.metrics import ServerMetrics
+from dagan_tf.service.status import RequestError, failed_precondition, invalid
+
+_Arrays = Mapping[str, np.ndarray]
+Run = Callable[[_Arrays], dict[str, np.ndarray]]
+_Key = tuple[object, ...]
+
+
+@dataclass(eq=False)
+class _Task:
+    """A request in a queue, or a part of one."""
+
+    inputs: _Arrays
+    size: int
+    run: Run
+    deadline: float | None
+    enqueued: float = field(default_factory=time.monotonic)
+    done: threading.Event = field(default_factory=threading.Event)
+    outputs: dict[str, np.ndarray] | None = None
+    error: Exception | None = None
+
+    def finish(
+        self, outputs: dict[str, np.ndarray] | None = None, error: Exception | None = None
+    ) -> None:
+        self.outputs, self.error = outputs, error
+        self.done.set()
+
+
+class Ticket:
+    """A request that has been handed to the batcher."""
+
+    def __init__(self, batcher: "Batcher", tasks: Sequence[_Task]) -> None:
+        self._batcher = batcher
+        self._tasks = tasks
+
+    def cancel(self) -> None:
+        """Takes the request out of its queue if no batch has it yet."""
+        self._batcher.drop(
+            self._tasks, RequestError(grpc.StatusCode.CANCELLED, "Cancelled by the client")
+        )
+
+    def result(self) -> dict[str, np.ndarray]:
+        """Waits for the outputs.
+
+        Raises:
+            RequestError: Refused by the model, too late, or cancelled.
+        """
+        for task in self._tasks:
+            left = None if task.deadline is None else task.deadline - time.monotonic()
+            if not task.done.wait(left):
+                self._batcher.drop(self._tasks, _too_late())
+                raise _too_late()
+        for task in self._tasks:
+            if task.error is not None:
+                raise task.error
+        parts = [task.outputs for task in self._tasks if task.outputs is not None]
+        if len(parts) == 1:
+            return parts[0]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+class Batcher:
+    """Worker threads over one queue for each model version, signature and image size."""
+
+    def __init__(self, parameters: BatchingParameters, metrics: ServerMetrics) -> None:
+        """Starts the threads."""
+        self._parameters = parameters
+        self._metrics = metrics
+        self._lock = threading.Condition()
+        self._queues: dict[_Key, deque[_Task]] = {}
+        self._stopped = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"batch-{index}", daemon=True)
+            for index in range(parameters.num_batch_threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Ends the threads once the queues are empty."""
+        with self._lock:
+            self._stopped = True
+            self._lock.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def submit(
+        self, key: _Key, inputs: _Arrays, run: Run, *, deadline: float | None = None
+    ) -> Ticket:
+        """Queues a request.
+
+        Args:
+            key: Model, version and signature: only equals are put together.
+            inputs: Arrays with the images along the first dimension.
+            run: Answers a whole batch; outputs have the images along the first dimension too.
+            deadline: `time.monotonic()` after which nobody waits for the answer.
+
+        Raises:
+            RequestError: The inputs cannot be batched, or the queue is full.
+        """
+        size = _batch_size(inputs)
+        limit, step = self._parameters.max_batch_size, self._parameters.execution_batch_size
+        if size > limit:
+            raise invalid(f"Task size {size} is larger than maximum input batch size {limit}")
+        tasks = [
+            _Task(
+                {name: array[start : start + step] for name, array in inputs.items()},
+                min(step, size - start),
+                run,
+                deadline,
+            )
+            for start in range(0, size, step)
+        ]
+        shapes = tuple((name, inputs[name].shape[1:]) for name in sorted(inputs))
+        with self._lock:
+            queue = self._queues.setdefault((*key, shapes), deque())
+            waiting = sum(task.size for task in queue)
+            if waiting + size > self._parameters.max_enqueued_batches * step:
+                raise RequestError(
+                    grpc.StatusCode.UNAVAILABLE,
+                    "The batch scheduling queue to which this task was submitted is full",
+                )
+            queue.extend(tasks)
+            self._lock.notify()
+        return Ticket(self, tasks)
+
+    def drop(self, tasks: Sequence[_Task], error: RequestError) -> None:
+        """Takes tasks that no batch has yet out of the queues."""
+        with self._lock:
+            for queue in self._queues.values():
+                for task in tasks:
+                    if task in queue:
+                        queue.remove(task)
+                        task.finish(error=error)
+
+    def _work(self) -> None:
+        while (batch := self._next_batch()) is not None:
+            self._process(batch)
+
+    def _next_batch(self) -> list[_Task] | None:
+        with self._lock:
+            while True:
+                now = time.monotonic()
+                ready, wait = self._oldest_ready(now)
+                if ready is not None:
+                    return self._take(ready)
+                if self._stopped and not self._queues:
+                    return None
+                self._lock.wait(wait)
+
+    def _oldest_ready(self, now: float) -> tuple[_Key | None, float | None]:
+        """The queue whose batch is due for longest, or how long until one is."""
+        timeout = self._parameters.batch_timeout_micros / 1e6
+        best: tuple[float, _Key] | None = None
+        soonest: float | None = None
+        for key, queue in list(self._queues.items()):
+            while queue and queue[0].deadline is not None and queue[0].deadline <= now:
+                queue.popleft().finish(error=_too_late())
+            if not queue:
+                del self._queues[key]  # Keys of unloaded versions must not stay for ever.
+                continue
+            due = queue[0].enqueued + timeout
+            full = sum(task.size for task in queue) >= self._parameters.execution_batch_size
+            if full or due <= now or self._stopped:
+                if best is None or queue[0].enqueued < best[0]:
+                    best = (queue[0].enqueued, key)
+            else:
+                soonest = min(due - now, soonest or due - now)
+        return (best[1] if best else None), soonest
+
+    def _take(self, key: _Key) -> list[_Task]:
+        queue, batch, size = self._queues[key], [], 0
+        now = time.monotonic()
+        while queue and size + queue[0].size <= self._parameters.execution_batch_size:
+            task = queue.popleft()
+            if task.deadline is not None and task.deadline <= now:
+                task.finish(error=_too_late())
+                continue
+            batch.append(task)
+            size += task.size
+        if queue:
+            self._lock.notify()  # Another thread may have the next batch.
+        else:
+            del self._queues[key]
+        return batch
+
+    def _process(self, batch: list[_Task]) -> None:
+        if not batch:
+            return
+        started = time.monotonic()
+        size = sum(task.size for task in batch)
+        padding = self._padding(size)
+        waits = [started - task.enqueued for task in batch]
+        self._metrics.batched(self._parameters.thread_pool_name, size + padding, waits)
+        try:
+            outputs = batch[0].run(_merge(batch, padding))
+            _split(batch, outputs, size + padding)
+        except Exception as error:
+            if len(batch) == 1:
+                batch[0].finish(error=error)
+                return
+            for task in batch:
+                self._process([task])
+
+    def _padding(self, size: int) -> int:
+        fitting = [allowed for allowed in self._parameters.allowed_batch_sizes if allowed >= size]
+        return fitting[0] - size if fitting else 0
+
+
+def _too_late() -> RequestError:
+    return RequestError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+
+
+def _batch_size(inputs: _Arrays) -> int:
+    if any(array.ndim == 0 for array in inputs.values()):
+        raise invalid("Batching Run() input tensors must have at least one dimension")
+    sizes = {len(array) for array in inputs.values()}
+    if len(sizes) > 1:
+        raise invalid("Batching Run() input tensors must have equal 0th-dimension size")
+    size = sizes.pop() if sizes else 0
+    if size == 0:
+        raise invalid("Batching Run() input tensors must have a 0th-dimension size of 1 or more")
+    return size
+
+
+def _merge(batch: list[_Task], padding: int) -> _Arrays:
+    if len(batch) == 1 and not padding:
+        return batch[0].inputs
+    merged = {}
+    for name in batch[0].inputs:
+        arrays = [task.inputs[name] for task in batch]
+        if padding:  # A row of a request: known to be a valid input.
+            arrays.append(np.repeat(arrays[-1][:1], padding, axis=0))
+        merged[name] = np.concatenate(arrays)
+    return merged
+
+
+def _split(batch: list[_Task], outputs: Mapping[str, np.ndarray], size: int) -> None:
+    for array in outputs.values():
+        if array.ndim == 0:
+            raise failed_precondition("Batched output tensor has 0 dimensions")
+        if len(array) != size:
+            raise failed_precondition(
+                "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension "
+                "sizes of the input tensors"
+            )
+    start = 0
+    for task in batch:
+        end = start + task.size
+        task.finish(outputs={name: array[start:end] for name, array in outputs.items()})
+        start = end
