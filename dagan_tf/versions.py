@@ -1,13 +1,15 @@
 """The folder layout TensorFlow Serving reads: BASE/<integer version>/saved_model.pb.
 
 A version is complete from the moment it is visible: it is written under a name that is no
-number, which every reader passes over, and then renamed.
+number, which every reader passes over, and then renamed. What a killed writer leaves under such a
+name is removed by the next one.
 """
 
 import errno
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +17,16 @@ from pathlib import Path
 
 from dagan_tf.errors import DaganError
 
+try:
+    import fcntl
+except ImportError:  # Not on Windows; there leftovers stay.
+    fcntl = None  # type: ignore[assignment]
+
 SAVED_MODEL_FILE = "saved_model.pb"
+
+_DRAFT_PREFIX = ".draft-"
+# A writer locks its draft right after making it; until then only its age protects it.
+_YOUNG_SECONDS = 60.0
 
 
 class ModelNotFoundError(DaganError):
@@ -95,14 +106,45 @@ def draft_version(base: str | os.PathLike[str]) -> Iterator[Draft]:
     base = Path(base)
     base.mkdir(parents=True, exist_ok=True)
     # Not tempfile.mkdtemp: its mode 0700 would hide the model from a server of another user.
-    draft = Draft(base / f".draft-{secrets.token_hex(4)}")
+    draft = Draft(base / f"{_DRAFT_PREFIX}{secrets.token_hex(4)}")
     draft.folder.mkdir()
+    lock = _lock(draft.folder)
     try:
+        _remove_leftovers(base)
         yield draft
         draft.published = _publish(draft.folder, base)
     finally:
         if draft.published is None:
             shutil.rmtree(draft.folder, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """Locks a folder for as long as this process lives and the descriptor is open, if it can."""
+    if fcntl is None:
+        return None
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # Another writer has it, or the file system has no locks.
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _remove_leftovers(base: Path) -> None:
+    """Removes drafts whose writer was killed."""
+    for folder in base.glob(f"{_DRAFT_PREFIX}*"):
+        try:
+            if time.time() - folder.stat().st_mtime < _YOUNG_SECONDS:
+                continue
+            lock = _lock(folder)
+        except OSError:
+            continue  # Published or removed meanwhile, or not ours to open.
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
 
 
 def _publish(folder: Path, base: Path) -> Path:

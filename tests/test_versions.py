@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,18 @@ def test_failed_draft_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_leftovers_of_a_killed_export_go_and_a_running_one_stays(tmp_path):
+    killed = _model(tmp_path / ".draft-killed")
+    young = _model(tmp_path / ".draft-young")
+    with versions.draft_version(tmp_path) as running:
+        (running.folder / "saved_model.pb").write_bytes(b"x")
+        for folder in (killed, running.folder):
+            os.utime(folder, (0, 0))
+        with versions.draft_version(tmp_path) as other:
+            (other.folder / "saved_model.pb").write_bytes(b"x")
+            assert not killed.exists()
+            assert running.folder.exists()
+            assert young.exists()
+    assert versions.list_versions(tmp_path) == [1, 2]
