@@ -108,7 +108,9 @@ class ServedModel:
             return {name: value.numpy() for name, value in outputs.items()}
         except tf.errors.OpError as error:
             code = _STATUS_CODES.get(error.error_code, grpc.StatusCode.INVALID_ARGUMENT)
-            raise RequestError(code, str(error.message)) from error
+            # Eager TensorFlow tells first where the graph was made, a session does not.
+            message = str(error.message).split("<stack traces unavailable>")[-1]
+            raise RequestError(code, message) from error
 
     def answer(self, call: Call, outputs: Mapping[str, np.ndarray]) -> predict_pb2.PredictResponse:
         """Puts what a call has asked for into a response."""

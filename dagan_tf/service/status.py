@@ -16,6 +16,7 @@ class RequestError(Exception):
     """
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        message = " ".join(message.split())
         encoded = message.encode("utf-8", "replace")
         if len(encoded) > _LONGEST_MESSAGE_BYTES:
             message = encoded[:_LONGEST_MESSAGE_BYTES].decode("utf-8", "ignore") + " ..."

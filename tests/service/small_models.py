@@ -20,7 +20,8 @@ class Adder(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8, "images")])
     def add(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        tf.debugging.assert_none_equal(images, tf.constant(255, tf.uint8), "white is refused")
+        white = tf.constant(255, tf.uint8)
+        tf.debugging.assert_none_equal(images, white, message="white is refused")
         return {"refined": images + self.number}
 
 
