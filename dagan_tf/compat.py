@@ -60,7 +60,7 @@ def loss_scale(optimizer: keras.optimizers.Optimizer) -> tf.Tensor:
     """Factor by which this optimiser wants its loss multiplied, float32 scalar; mostly 1."""
     if hasattr(optimizer, "get_scaled_loss"):
         return tf.convert_to_tensor(optimizer.get_scaled_loss(tf.ones([])))
-    if isinstance(optimizer, getattr(keras.optimizers, "LossScaleOptimizer", ())):
+    if KERAS_3:
         return tf.convert_to_tensor(optimizer.scale_loss(tf.ones([])))
     return tf.ones([])
 

@@ -16,7 +16,7 @@ import numpy as np
 from dagan_tf.config import Config
 from dagan_tf.data.digits import NAMES, handwritten_digits, printed_digits, write_digit_records
 from dagan_tf.training.checkpoints import load_generator
-from dagan_tf.training.train import TrainingResult, train_on_records
+from dagan_tf.training.loop import TrainingResult, train_on_records
 
 PRINTED = 4000
 _CLASSIFIER_STEPS = 1200
@@ -70,11 +70,11 @@ def run_digits(
     if training.reason == "interrupted":
         return None
     refined = refine(load_generator(output / "model"), printed[0])
-    scores = [
+    raw_score, refined_score, real_score = (
         classifier_accuracy(images, labels, *unseen, seed=seed)
         for images, labels in (printed, (refined, printed[1]), known)
-    ]
-    return DigitsResult(seed, *scores, training)
+    )
+    return DigitsResult(seed, raw_score, refined_score, real_score, training)
 
 
 def refine(generator: keras.Model, images: np.ndarray) -> np.ndarray:
@@ -120,7 +120,10 @@ def classifier_accuracy(
     )
     random = np.random.default_rng(seed)
     chosen = np.concatenate(
-        [random.permutation(len(images)) for _ in range(-(-_CLASSIFIER_STEPS * _BATCH // len(images)))]
+        [
+            random.permutation(len(images))
+            for _ in range(-(-_CLASSIFIER_STEPS * _BATCH // len(images)))
+        ]
     )[: _CLASSIFIER_STEPS * _BATCH]
     model.fit(
         images[chosen].astype(np.float32),

@@ -48,7 +48,9 @@ def handwritten_digits(size: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
         (images, labels) to train on (899) and to test on (898), as of `printed_digits`.
     """
     digits = load_digits()
-    images = np.stack([_grey(cv2.resize(image, (size, size)) * 255 / 16) for image in digits.images])
+    images = np.stack(
+        [_grey(cv2.resize(image, (size, size)) * 255 / 16) for image in digits.images]
+    )
     middle = len(images) // 2 + 1
     cut = slice(None, middle), slice(middle, None)
     return tuple((images[part], digits.target[part].astype(np.int64)) for part in cut)

@@ -1,8 +1,9 @@
-"""What happens beside the steps: metrics, status line, sample grids, checkpoints, stopping."""
+"""What happens beside the steps: metrics, status line, stopping."""
 
 import json
 import math
 import os
+import resource
 import signal
 import sys
 import time
@@ -12,19 +13,12 @@ from types import FrameType
 from typing import TextIO
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from dagan_tf.errors import DaganError
-from dagan_tf.faces.photo_io import write_png
 from dagan_tf.training.tensorboard import EventWriter
+from dagan_tf.training.watch import DivergedError, Watch
 
 METRICS_NAME = "metrics.jsonl"
-SAMPLES_NAME = "samples"
-
-
-class DivergedError(DaganError):
-    """Training produced a value that is not finite."""
 
 
 class StepCallback(keras.callbacks.Callback):
@@ -46,9 +40,10 @@ class MetricsLog(StepCallback):
     """Appends a line to `metrics.jsonl`, TensorBoard and the console every `every` steps.
 
     A line has the means since the line before, `step`, `images` (of each domain, seen since the
-    training's beginning), `images_per_second` and the learning rates.
+    training's beginning), `images_per_second`, the learning rates, `peak_memory_mb` of the process
+    (of the GPU if there is one) and, if there are any, the names of the `alarms`.
 
-    Raises from `fit`: DivergedError when a metric is not finite.
+    Raises from `fit`: TrainingFailure when a metric is not finite or the watch says so.
     """
 
     def __init__(
@@ -60,6 +55,7 @@ class MetricsLog(StepCallback):
         batch_size: int,
         every: int,
         writer: EventWriter | None = None,
+        watch: Watch | None = None,
         max_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         console: TextIO | None = None,
@@ -70,13 +66,15 @@ class MetricsLog(StepCallback):
         self._batch_size = batch_size
         self._every = every
         self._writer = writer
+        self._watch = watch
         self._max_seconds = max_seconds
         self._clock = clock
         self._console = console
         self._forget_after(start_step)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        self._began = self._marked = self._clock()
+        self._marked = self._clock()
+        self._began = self._marked
         self._marked_step = self.step
 
     def after_step(self) -> None:
@@ -91,12 +89,16 @@ class MetricsLog(StepCallback):
         for name in ("generator", "discriminator"):
             optimizer = getattr(self.model, f"{name}_optimizer")
             values[f"{name}_learning_rate"] = float(tf.convert_to_tensor(optimizer.learning_rate))
-        line = {
+        alarms = self._watch.check(self.step, values) if self._watch else []
+        line: dict[str, object] = {
             "step": self.step,
             "images": self.step * self._batch_size,
             "images_per_second": round(rate * self._batch_size, 2),
+            "peak_memory_mb": round(peak_memory_mb()),
             **{name: float(f"{value:.6g}") for name, value in values.items()},
         }
+        if alarms:
+            line["alarms"] = [alarm.name for alarm in alarms]
         with self._path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
         if self._writer:
@@ -104,6 +106,10 @@ class MetricsLog(StepCallback):
             self._writer.scalars(values | speed, self.step)
         if self._console:
             print(self._status(values, rate, now), file=self._console, flush=True)
+            for alarm in alarms:
+                if alarm.new:
+                    print(f"warning: {alarm.text}", file=self._console, flush=True)
+        Watch.act(alarms)
 
     def _status(self, values: dict[str, float], rate: float, now: float) -> str:
         left = (self._total - self.step) / rate
@@ -133,85 +139,6 @@ class MetricsLog(StepCallback):
         os.replace(temporary, self._path)
 
 
-class SampleGrid(StepCallback):
-    """Writes `samples/step_000000.png` of the same images, from step 0 on.
-
-    Rows: simulated, refined (by the averaged weights, those exported), the discriminator's
-    reconstruction of the refined, real, its reconstruction of the real; without the
-    reconstructions in the forms that have no auto-encoder.
-    """
-
-    def __init__(
-        self,
-        model_dir: Path,
-        batch: dict[str, tf.Tensor],
-        *,
-        start_step: int,
-        every: int,
-        generator: keras.Model,
-        writer: EventWriter | None = None,
-    ) -> None:
-        """Args: generator: a spare twin of the trained one, to take the averaged weights."""
-        super().__init__(start_step)
-        self._folder = model_dir / SAMPLES_NAME
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._batch = batch
-        self._every = every
-        self._generator = generator
-        self._writer = writer
-        self._drawn = -1
-
-    def on_train_begin(self, logs: dict | None = None) -> None:
-        if self.step == 0:
-            self.draw()
-
-    def after_step(self) -> None:
-        if self.step % self._every == 0:
-            self.draw()
-
-    def on_train_end(self, logs: dict | None = None) -> None:
-        if self._drawn != self.step:
-            self.draw()
-
-    def draw(self) -> None:
-        """Draws the grid as the networks are now."""
-        self._drawn = self.step
-        self.model.copy_averages_to(self._generator)
-        refined = self._generator(self._batch["simulated"], training=False)
-        rows = [self._batch["simulated"], refined, self._batch["real"]]
-        if self.model.reconstructs:
-            rows.insert(2, self.model.discriminator(refined)[0])
-            rows.append(self.model.discriminator(self._batch["real"])[0])
-        grid = image_grid([np.asarray(row) for row in rows])
-        write_png(self._folder / f"step_{self.step:06d}.png", grid)
-        if self._writer:
-            self._writer.image("samples", grid, self.step)
-
-
-class Checkpoints(StepCallback):
-    """Saves every `every` steps and at the end, never a state whose metrics are not finite."""
-
-    def __init__(self, manager: tf.train.CheckpointManager, *, start_step: int, every: int) -> None:
-        super().__init__(start_step)
-        self._manager = manager
-        self._every = every
-        self._saved = start_step
-
-    def after_step(self) -> None:
-        if self.step % self._every == 0:
-            self.save()
-
-    def on_train_end(self, logs: dict | None = None) -> None:
-        if self._saved != self.step:
-            self.save()
-
-    def save(self) -> None:
-        """Saves now."""
-        current_metrics(self.model, self.step)
-        self._manager.save(checkpoint_number=self.step)
-        self._saved = self.step
-
-
 class StopTraining(StepCallback):
     """Ends `fit` after the running step on Ctrl-C, SIGTERM or when the time is up.
 
@@ -230,6 +157,7 @@ class StopTraining(StepCallback):
         self.reason = "finished"
         self._max_seconds = max_seconds
         self._clock = clock
+        self._began: float | None = None
         self._handlers: dict[int, object] = {}
 
     def __enter__(self) -> "StopTraining":
@@ -245,12 +173,17 @@ class StopTraining(StepCallback):
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        self._began = self._clock()
+        if self._began is None:  # Once: a rollback trains on in the same run.
+            self._began = self._clock()
 
     def after_step(self) -> None:
         if self.reason == "interrupted":
             self.model.stop_training = True
-        elif self._max_seconds and self._clock() - self._began >= self._max_seconds:
+        elif (
+            self._max_seconds
+            and self._began is not None
+            and self._clock() - self._began >= self._max_seconds
+        ):
             self.reason = "time"
             self.model.stop_training = True
 
@@ -259,6 +192,28 @@ class StopTraining(StepCallback):
             raise KeyboardInterrupt  # Asked twice: leave at once.
         self.reason = "interrupted"
         print("stopping after this step, once more to leave at once", file=sys.stderr, flush=True)
+
+
+class Profile(StepCallback):
+    """Writes a TensorBoard profile of steps 5 to 14 of the run, past compiling."""
+
+    def __init__(self, folder: Path, start_step: int) -> None:
+        super().__init__(start_step)
+        self._folder = folder
+        self._first, self._last = start_step + 5, start_step + 15
+        self._running = False
+
+    def after_step(self) -> None:
+        if self.step == self._first:
+            tf.profiler.experimental.start(str(self._folder))
+            self._running = True
+        elif self.step == self._last:
+            self.on_train_end()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        if self._running:
+            tf.profiler.experimental.stop()
+            self._running = False
 
 
 def current_metrics(model: keras.Model, step: int) -> dict[str, float]:
@@ -272,24 +227,14 @@ def current_metrics(model: keras.Model, step: int) -> dict[str, float]:
         if not math.isfinite(value):
             raise DivergedError(
                 f"step {step}: {name} is {value}, training has diverged; no later state was saved."
-                " Start afresh with lower learning rates"
+                " Lower the learning rates"
             )
     return values
 
 
-def image_grid(rows: list[np.ndarray]) -> np.ndarray:
-    """Puts rows of images under one another.
-
-    Args:
-        rows: float (N_i, S, S, 3) in [-1, 1] (clipped); shorter rows are filled with grey.
-
-    Returns:
-        uint8 (len(rows)·S, max N·S, 3).
-    """
-    size = rows[0].shape[1]
-    grid = np.full((len(rows) * size, max(map(len, rows)) * size, 3), 128, np.uint8)
-    for r, row in enumerate(rows):
-        pixels = np.rint((np.clip(row, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
-        for c, image in enumerate(pixels):
-            grid[r * size : (r + 1) * size, c * size : (c + 1) * size] = image
-    return grid
+def peak_memory_mb() -> float:
+    """Most memory held so far, MB: by GPU 0 if there is one, else by this process."""
+    if tf.config.list_logical_devices("GPU"):
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)

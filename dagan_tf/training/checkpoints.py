@@ -1,12 +1,17 @@
 """What a training leaves behind to be resumed or exported, and the way back in.
 
-`MODEL_DIR/checkpoints` keeps both networks, both optimisers (with the step), k and the averaged
-refiner; `config.yaml` and `identities.json` what they were built from.
+`MODEL_DIR/checkpoints` keeps both networks, both optimisers, k, the averaged refiner, the history
+and the progress (steps, plateau, rates). Order of the data, flips and draws follow from seed and
+step. `best/` keeps a copy of the best one; `config.yaml` and `identities.json` what they were built
+from.
 """
 
 import json
 import os
-from collections.abc import Sequence
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -20,6 +25,7 @@ from dagan_tf.training.dagan import DAGAN
 CONFIG_NAME = "config.yaml"
 IDENTITIES_NAME = "identities.json"
 FOLDER_NAME = "checkpoints"
+BEST_NAME = "best"
 
 # What may change between two runs of one training; all else would make it another training.
 _MAY_CHANGE = {
@@ -31,6 +37,12 @@ _MAY_CHANGE = {
     "training.samples_every",
     "training.sample_count",
     "training.keep_checkpoints",
+    "training.on_nan",
+    "training.on_collapse",
+    "training.collapse_ratio",
+    "training.on_identity_map",
+    "training.identity_map_limit",
+    "training.max_rollbacks",
 }
 
 
@@ -45,7 +57,7 @@ def check_config(model_dir: str | os.PathLike[str], config: Config) -> None:
         CheckpointError: it has another one; the message lists the differences.
     """
     folder = Path(model_dir)
-    if not tf.train.latest_checkpoint(str(folder / FOLDER_NAME)):
+    if not list_checkpoints(folder):
         return
     changed = {
         key: pair
@@ -71,7 +83,7 @@ def claim_model_dir(
     folder = Path(model_dir)
     folder.mkdir(parents=True, exist_ok=True)
     check_config(folder, config)
-    if tf.train.latest_checkpoint(str(folder / FOLDER_NAME)):
+    if list_checkpoints(folder):
         known = read_identities(folder)
         if known != list(identities):
             strange = sorted(set(known) ^ set(identities))
@@ -80,7 +92,7 @@ def claim_model_dir(
                 f" {len(identities)}; the first that differs is {(strange or identities)[0]!r}"
             )
     config.save(folder / CONFIG_NAME)
-    _write(folder / IDENTITIES_NAME, json.dumps(list(identities), ensure_ascii=False, indent=1))
+    write_text(folder / IDENTITIES_NAME, json.dumps(list(identities), ensure_ascii=False, indent=1))
 
 
 def read_identities(model_dir: str | os.PathLike[str]) -> list[str]:
@@ -110,21 +122,70 @@ def make_manager(
     return tf.train.CheckpointManager(checkpoint, str(folder), max_to_keep=keep)
 
 
+def list_checkpoints(model_dir: str | os.PathLike[str]) -> list[str]:
+    """Checkpoints of a training, newest first, as `tf.train.Checkpoint.restore` takes them.
+
+    Read from the files, not from TensorFlow's `checkpoint` list: that is one more file to be lost.
+    """
+    steps = {}
+    for index in (Path(model_dir) / FOLDER_NAME).glob("ckpt-*.index"):
+        number = re.fullmatch(r"ckpt-(\d+)\.index", index.name)
+        if number and list(index.parent.glob(f"{index.stem}.data-*")):
+            steps[int(number[1])] = str(index.with_suffix(""))
+    return [steps[step] for step in sorted(steps, reverse=True)]
+
+
 def restore_latest(dagan: DAGAN, manager: tf.train.CheckpointManager) -> int:
-    """Restores the newest checkpoint, if any.
+    """Restores the newest checkpoint that is whole, if any.
 
     Returns:
         Steps done so far.
 
     Raises:
-        CheckpointError: the checkpoint is damaged or of another architecture.
+        CheckpointError: all checkpoints are damaged, or it is of another architecture.
     """
-    path = manager.latest_checkpoint
-    if path:
-        with _explained(path):
-            status = manager.checkpoint.restore(path)
-            status.assert_existing_objects_matched()
+    paths = list_checkpoints(Path(manager.directory).parent)
+    if paths:
+
+        def restore(path: str) -> None:
+            manager.checkpoint.restore(path).assert_existing_objects_matched()
+
+        _restore_first(paths, restore)
     return int(tf.convert_to_tensor(dagan.progress.steps))
+
+
+def restore_best(dagan: DAGAN, manager: tf.train.CheckpointManager) -> int | None:
+    """Restores the best checkpoint, or without one the newest.
+
+    Returns:
+        Steps done at it; None if there is no checkpoint at all.
+    """
+    model_dir = Path(manager.directory).parent
+    best = read_best(model_dir)
+    paths = list_checkpoints(model_dir)
+    if best:
+        paths.insert(0, str(model_dir / BEST_NAME / f"ckpt-{best.step}"))
+    if not paths:
+        return None
+    _restore_first(paths, lambda path: manager.checkpoint.restore(path).expect_partial())
+    return int(tf.convert_to_tensor(dagan.progress.steps))
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best checkpoint: its step and the value (lower = better) of the measure that chose it."""
+
+    step: int
+    measure: str
+    value: float
+
+
+def read_best(model_dir: str | os.PathLike[str]) -> Best | None:
+    """What `MODEL_DIR/best` holds; None if nothing (readable)."""
+    try:
+        return Best(**json.loads((Path(model_dir) / BEST_NAME / f"{BEST_NAME}.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def load_generator(model_dir: str | os.PathLike[str], *, ema: bool = True) -> keras.Model:
@@ -139,47 +200,59 @@ def load_generator(model_dir: str | os.PathLike[str], *, ema: bool = True) -> ke
         unclipped when `generator.input_skip` is set.
 
     Raises:
-        CheckpointError: no training there, no checkpoint yet, or a damaged one.
+        CheckpointError: no training there, no checkpoint yet, or none that is whole.
     """
     folder = Path(model_dir)
     if not (folder / CONFIG_NAME).is_file():
         raise CheckpointError(f"{str(folder)!r} is no model folder: it has no {CONFIG_NAME}")
-    path = tf.train.latest_checkpoint(str(folder / FOLDER_NAME))
-    if not path:
+    paths = list_checkpoints(folder)
+    if not paths:
         raise CheckpointError(f"{str(folder)!r} has no checkpoint yet")
     config = load_config(folder / CONFIG_NAME)
     generator = build_generator(config.generator)
-    with _explained(path):
-        if ema and config.training.ema_decay:
-            averages = [tf.Variable(tf.zeros(w.shape)) for w in generator.trainable_variables]
-            status = tf.train.Checkpoint(averages=averages).restore(path)
-            status.assert_existing_objects_matched().expect_partial()
-            for weight, average in zip(generator.trainable_variables, averages, strict=True):
-                weight.assign(average)
-        else:
-            status = tf.train.Checkpoint(generator=generator).restore(path)
-            status.assert_existing_objects_matched().expect_partial()
+    weights = generator.trainable_variables
+    averages = [tf.Variable(tf.zeros(weight.shape)) for weight in weights]
+    averaged = ema and config.training.ema_decay
+    part = {"averages": averages} if averaged else {"generator": generator}
+
+    def restore(path: str) -> None:
+        status = tf.train.Checkpoint(**part).restore(path)
+        status.assert_existing_objects_matched().expect_partial()
+
+    _restore_first(paths, restore)
+    if averaged:
+        for weight, average in zip(weights, averages, strict=True):
+            weight.assign(average)
     return generator
 
 
-class _explained:
-    """Turns TensorFlow's errors about a checkpoint into one line."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
-        if isinstance(error, (tf.errors.OpError, AssertionError, ValueError)):
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+def _restore_first(paths: Sequence[str], restore: Callable[[str], object]) -> str:
+    """Restores the first whole checkpoint of several and says which ones it left aside."""
+    reasons = []
+    for path in paths:
+        try:
+            restore(path)
+        except (AssertionError, ValueError, tf.errors.InvalidArgumentError) as error:
             raise CheckpointError(
-                f"checkpoint {self.path!r} is damaged or of another model: {reason}"
+                f"checkpoint {path!r} is damaged or of another model: {_line(error)}"
             ) from error
+        except (OSError, tf.errors.OpError) as error:
+            reasons.append(f"{path!r}: {_line(error)}")
+            continue
+        for reason in reasons:
+            print(f"warning: damaged checkpoint {reason}", file=sys.stderr)
+        if reasons:
+            print(f"warning: the one before is used, {path!r}", file=sys.stderr, flush=True)
+        return path
+    raise CheckpointError(f"no checkpoint can be read, all are damaged; {'; '.join(reasons)}")
 
 
-def _write(path: Path, text: str) -> None:
+def _line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file, whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)

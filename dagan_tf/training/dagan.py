@@ -140,10 +140,7 @@ class DAGAN(keras.Model):
         def part(index: int | tf.Tensor) -> list[tf.Tensor]:
             return self._part(_slice(batch, index, self.accumulate), step, adversaries, scales)
 
-        if self.accumulate == 1:
-            totals = part(0)
-        else:
-            totals = _sum_of_parts(part, self.accumulate)
+        totals = part(0) if self.accumulate == 1 else _sum_of_parts(part, self.accumulate)
         values = dict(zip(_PART_NAMES, totals, strict=False))
         gradients = totals[len(_PART_NAMES) :]
         split = len(self.generator.trainable_variables)

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from dagan_tf.training.callbacks import (
-    DivergedError,
     MetricsLog,
     StopTraining,
     current_metrics,
-    image_grid,
 )
+from dagan_tf.training.samples import image_grid
+from dagan_tf.training.watch import DivergedError
 
 
 class Model:

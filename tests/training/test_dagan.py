@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from dagan_tf.config import load_config
-from dagan_tf.training.dagan import DAGAN, METRIC_NAMES
 from dagan_tf.training.build import build_dagan
+from dagan_tf.training.dagan import DAGAN, METRIC_NAMES
 
 SIZE, BATCH, PEOPLE = 16, 4, 3
 TINY = [

@@ -15,6 +15,7 @@ from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.training import callbacks
 from dagan_tf.training.checkpoints import CheckpointError, load_generator, read_identities
 from dagan_tf.training.train import RealPhotos, train
+from dagan_tf.training.watch import DivergedError
 from tests.toy_folders import make_real, make_simulated
 
 TINY = [
@@ -126,7 +127,7 @@ def test_ctrl_c_saves_and_the_next_run_goes_on(folders, tmp_path, monkeypatch):
 
 
 def test_divergence_stops_with_one_line_and_is_not_saved(folders, tmp_path):
-    with pytest.raises(callbacks.DivergedError, match=r"step \d+: .* (nan|inf), training has div"):
+    with pytest.raises(DivergedError, match=r"step \d+: .* (nan|inf), training has div"):
         run(folders, tmp_path, 40, "training.generator_learning_rate=1e30")
     assert not saved(tmp_path) or all(np.isfinite(w).all() for w in weights(tmp_path))
 
