@@ -42,7 +42,9 @@ class Counter:
         """The lines of the Prometheus text format, without their type."""
         with self._lock:
             values = sorted(self._values.items())
-        return [f"{self.name}{_braces(self._labels, key)} {value:g}" for key, value in values]
+        return [
+            f"{self.name}{_braces(self._labels, key)} {_number(value)}" for key, value in values
+        ]
 
 
 class Histogram:
@@ -77,7 +79,7 @@ class Histogram:
                 le = "+Inf" if limit is None else f"{limit:g}"
                 labels = _braces((*self._labels, "le"), (*key, le))
                 lines.append(f"{self.name}_bucket{labels} {cumulative}")
-            lines.append(f"{self.name}_sum{_braces(self._labels, key)} {total:g}")
+            lines.append(f"{self.name}_sum{_braces(self._labels, key)} {_number(total)}")
             lines.append(f"{self.name}_count{_braces(self._labels, key)} {cumulative}")
         return lines
 
@@ -182,6 +184,10 @@ class MetricsPage:
         """Closes the port."""
         self._server.shutdown()
         self._server.server_close()
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)
 
 
 def _braces(names: Sequence[str], values: Sequence[str]) -> str:

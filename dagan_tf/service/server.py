@@ -21,6 +21,7 @@ from dagan_tf.service.batching import Batcher
 from dagan_tf.service.channel import message_options
 from dagan_tf.service.config_file import BatchingParameters, SslConfig, read_models, single_model
 from dagan_tf.service.credentials import server_credentials
+from dagan_tf.service.draining import Gate
 from dagan_tf.service.endpoint import Endpoint
 from dagan_tf.service.limits import Limits
 from dagan_tf.service.metrics import MetricsPage, ServerMetrics
@@ -31,6 +32,7 @@ from dagan_tf.service.versions_watcher import Periodic, VersionsWatcher
 from dagan_tf.versions import ModelNotFoundError, list_versions
 
 _SERVICES = (predict_service.SERVICE, model_service.SERVICE)
+_MOST_GATE_SECONDS = 2.0
 
 
 class ServerError(DaganError):
@@ -124,12 +126,15 @@ class RunningServer:
         """Says NOT_SERVING to health checks, then ends.
 
         Args:
-            grace_seconds: Most time for the requests under way, those waiting included.
+            grace_seconds: Most time for the requests under way, those waiting included; new ones
+                are turned away with UNAVAILABLE.
             drain_seconds: Time in which requests are still taken, for load balancers to notice.
         """
         self._health.enter_graceful_shutdown()
         time.sleep(drain_seconds)
-        self._server.stop(grace_seconds).wait()
+        end = time.monotonic() + grace_seconds
+        self._gate.close(min(grace_seconds, _MOST_GATE_SECONDS))
+        self._server.stop(max(end - time.monotonic(), 0)).wait()
         self._close()
 
     def _start(
@@ -152,6 +157,7 @@ class RunningServer:
         batcher = Batcher(options.batching, metrics) if options.batching is not None else None
         if batcher is not None:
             self._stops.append(batcher.stop)
+        self._gate = Gate(_SERVICES)
         self._server = grpc.server(
             futures.ThreadPoolExecutor(options.threads, thread_name_prefix="grpc"),
             # Without the second option a taken port would be shared silently with its owner.
@@ -159,6 +165,7 @@ class RunningServer:
                 *message_options(options.limits.max_message_bytes),
                 ("grpc.so_reuseport", 0),
             ],
+            interceptors=(self._gate,),
             maximum_concurrent_rpcs=options.max_concurrent_requests,
         )
         endpoint = Endpoint(metrics, log, lambda name: bool(self._registry.available(name)))

@@ -48,6 +48,10 @@ def test_health_says_not_serving_before_requests_are_refused(base):
         time.sleep(0.3)
         assert _health(caller.channel) == health_pb2.HealthCheckResponse.NOT_SERVING
         assert caller.number() == 7
+        time.sleep(0.85)  # Past the draining: the gate is closed, the port not yet.
+        with pytest.raises(grpc.RpcError, match="shutting down") as caught:
+            caller.number()
+        assert dict(caught.value.trailing_metadata())["grpc-retry-pushback-ms"] == "2000"
         ending.join()
         with pytest.raises(grpc.RpcError) as caught:
             caller.number()
