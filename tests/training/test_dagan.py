@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dagan_tf.compat import loss_scale
 from dagan_tf.config import load_config
 from dagan_tf.training.build import build_dagan
 from dagan_tf.training.dagan import DAGAN, METRIC_NAMES
@@ -172,3 +173,48 @@ def test_call_refines():
     assert isinstance(model, DAGAN)
     x = np.zeros((1, SIZE, SIZE, 3), np.float32)
     np.testing.assert_array_equal(model(x), model.generator(x))
+
+
+def test_accumulated_parts_equal_the_large_batch():
+    whole, parts = run(make()), run(make(["training.accumulate=2"]))
+    for a, b in zip(state(whole), state(parts), strict=True):
+        np.testing.assert_allclose(b, a, atol=1e-5)
+    for a, b in zip(whole.metrics, parts.metrics, strict=True):
+        if not re.search("diversity|convergence", a.name):
+            np.testing.assert_allclose(b.result(), a.result(), rtol=1e-3, atol=1e-5, err_msg=a.name)
+
+
+def test_float16_scales_both_losses_and_trains_as_float32_does():
+    half, single = make(["training.precision=mixed_float16"]), make()
+    for optimizer in (half.generator_optimizer, half.discriminator_optimizer):
+        assert float(loss_scale(optimizer)) > 1000
+    assert float(loss_scale(single.generator_optimizer)) == 1
+    # The first scale overflows and is halved until it fits; those steps change nothing.
+    run(half, steps=12)
+    run(single, steps=12)
+    assert all(np.isfinite(v).all() and v.dtype == np.float32 for v in state(half))
+    assert int(tf.convert_to_tensor(half.progress.steps)) == 12
+    got, want = (
+        {metric.name: float(metric.result()) for metric in model.metrics}
+        for model in (half, single)
+    )
+    assert got["generator_gradient"] == pytest.approx(want["generator_gradient"], rel=0.5)
+    assert got["real_error"] == pytest.approx(want["real_error"], rel=0.3)
+    first = make()
+    assert any(not np.array_equal(a, b) for a, b in zip(state(first), state(half), strict=True))
+
+
+@pytest.mark.parametrize("form", ["gan", "patch"])
+def test_forms_without_auto_encoder_train_on_one_and_two_devices(form):
+    overrides = [f"loss.adversarial={form}", "loss.initial_balance=0.5"]
+    one, two = run(make(overrides)), run(make(overrides, mirrored()))
+    assert state(one)[-1] == 0.5  # k stands still
+    for a, b in zip(state(one), state(two), strict=True):
+        np.testing.assert_allclose(b, a, atol=1e-5)
+
+
+def test_jit_compiles_to_the_same_step():
+    keras.utils.set_random_seed(0)
+    jit = run(build_dagan(load_config("quickstart", TINY), PEOPLE, jit=True), steps=2)
+    for a, b in zip(state(run(make(), steps=2)), state(jit), strict=True):
+        np.testing.assert_allclose(b, a, atol=1e-3)

@@ -115,3 +115,39 @@ def test_convergence_measure_by_hand():
     # 2 + |0.5 * 2 - 4| and 2 + |0.5 * 2 - 0.5|
     measure = losses.convergence_measure(tf.constant([2.0, 2.0]), tf.constant([4.0, 0.5]), 0.5)
     np.testing.assert_allclose(measure, [5.0, 2.5])
+
+
+class TestPoseForms:
+    """Differences 0.05 and 0.4 (grey), delta 0.1."""
+
+    def loss(self, **kwargs):
+        return losses.pose_perception(pixels([0, 0]), pixels([0.05, 0.4]), **kwargs)
+
+    def test_l2(self):
+        np.testing.assert_allclose(self.loss(form="l2"), [(0.0025 + 0.16) / 2], rtol=1e-6)
+
+    def test_huber(self):
+        want = (0.0025 / 0.2 + 0.4 - 0.05) / 2
+        np.testing.assert_allclose(self.loss(form="huber", delta=0.1), [want], rtol=1e-6)
+
+    def test_blocks_are_averaged_before_comparing(self):
+        checks = np.indices((4, 4)).sum(axis=0) % 2 * 2.0 - 1.0  # -1, 1: each block's mean is 0
+        image = tf.constant(np.repeat(checks[None, :, :, None], 3, axis=3), tf.float32)
+        flat = tf.zeros_like(image)
+        np.testing.assert_allclose(losses.pose_perception(flat, image), [1.0])
+        np.testing.assert_allclose(losses.pose_perception(flat, image, downsample=2), [0.0])
+        mask = tf.constant(
+            np.repeat([[1.0, 1.0, 0.0, 0.0]], 4, axis=0)[None, :, :, None], tf.float32
+        )
+        shifted = flat + 0.5
+        loss = losses.pose_perception(flat, shifted, mask, outside_weight=0.2, downsample=2)
+        np.testing.assert_allclose(loss, [0.5 * (1 + 0.2) / 2], rtol=1e-6)
+
+
+def test_decisions_by_hand():
+    logits = tf.constant([[0.0, 2.0], [-1.0, 3.0]])[:, :, None, None]
+    softplus = lambda z: np.log1p(np.exp(z))  # noqa: E731
+    real = [np.mean([softplus(0.0), softplus(-2.0)]), np.mean([softplus(1.0), softplus(-3.0)])]
+    fake = [np.mean([softplus(0.0), softplus(2.0)]), np.mean([softplus(-1.0), softplus(3.0)])]
+    np.testing.assert_allclose(losses.decision_error(logits, real=True), real, rtol=1e-6)
+    np.testing.assert_allclose(losses.decision_error(logits, real=False), fake, rtol=1e-6)

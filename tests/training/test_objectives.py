@@ -1,0 +1,108 @@
+"""Every adversarial form against the losses added up by hand from the networks' own answers."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dagan_tf.config import load_config
+from dagan_tf.training import losses
+from dagan_tf.training.build import build_dagan
+from dagan_tf.training.history import History
+from dagan_tf.training.objectives import objectives
+from tests.training.test_dagan import PEOPLE, TINY, batches
+
+WEIGHTS = ["loss.identity_weight=0.3", "loss.pose_weight=0.7", "generator.input_skip=false"]
+FORMS = ["began", "literal", "gan", "patch"]
+
+
+def found(form, *overrides, adversaries=1.0, balance=0.25, history=None):
+    extra = ["loss.initial_balance=0.25"] if form == "literal" else []
+    config = load_config(
+        "quickstart", [*TINY, *WEIGHTS, *extra, f"loss.adversarial={form}", *overrides]
+    )
+    model = build_dagan(config, PEOPLE)
+    batch = next(iter(batches(1)))
+    got = objectives(
+        config.loss, model.generator, model.discriminator, batch,
+        balance=tf.constant(balance), adversaries=tf.constant(adversaries),
+        step=tf.constant(0, tf.int64), history=history,
+    )  # fmt: skip
+    return model, batch, got
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_weights_and_signs(form):
+    model, batch, got = found(form)
+    refined = model.generator(batch["simulated"])
+    real_answer, real_logits = model.discriminator(batch["real"])
+    refined_answer, refined_logits = model.discriminator(refined)
+
+    def softplus(z):
+        return float(np.log1p(np.exp(np.asarray(z, np.float64))).mean())
+
+    if form in ("began", "literal"):
+        real = float(np.abs(batch["real"] - real_answer).mean())
+        fake = float(np.abs(refined - refined_answer).mean())
+        against = real - 0.25 * fake
+        towards = fake * (0.25 if form == "literal" else 1.0)
+    else:
+        real, fake, towards = (
+            softplus(-real_answer),
+            softplus(refined_answer),
+            softplus(-refined_answer),
+        )
+        against = real + fake
+        assert refined_answer.shape[1:] == ((1, 1, 1) if form == "gan" else (8, 8, 1))
+    masked = losses.pose_perception(batch["simulated"], refined, batch["mask"], outside_weight=0.1)
+    pose = float(np.mean(masked))
+    identity = [
+        float(np.mean(losses.identity_perception(logits, labels)))
+        for logits, labels in (
+            (real_logits, batch["real_label"]), (refined_logits, batch["simulated_label"]),
+        )
+    ]  # fmt: skip
+    assert float(got.discriminator_loss) == pytest.approx(against + 0.3 * sum(identity), rel=1e-4)
+    assert float(got.generator_loss) == pytest.approx(
+        towards + 0.7 * pose + 0.3 * identity[1], rel=1e-4
+    )
+    assert float(got.values["real_error"]) == pytest.approx(real, rel=1e-4)
+    assert float(got.values["refined_error"]) == pytest.approx(fake, rel=1e-4)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_in_warmup_the_refiner_has_the_pose_loss_only(form):
+    _, _, got = found(form, adversaries=0.0)
+    assert float(got.generator_loss) == pytest.approx(
+        0.7 * float(got.values["pose_loss"]), rel=1e-5
+    )
+
+
+def test_switches_of_the_ablations():
+    _, _, plain = found("began")
+    _, _, no_pose = found("began", "loss.pose_weight=0")
+    _, _, no_identity = found("began", "loss.identity_weight=0")
+    v = {name: float(value) for name, value in no_pose.values.items()}
+    assert float(no_pose.generator_loss) == pytest.approx(
+        v["refined_error"] + 0.3 * v["identity_loss_refined"], rel=1e-4
+    )
+    v = {name: float(value) for name, value in no_identity.values.items()}
+    assert float(no_identity.discriminator_loss) == pytest.approx(
+        v["real_error"] - 0.25 * v["refined_error"], rel=1e-4
+    )
+    assert float(plain.generator_loss) > 0
+
+
+def test_the_discriminator_alone_learns_from_the_history():
+    history = History(4, 16)
+    old = tf.fill((4, 16, 16, 3), 0.9)
+    history.exchange(old, tf.zeros(4, tf.int32), tf.constant(0, tf.int64))
+    history.exchange(old, tf.zeros(4, tf.int32), tf.constant(1, tf.int64))
+    model, batch, got = found("began", "loss.identity_weight=0", history=history)
+    refined = model.generator(batch["simulated"])
+    mixed = tf.concat([old[:2], refined[2:]], axis=0)
+    judged = float(np.abs(mixed - model.discriminator(mixed)[0]).mean())
+    want = float(got.values["real_error"]) - 0.25 * judged
+    assert float(got.discriminator_loss) == pytest.approx(want, rel=1e-4)
+    fresh = float(np.abs(refined - model.discriminator(refined)[0]).mean())
+    assert float(got.values["refined_error"]) == pytest.approx(fresh, rel=1e-4)
+    assert abs(judged - fresh) > 1e-3
