@@ -58,6 +58,7 @@ class ServerProcess:
         command += [f"--port={self.port}", f"--monitoring_config_file={monitoring}"]
         command += ["--rest_api_port=0", *flags]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
         lines = [self.process.stdout.readline() for _ in range(2)]
         if not lines[1]:
             raise SystemExit("the server did not start")
@@ -70,7 +71,8 @@ class ServerProcess:
     def rss_mib(self) -> float:
         """Memory of the process, Linux only."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) / 1024
+        (kib,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
+        return int(kib) / 1024
 
     def runtime_seconds(self) -> float:
         """Time spent in models up to now, by the server's own metrics."""

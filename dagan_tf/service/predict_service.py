@@ -4,6 +4,7 @@ Messages and status codes are those of tensorflow_model_server, so that a client
 difference: predict_util.cc, get_model_metadata_impl.cc.
 """
 
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -103,11 +104,13 @@ class PredictionService:
         if self._batcher is None:
             return run(call.inputs)
         left = context.time_remaining()
+        # Without a deadline gRPC says 292 years, more than a thread can wait.
+        has_deadline = left is not None and left < threading.TIMEOUT_MAX
         ticket = self._batcher.submit(
             (model.name, model.version, call.signature),
             call.inputs,
             run,
-            deadline=None if left is None else time.monotonic() + left,
+            deadline=time.monotonic() + left if has_deadline else None,
         )
         if not context.add_callback(ticket.cancel):
             ticket.cancel()  # It ended before we could ask to be told.

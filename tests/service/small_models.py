@@ -79,7 +79,7 @@ class Caller:
         self.channel.close()
 
     def predict(
-        self, message: predict_pb2.PredictRequest, timeout: float = 30
+        self, message: predict_pb2.PredictRequest, timeout: float | None = 30
     ) -> predict_pb2.PredictResponse:
         return self._stub.Predict(message, timeout=timeout)
 

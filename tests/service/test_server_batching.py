@@ -190,6 +190,7 @@ def test_within_a_server(tmp_path):
         answers = list(pool.map(lambda image: caller.predict(request(image)), images))
         for image, answer in zip(images, answers, strict=True):
             np.testing.assert_array_equal(tf.make_ndarray(answer.outputs["refined"]), image + 7)
+        caller.predict(request(zeros()), timeout=None)
         with pytest.raises(grpc.RpcError, match="white is refused"):
             caller.predict(request(zeros() + 255))
     running.stop()
