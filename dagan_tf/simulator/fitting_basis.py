@@ -1,4 +1,4 @@
-"""What a fit needs of a head model, gathered once: landmarks, their modes and paths, start poses."""
+"""What a fit needs of a head model, gathered once: landmarks, modes, paths, start poses."""
 
 from __future__ import annotations
 

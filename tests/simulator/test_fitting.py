@@ -152,10 +152,8 @@ def test_bad_landmarks_do_not_spoil_the_pose(model, count):
         fit = fit_landmarks(model, landmarks)
         changes.append(np.abs(angles(fit.pose) - angles(clean.pose)))
         assert fit.error < MAX_FIT_ERROR
-    # The worst case is what the pose owes to the lost points, such as the nose.
-    assert np.mean(changes, axis=0).max() < 1.0
-    assert np.percentile(changes, 95) < 2.0
-    assert np.max(changes) < 4.0
+    assert np.max(changes) < 2.0
+    assert np.mean(changes) < 0.5
 
 
 def test_a_jaw_under_hair_does_not_spoil_the_pose(model):
