@@ -44,8 +44,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="A cell.")
     parser.add_argument("--filters", type=int, default=16)
     parser.add_argument("--blocks", type=int, default=4)
-    parser.add_argument("--timeout_micros", type=int, default=2000)
-    parser.add_argument("--max_batch_size", type=int, default=16)
+    parser.add_argument("--timeout_micros", type=int, default=0)
+    parser.add_argument("--num_batch_threads", type=int, default=4)
+    parser.add_argument("--max_batch_size", type=int, default=8)
     arguments = parser.parse_args()
     print(
         "| model | side | clients | single /s | batched /s | ratio | single p50 ms | "
@@ -56,7 +57,8 @@ def main() -> None:
         config.write_text(
             f"max_batch_size {{ value: {arguments.max_batch_size} }}\n"
             f"batch_timeout_micros {{ value: {arguments.timeout_micros} }}\n"
-            "max_enqueued_batches { value: 100 }\nnum_batch_threads { value: 2 }\n"
+            "max_enqueued_batches { value: 100 }\n"
+            f"num_batch_threads {{ value: {arguments.num_batch_threads} }}\n"
         )
         trivial, generator = Path(folder, "trivial"), Path(folder, "generator")
         trivial.mkdir()

@@ -3,8 +3,8 @@
 python -m benchmarks.serving_load --seconds=60 --clients=64
 
 After a third of the time version 2 appears, after two thirds the server gets SIGTERM and is started
-again on the same port. Clients repeat UNAVAILABLE answers with backoff, and nothing else, as late as
-the server asks. Every answer is checked: a version adds its number to each pixel.
+again on the same port. Clients repeat UNAVAILABLE and nothing else, with backoff, not earlier than
+the server asks them to. Every answer is checked: a version adds its number to each pixel.
 """
 
 import argparse

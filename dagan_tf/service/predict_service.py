@@ -111,6 +111,7 @@ class PredictionService:
             call.inputs,
             run,
             deadline=time.monotonic() + left if has_deadline else None,
+            here=True,
         )
         if not context.add_callback(ticket.cancel):
             ticket.cancel()  # It ended before we could ask to be told.

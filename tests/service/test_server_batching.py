@@ -160,6 +160,44 @@ def test_cancelled_and_late_requests_leave_the_queue_unrun(make, model):
     assert [batch.tolist() for batch in model.batches] == [[0], [3]]
 
 
+def test_stop_answers_what_waits_and_ends_every_thread(model):
+    parameters = BatchingParameters(max_batch_size=1, num_batch_threads=2)
+    batcher = Batcher(parameters, ServerMetrics())
+    model.go.clear()
+    tickets = [batcher.submit(KEY, _array(value), model) for value in range(5)]
+    assert model.entered.wait(10)
+    stopping = threading.Thread(target=batcher.stop)
+    stopping.start()
+    model.go.set()
+    assert [ticket.result()["y"].tolist() for ticket in tickets] == [[0], [2], [4], [6], [8]]
+    stopping.join(10)
+    assert not stopping.is_alive()
+
+
+def test_lone_request_runs_in_the_callers_thread_and_others_queue_behind_it(make):
+    batcher, threads, go = make(max_batch_size=8), [], threading.Event()
+
+    def run(inputs):
+        threads.append((threading.current_thread(), len(inputs["x"])))
+        assert go.wait(10)
+        return {"y": inputs["x"]}
+
+    def ask():
+        return batcher.submit(KEY, _array(1), run, here=True).result()
+
+    lone = threading.Thread(target=ask)
+    lone.start()
+    while not threads:
+        time.sleep(0.01)
+    tickets = [batcher.submit(KEY, _array(value), run, here=True) for value in (2, 3)]
+    time.sleep(0.05)
+    assert threads == [(lone, 1)]  # One thread is all there is.
+    go.set()
+    assert [ticket.result()["y"].tolist() for ticket in tickets] == [[2], [3]]
+    lone.join()
+    assert [size for _, size in threads] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
