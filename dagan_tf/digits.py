@@ -41,11 +41,6 @@ class DigitsResult:
     real: float
     training: TrainingResult
 
-    @property
-    def gap_closed(self) -> float:
-        """(refined - raw) / (real - raw)."""
-        return (self.refined - self.raw) / (self.real - self.raw)
-
 
 def run_digits(
     config: Config, output: str | os.PathLike[str], *, verbose: bool = True
@@ -147,3 +142,22 @@ def _convolution(filters: int, seed: int) -> Sequence[keras.layers.Layer]:
 
 def _glorot(seed: int) -> keras.initializers.Initializer:
     return keras.initializers.GlorotUniform(seed=seed)
+
+
+def digits_lines(results: Sequence[DigitsResult]) -> list[str]:
+    """The results as lines of text: a heading, one line a seed, and the mean over them."""
+    lines = ["seed  printed  refined  handwritten  gap closed"]
+    for result in results:
+        scores = result.raw, result.refined, result.real
+        lines.append(_line(f"{result.seed:4d}", *scores))
+    raw, refined, real = (
+        float(np.mean([getattr(result, name) for result in results]))
+        for name in ("raw", "refined", "real")
+    )
+    lines.append(_line("mean", raw, refined, real))
+    return lines
+
+
+def _line(name: str, raw: float, refined: float, real: float) -> str:
+    closed = (refined - raw) / (real - raw) if real != raw else float("nan")
+    return f"{name}  {raw:7.3f}  {refined:7.3f}  {real:11.3f}  {closed:10.0%}"

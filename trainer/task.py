@@ -15,7 +15,9 @@ from absl import flags
 from trainer.flags import INTERRUPTED, run_app
 
 _CONFIG = flags.DEFINE_string(
-    "config", "face-64", "Preset (quickstart, face-64, paper-224) or path of a YAML file."
+    "config",
+    "face-64",
+    "Preset (quickstart, face-64, face-96, face-128, paper-224) or path of a YAML file.",
 )
 _SET = flags.DEFINE_multi_string(
     "set", [], "Override, e.g. --set=training.steps=2000; may be repeated, the last one wins."
@@ -38,6 +40,11 @@ _MODEL_DIR = flags.DEFINE_string("model_dir", None, "Folder of this training; ma
 _DEVICES = flags.DEFINE_list(
     "devices", [], "Devices to train on, e.g. GPU:0,GPU:1; default: all GPUs, or the CPU."
 )
+_JIT = flags.DEFINE_bool("jit", False, "Compile the step with XLA; slower on CPUs.")
+_DETERMINISTIC = flags.DEFINE_bool(
+    "deterministic", False, "Equal runs give equal bits, also across resumes; slower."
+)
+_PROFILE = flags.DEFINE_bool("profile", False, "Write a TensorBoard profile of ten steps.")
 
 
 def main(_: list[str]) -> int:
@@ -53,6 +60,9 @@ def main(_: list[str]) -> int:
         _MODEL_DIR.value,
         held_out=_HELD_OUT.value,
         devices=_DEVICES.value,
+        jit=_JIT.value,
+        deterministic=_DETERMINISTIC.value,
+        profile=_PROFILE.value,
     )
     if result.reason == "interrupted":
         print(

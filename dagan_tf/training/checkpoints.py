@@ -236,7 +236,8 @@ def _restore_first(paths: Sequence[str], restore: Callable[[str], object]) -> st
             raise CheckpointError(
                 f"checkpoint {path!r} is damaged or of another model: {_line(error)}"
             ) from error
-        except (OSError, tf.errors.OpError) as error:
+        # TensorFlow's reader turns some of its errors into Python's, IndexError among them.
+        except (OSError, IndexError, RuntimeError, tf.errors.OpError) as error:
             reasons.append(f"{path!r}: {_line(error)}")
             continue
         for reason in reasons:
