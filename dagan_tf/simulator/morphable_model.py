@@ -6,17 +6,16 @@ assets/HEAD.md); any other model stored under the same array names can be loaded
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass, replace
 from importlib import resources
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from dagan_tf.errors import DaganError
+from dagan_tf.simulator import openings
+from dagan_tf.simulator.formats.npz import read_npz
 
 _REQUIRED = (
     "mean",
@@ -26,12 +25,15 @@ _REQUIRED = (
     "expression_q",
     "expression_scale",
     "expression_names",
-    "landmarks68",
 )
-# Openings of eyes and mouth are shorter than this; what is longer or lowest (the neck) stays open.
-_LONGEST_FILLED_LOOP = 120
-# Farthest a mirrored vertex may lie from its partner, in units of the model's height.
-_MIRROR_TOLERANCE = 0.005
+# iBUG landmark on the other side of the face.
+# fmt: off
+OTHER_SIDE = (
+    16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 26, 25, 24, 23, 22, 21, 20, 19, 18,
+    17, 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40, 54, 53,
+    52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
+)
+# fmt: on
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,8 @@ class MorphableModel:
         identity_modes: (K, V, 3) float32; coefficients are about N(0, 1).
         expression_modes: (E, V, 3) float32; weights lie in [0, 1].
         expression_names: E names (ARKit's).
-        landmark_vertices: (68,) int32, the vertex of each iBUG landmark on a frontal face.
+        landmark_vertices: (68,) int32, the vertex of each iBUG landmark on a frontal face. Those
+            that lie between vertices are vertices of their own, at the end, of no triangle.
         mirror: (V,) int32, the vertex on the other side of the face, or None for a model that is
             not symmetric.
     """
@@ -65,7 +68,7 @@ class MorphableModel:
     def load(cls, path: str | PathLike[str] | None = None) -> MorphableModel:
         """Reads a model and closes its eye and mouth openings.
 
-        Each closed boundary loop of at most 120 edges, but for the lowest one (the neck), is
+        Each closed boundary loop of at most 120 edges, but for the outermost (the neck), is
         closed by a fan round the mean of its vertices, which moves with them in every mode:
         otherwise a turned head would show the inside of its back through the eyes.
 
@@ -81,13 +84,15 @@ class MorphableModel:
         if path is None:
             packaged = resources.files("dagan_tf.simulator").joinpath("assets", "head.npz")
             with resources.as_file(packaged) as file:
-                arrays = _read_arrays(file)
+                arrays = read_npz(file)
             source = "packaged head model"
         else:
-            arrays = _read_arrays(Path(path))
+            if not Path(path).is_file():
+                raise DaganError(f"{path}: no such head model file")
+            arrays = read_npz(Path(path))
             source = str(path)
         model = _assemble(arrays, source)
-        return _with_mirror(_close_openings(model))
+        return _with_landmarks(_with_mirror(_close_openings(model)), arrays)
 
     def vertices(
         self, identity: np.ndarray | None = None, expression: np.ndarray | None = None
@@ -126,28 +131,14 @@ class MorphableModel:
         Returns:
             Vertex indices of each loop, in the direction of its triangles; the longest first.
         """
-        return _boundary_loops(self.triangles)
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise DaganError(f"{path}: no such head model file")
-    try:
-        archive = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.ndarray):
-            raise DaganError(f"{path}: a single array, expected an npz archive of named arrays")
-        with archive:
-            return {name: archive[name] for name in archive.files}
-    except DaganError:
-        raise
-    # A damaged archive fails in many ways, depending on which byte is wrong.
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise DaganError(f"{path}: not a readable npz head model ({error})") from error
+        return openings.boundary_loops(self.triangles)
 
 
 def _assemble(arrays: dict[str, np.ndarray], source: str) -> MorphableModel:
     """Checks the arrays of a file and widens them to what the model promises."""
-    missing = [name for name in _REQUIRED if name not in arrays]
+    placed = "landmarks68_corners" in arrays or "landmarks68_weights" in arrays
+    marks = ("landmarks68_corners", "landmarks68_weights") if placed else ("landmarks68",)
+    missing = [name for name in (*_REQUIRED, *marks) if name not in arrays]
     if missing:
         raise DaganError(f"{source}: head model lacks array(s) {', '.join(missing)}")
 
@@ -184,6 +175,14 @@ def _assemble(arrays: dict[str, np.ndarray], source: str) -> MorphableModel:
         modes.append(steps.astype(np.float32) * scale.astype(np.float32)[:, None, None])
     names = check("expression_names", (len(modes[1]),), "U")
     mirror = check_indices("mirror", (size,)) if "mirror" in arrays else None
+    if placed:
+        corners = check_indices("landmarks68_corners", (68, 3))
+        weights = check("landmarks68_weights", (68, 3), "f")
+        if np.abs(weights.sum(axis=1) - 1).max() > 1e-3:
+            raise DaganError(f"{source}: array 'landmarks68_weights' has rows that do not sum to 1")
+        landmarks = corners[np.arange(68), weights.argmax(axis=1)]
+    else:
+        landmarks = check_indices("landmarks68", (68,))
     return MorphableModel(
         name=str(arrays.get("name", Path(source).stem)),
         licence=str(arrays.get("licence", "unknown")),
@@ -192,63 +191,25 @@ def _assemble(arrays: dict[str, np.ndarray], source: str) -> MorphableModel:
         identity_modes=modes[0],
         expression_modes=modes[1],
         expression_names=tuple(str(name) for name in names),
-        landmark_vertices=check_indices("landmarks68", (68,)),
+        landmark_vertices=landmarks,
         mirror=mirror,
     )
 
 
-def _boundary_loops(triangles: np.ndarray) -> list[np.ndarray]:
-    edges = {
-        (int(a), int(b))
-        for corners in ((0, 1), (1, 2), (2, 0))
-        for a, b in triangles[:, list(corners)]
-    }
-    follow = {a: b for a, b in edges if (b, a) not in edges}
-    loops = []
-    while follow:
-        start = min(follow)
-        loop = [start]
-        after = follow.pop(start)
-        while after != start and after in follow:
-            loop.append(after)
-            after = follow.pop(after)
-        if after == start and len(loop) >= 3:
-            loops.append(np.array(loop, np.int32))
-    return sorted(loops, key=len, reverse=True)
-
-
 def _close_openings(model: MorphableModel) -> MorphableModel:
-    loops = model.boundary_loops()
+    loops = openings.openings_to_close(model.mean, model.triangles)
     if not loops:
         return model
-    neck = min(loops, key=lambda loop: float(model.mean[loop, 1].mean()))
-    openings = [loop for loop in loops if loop is not neck and len(loop) <= _LONGEST_FILLED_LOOP]
-    if not openings:
-        return model
-    size = len(model.mean)
-    fans = [
-        # Against the rim's direction, so that the fan faces the way its surroundings do.
-        np.stack([np.roll(loop, -1), loop, np.full_like(loop, size + i)], axis=1)
-        for i, loop in enumerate(openings)
-    ]
 
     def extend(points: np.ndarray) -> np.ndarray:
-        centres = [points[..., loop, :].mean(axis=-2, keepdims=True) for loop in openings]
+        centres = [points[..., loop, :].mean(axis=-2, keepdims=True) for loop in loops]
         return np.concatenate([points, *centres], axis=-2)
 
-    mirror = model.mirror
-    if mirror is not None:
-        rims = [frozenset(loop.tolist()) for loop in openings]
-        partners = [frozenset(mirror[loop].tolist()) for loop in openings]
-        if not all(partner in rims for partner in partners):
-            mirror = None
-        else:
-            added = [size + rims.index(partner) for partner in partners]
-            mirror = np.concatenate([mirror, np.array(added, np.int32)])
+    mirror = None if model.mirror is None else openings.mirror_of_fans(model.mirror, loops)
     return replace(
         model,
         mean=extend(model.mean),
-        triangles=np.concatenate([model.triangles, *fans]),
+        triangles=np.concatenate([model.triangles, openings.fans(loops, len(model.mean))]),
         identity_modes=extend(model.identity_modes),
         expression_modes=extend(model.expression_modes),
         mirror=mirror,
@@ -259,9 +220,34 @@ def _with_mirror(model: MorphableModel) -> MorphableModel:
     """Finds each vertex's partner by position when the file does not name it."""
     if model.mirror is not None:
         return model
-    middle = np.median(model.mean[model.landmark_vertices[27:31], 0])
-    flipped = (model.mean - [middle, 0, 0]) * [-1, 1, 1] + [middle, 0, 0]
-    distance, partner = cKDTree(model.mean).query(flipped)
-    if distance.max() > _MIRROR_TOLERANCE * np.ptp(model.mean[:, 1]):
+    middle = float(np.median(model.mean[model.landmark_vertices[27:31], 0]))
+    return replace(model, mirror=openings.mirror_by_position(model.mean, middle))
+
+
+def _with_landmarks(model: MorphableModel, arrays: dict[str, np.ndarray]) -> MorphableModel:
+    """Appends a vertex for each landmark that lies between vertices."""
+    if "landmarks68_corners" not in arrays:
         return model
-    return replace(model, mirror=partner.astype(np.int32))
+    corners = arrays["landmarks68_corners"].astype(np.int64)
+    weights = arrays["landmarks68_weights"].astype(np.float32)
+    between = np.flatnonzero(weights.max(axis=1) < 1 - 1e-6)
+    if not len(between):
+        return model
+
+    def extend(points: np.ndarray) -> np.ndarray:
+        mixed = np.einsum("nc,...ncx->...nx", weights[between], points[..., corners[between], :])
+        return np.concatenate([points, mixed.astype(np.float32)], axis=-2)
+
+    landmarks = model.landmark_vertices.copy()
+    landmarks[between] = len(model.mean) + np.arange(len(between))
+    mirror = model.mirror
+    if mirror is not None:
+        mirror = np.concatenate([mirror, landmarks[np.array(OTHER_SIDE)[between]]])
+    return replace(
+        model,
+        mean=extend(model.mean),
+        identity_modes=extend(model.identity_modes),
+        expression_modes=extend(model.expression_modes),
+        landmark_vertices=landmarks,
+        mirror=mirror,
+    )

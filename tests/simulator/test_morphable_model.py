@@ -118,6 +118,28 @@ def test_openings_are_closed_but_the_neck_is_not(tmp_path):
     assert (np.cross(lid[:, 1] - lid[:, 0], lid[:, 2] - lid[:, 0])[:, 1] > 0).all()  # faces up
 
 
+def test_landmarks_between_vertices_are_appended(tmp_path):
+    corners = np.tile([0, 1, 4], (68, 1))
+    weights = np.tile(np.array([1, 0, 0], np.float32), (68, 1))
+    weights[0] = [0.5, 0.25, 0.25]
+    corners[28:30, 0] = 1  # the nose line: on both sides, so that the middle is 0
+    corners[28:30, 1] = 0
+    corners[16], weights[16] = [1, 0, 5], [0.5, 0.25, 0.25]
+    placed = {"landmarks68_corners": corners, "landmarks68_weights": weights}
+    model = MorphableModel.load(save(tmp_path, landmarks68=None, **placed))
+    assert model.mean.shape == (11, 3)  # 8, the lid's centre, two landmarks
+    assert model.landmark_vertices[[0, 16, 5]].tolist() == [9, 10, 0]
+    np.testing.assert_allclose(model.mean[9], [0.5, 0.75, 1])  # (1,0,1)/2 + (-1,0,1)/4 + (1,3,1)/4
+    np.testing.assert_allclose(model.identity_modes[0, 9], [0, 1.25, 0])  # 5 / 4
+    assert model.mirror[[9, 10]].tolist() == [10, 9]
+    assert model.triangles.max() == 8
+    weights[3] = [0.5, 0.1, 0.1]
+    with pytest.raises(DaganError, match="'landmarks68_weights' has rows that do not sum to 1"):
+        MorphableModel.load(save(tmp_path, landmarks68=None, **placed))
+    with pytest.raises(DaganError, match=r"lacks array\(s\) landmarks68_weights"):
+        MorphableModel.load(save(tmp_path, landmarks68_corners=corners))
+
+
 def test_mirror_is_found_by_position(tmp_path):
     model = MorphableModel.load(save(tmp_path))
     np.testing.assert_array_equal(model.mirror, [1, 0, 3, 2, 5, 4, 7, 6, 8])
