@@ -41,6 +41,8 @@ MIRRORED = np.array([
     54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
 ])
 # fmt: on
+# They touch in the mean head but part with the jaw: which lip a point is on was set by hand.
+INNER_LIPS = np.arange(60, 68)
 FLIP = np.array([-1.0, 1.0, 1.0])
 
 
@@ -177,12 +179,23 @@ def on_surface(points: np.ndarray, mean: np.ndarray, triangles: np.ndarray):  # 
     return np.array(corners), np.array(weights)
 
 
-def symmetric(corners: np.ndarray, weights: np.ndarray, mirror: np.ndarray):  # type: ignore[no-untyped-def]
+def symmetric(  # type: ignore[no-untyped-def]
+    corners: np.ndarray, weights: np.ndarray, mean: np.ndarray, edges: np.ndarray, mirror, goal
+):
     """The left of the face is the mirror image of the right; the middle is in the middle."""
     corners, weights = corners.copy(), weights.copy()
+    middle = edges[(mirror[edges] == edges).all(axis=1)]
+    start, along = mean[middle[:, 0]], mean[middle[:, 1]] - mean[middle[:, 0]]
     for right, left in enumerate(MIRRORED):
         if right < left:
             corners[left], weights[left] = mirror[corners[right]], weights[right]
+        elif right == left:
+            share = ((goal[right] - start) * along).sum(axis=1) / (along**2).sum(axis=1)
+            share = share.clip(0, 1)
+            distance = np.linalg.norm(start + share[:, None] * along - goal[right], axis=1)
+            best = int(np.argmin(distance))
+            corners[right] = [*middle[best], middle[best, 0]]
+            weights[right] = [1 - share[best], share[best], 0]
     return corners, weights
 
 
@@ -202,7 +215,11 @@ def main() -> None:
         with np.load(args.head) as archive:
             arrays = {name: archive[name] for name in archive.files}
         corners, weights = on_surface(goal, arrays["mean"], arrays["triangles"].astype(np.int64))
-        corners, weights = symmetric(corners, weights, arrays["mirror"].astype(np.int64))
+        mirror, triangles = (arrays[name].astype(np.int64) for name in ("mirror", "triangles"))
+        edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]]])
+        corners, weights = symmetric(corners, weights, arrays["mean"], edges, mirror, goal)
+        corners[INNER_LIPS] = arrays["landmarks68"][INNER_LIPS, None]
+        weights[INNER_LIPS] = [1, 0, 0]
         moved = np.einsum("nk,nkd->nd", weights, arrays["mean"][corners])
         arrays["landmarks68_corners"] = corners.astype(np.uint16)
         arrays["landmarks68_weights"] = weights.astype(np.float32)
