@@ -39,7 +39,7 @@ ROUNDS = 8
 # What one landmark can add to the error, so that the error is that of the others (same unit).
 ERROR_CAP = 0.25
 # Beyond this the points are no face. Measured with dlib's landmarks of 316 portraits, frontal and
-# three-quarter: median 0.03, largest 0.052, with one to five points far off 0.08; points shuffled
+# three-quarter: median 0.025, largest 0.046, with one to five points far off 0.08; points shuffled
 # within half of the face 0.14, all shuffled 0.20 and more. It cannot tell where no face is: what
 # dlib marks on an ear or a collar has a face's shape (0.02 to 0.08), so that is the detector's.
 MAX_FIT_ERROR = 0.1
