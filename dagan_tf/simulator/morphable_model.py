@@ -16,6 +16,7 @@ import numpy as np
 from dagan_tf.errors import DaganError
 from dagan_tf.simulator import openings
 from dagan_tf.simulator.formats.npz import read_npz
+from dagan_tf.simulator.formats.reader import read_model_arrays
 
 _REQUIRED = (
     "mean",
@@ -73,13 +74,13 @@ class MorphableModel:
         otherwise a turned head would show the inside of its back through the eyes.
 
         Args:
-            path: npz file with the arrays of assets/HEAD.md; None for the packaged CC0 head.
+            path: a model of any kind in docs/face-models.md; None for the packaged CC0 head.
 
         Returns:
             The model.
 
         Raises:
-            DaganError: the file is absent, no npz archive, or its arrays do not fit together.
+            DaganError: the file is absent, of no known kind, or its arrays do not fit together.
         """
         if path is None:
             packaged = resources.files("dagan_tf.simulator").joinpath("assets", "head.npz")
@@ -87,9 +88,7 @@ class MorphableModel:
                 arrays = read_npz(file)
             source = "packaged head model"
         else:
-            if not Path(path).is_file():
-                raise DaganError(f"{path}: no such head model file")
-            arrays = read_npz(Path(path))
+            arrays = read_model_arrays(Path(path))
             source = str(path)
         model = _assemble(arrays, source)
         return _with_landmarks(_with_mirror(_close_openings(model)), arrays)
