@@ -27,6 +27,7 @@ from dagan_tf.data.manifest import (
 )
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import PhotoError, read_photo, write_png
+from dagan_tf.filtering import rejected_rows
 
 SETTINGS_NAME = "refine.json"
 
@@ -87,6 +88,7 @@ def refine_folder(
     done = (
         {row.path for row in read_manifest(target)} if (target / MANIFEST_NAME).exists() else set()
     )
+    done |= {row.path for row in rejected_rows(target)}
     failed = {row.source for row in read_skipped(target)}
     todo = [row for row in rows if row.path not in done and row.path not in failed]
     refined = skipped = 0

@@ -12,15 +12,29 @@ flags.DEFINE_string("model", None, "What serving.export wrote: the base folder o
 flags.DEFINE_string("input", None, "Simulated folder, with its manifest.csv.")
 flags.DEFINE_string("output", None, "Folder to fill; a run that was stopped is continued.")
 flags.DEFINE_integer("batch_size", 8, "Images refined at once.", lower_bound=1)
+flags.DEFINE_float(
+    "keep_percentile",
+    100.0,
+    "Keep the images up to this percentile of the discriminator's realism error and of the identity"
+    " cost; the others move to OUTPUT/rejected/manifest.csv. Needs --model_dir.",
+    lower_bound=0.0,
+    upper_bound=100.0,
+)
+flags.DEFINE_string("model_dir", None, "The training's folder, whose discriminator judges.")
 flags.mark_flags_as_required(["model", "input", "output"])
 
 
 def main(argv: list[str]) -> None:
     """Loads the model and refines the folder."""
     del argv
+    from dagan_tf.errors import DaganError
+    from dagan_tf.filtering import filter_folder, make_scorer
     from dagan_tf.refiner import Refiner
     from dagan_tf.refining import refine_folder
 
+    if FLAGS.keep_percentile < 100 and not FLAGS.model_dir:
+        raise DaganError("--keep_percentile needs --model_dir, whose discriminator judges")
+    scorer = make_scorer(FLAGS.model_dir) if FLAGS.keep_percentile < 100 else None
     refiner = Refiner.load(FLAGS.model, batch_size=FLAGS.batch_size)
     summary = refine_folder(
         FLAGS.input, FLAGS.output, refiner, label=refiner.label, batch_size=FLAGS.batch_size
@@ -29,6 +43,9 @@ def main(argv: list[str]) -> None:
         f"refined {summary.refined} images into {FLAGS.output} with {refiner.folder} "
         f"({summary.done_before} done before, {summary.skipped} skipped)"
     )
+    if scorer:
+        kept = filter_folder(FLAGS.output, scorer, FLAGS.keep_percentile)
+        print(f"kept {kept} images by the discriminator's scores, see {FLAGS.output}/scores.csv")
 
 
 if __name__ == "__main__":

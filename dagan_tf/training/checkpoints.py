@@ -19,8 +19,10 @@ import tensorflow as tf
 
 from dagan_tf.config import Config, differences, load_config
 from dagan_tf.errors import DaganError
+from dagan_tf.models.discriminator import build_discriminator
 from dagan_tf.models.generator import build_generator
 from dagan_tf.training.dagan import DAGAN
+from dagan_tf.training.objectives import REALISM
 
 CONFIG_NAME = "config.yaml"
 IDENTITIES_NAME = "identities.json"
@@ -224,6 +226,32 @@ def load_generator(model_dir: str | os.PathLike[str], *, ema: bool = True) -> ke
         for weight, average in zip(weights, averages, strict=True):
             weight.assign(average)
     return generator
+
+
+def load_discriminator(model_dir: str | os.PathLike[str]) -> keras.Model:
+    """The discriminator of a training with its newest weights, see `build_discriminator`.
+
+    Raises:
+        CheckpointError: no training there, no checkpoint yet, or none that is whole.
+    """
+    folder = Path(model_dir)
+    paths = list_checkpoints(folder)
+    if not paths:
+        raise CheckpointError(f"{str(folder)!r} has no checkpoint yet")
+    config = load_config(folder / CONFIG_NAME)
+    discriminator = build_discriminator(
+        config.discriminator,
+        config.data.image_size,
+        len(read_identities(folder)),
+        REALISM[config.loss.adversarial],
+    )
+
+    def restore(path: str) -> None:
+        status = tf.train.Checkpoint(discriminator=discriminator).restore(path)
+        status.assert_existing_objects_matched().expect_partial()
+
+    _restore_first(paths, restore)
+    return discriminator
 
 
 def _restore_first(paths: Sequence[str], restore: Callable[[str], object]) -> str:

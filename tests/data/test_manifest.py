@@ -152,3 +152,15 @@ def test_writer_refuses_paths_that_leave(tmp_path):
         writer.write(ManifestRow("../a.png", "", "s", "p", 0, 0, 0, 0))
     assert read_manifest(tmp_path) == []
     assert os.listdir(tmp_path) == ["manifest.csv"]
+
+
+def test_a_manifest_without_the_newer_columns_is_read_and_continued(tmp_path):
+    columns = "path,mask_path,source,identity,yaw,pitch,roll,fit_error"
+    file = tmp_path / "manifest.csv"
+    file.write_text(f"{columns}\na.png,,s,p,1,2,3,4\n")
+    old = ManifestRow("a.png", "", "s", "p", 1, 2, 3, 4)
+    assert read_manifest(tmp_path) == [old]
+    new = ManifestRow("b.png", "", "s", "p", 1, 2, 3, 4, landmarks="1.0,2.0")
+    write(tmp_path, new)
+    assert file.read_text().splitlines()[-1] == "b.png,,s,p,1,2,3,4"
+    assert [row.path for row in read_manifest(tmp_path)] == ["a.png", "b.png"]

@@ -143,3 +143,20 @@ def test_killed_at_work_nothing_half_made_is_taken_as_done(tmp_path, astronaut):
     for path in paths:
         assert read_photo(output / path).shape == (48, 48, 3)
     assert not [name for name in os.listdir(output) if "partial" in name or "tmp" in name]
+
+
+def test_jitter_is_in_the_manifest_and_the_same_on_any_path_to_it(photos, tmp_path):
+    items = [item for item in list_photos(photos, "folder") if item.path.stem in ("1", "3")]
+    settings = SimulationSettings(image_size=48, yaw_jitter=5.0, seed=7)
+    simulate_folder(items, tmp_path / "a", (-30, 45), settings, progress=False)
+    for item, yaw in ((items[1], 45), (items[0], 45), (items[0], -30), (items[1], -30)):
+        simulate_folder([item], tmp_path / "b", (yaw,), settings, progress=False)
+    first, second = (
+        {row["path"]: row for row in rows(tmp_path / name / "manifest.csv")} for name in "ab"
+    )
+    assert first == second
+    offsets = [float(r["yaw"]) - (45 if "+045" in path else -30) for path, r in first.items()]
+    assert len(set(offsets)) == 4
+    assert all(0 < abs(offset) <= 5 for offset in offsets)
+    for row in first.values():
+        assert len(row["landmarks"].split(" ")) == 68
