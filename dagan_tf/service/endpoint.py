@@ -62,7 +62,6 @@ class Endpoint:
             try:
                 # Parsed here and not by gRPC, which answers INTERNAL to bytes that are no message.
                 request.ParseFromString(data)
-                _still_wanted(context)
                 response = method(request, context)
             except RequestError as refusal:
                 error = refusal
@@ -113,12 +112,3 @@ class Endpoint:
                 milliseconds=round(seconds * 1e3, 3),
                 request_bytes=request.ByteSize(),
             )
-
-
-def _still_wanted(context: grpc.ServicerContext) -> None:
-    """Refuses what its caller gave up while it waited for a thread."""
-    left = context.time_remaining()
-    if left is not None and left <= 0:
-        raise RequestError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
-    if not context.is_active():
-        raise RequestError(grpc.StatusCode.CANCELLED, "Cancelled by the client")

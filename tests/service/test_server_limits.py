@@ -23,11 +23,13 @@ def test_declared_size_of_real_files(tmp_path, extension):
     assert declared_size(path.read_bytes()) == (57, 31)
 
 
-def test_declared_size_of_a_progressive_jpeg_with_metadata():
+@pytest.mark.parametrize("marker", [b"\xe1", b"\xc4"], ids=["exif", "huffman tables"])
+def test_declared_size_of_a_progressive_jpeg_with_metadata(marker):
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
-    exif = b"\xff\xe1\x00\x0a\xff\xc0\x00\x00\x00\x00\x00\x00"  # Looks like a frame, is none.
-    assert declared_size(data.tobytes()[:2] + exif + data.tobytes()[2:]) == (30, 20)
+    # Its contents look like a frame, and are none.
+    segment = b"\xff" + marker + b"\x00\x0a\xff\xc0\x00\x00\x00\x00\x00\x00"
+    assert declared_size(data.tobytes()[:2] + segment + data.tobytes()[2:]) == (30, 20)
 
 
 @pytest.mark.parametrize(

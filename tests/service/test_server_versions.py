@@ -17,7 +17,8 @@ from tensorflow_serving.apis import (
 from tensorflow_serving.config import file_system_storage_path_source_pb2
 
 from dagan_tf.service.config_file import ConfigFileError
-from dagan_tf.service.registry import State
+from dagan_tf.service.registry import ModelRegistry, State
+from dagan_tf.service.served_model import ServedModel
 from dagan_tf.service.server import ServerError, start_server
 from dagan_tf.service.versions_watcher import aspired_versions
 from tests.service.small_models import Caller, copy_version, request, save_adder, zeros
@@ -144,6 +145,20 @@ def test_version_that_fails_its_warm_up_is_not_served(adders, base):
     running = start_server(base, port=0, enable_model_warmup=False)
     assert running.models == {"dagan": [2]}
     running.stop()
+
+
+def test_version_in_use_is_unloaded_only_afterwards(base):
+    registry = ModelRegistry()
+    registry.publish(ServedModel(base / "1", name="dagan", version=1))
+    with registry.use(request().model_spec):
+        retiring = threading.Thread(target=registry.retire, args=("dagan", 1))
+        retiring.start()
+        _until(lambda: registry.statuses_of("dagan")[0].state == State.UNLOADING)
+        time.sleep(0.05)
+        assert registry.statuses_of("dagan")[0].state == State.UNLOADING
+        assert registry.available("dagan") == []
+    retiring.join(10)
+    assert registry.statuses_of("dagan")[0].state == State.END
 
 
 def test_emptied_folder_stops_nothing(base):
