@@ -16,6 +16,8 @@ flags.DEFINE_string("layout", "folder", "How --photos is laid out: folder, flat,
 flags.DEFINE_string("include", None, "Only photos whose path below --photos fits this glob.")
 flags.DEFINE_list("identities", None, "Only these identities (names, comma-separated).")
 flags.DEFINE_list("yaws", ["-90", "-60", "-30", "30", "60", "90"], "Yaw angles in degrees.")
+flags.DEFINE_float("yaw_jitter", 0.0, "Degrees each yaw is moved at random, at most.")
+flags.DEFINE_integer("seed", 0, "Seed of --yaw_jitter.")
 flags.DEFINE_float("pitch", None, "Pitch in degrees; by default the photo's own.")
 flags.DEFINE_integer("image_size", 224, "Side of the views in pixels.")
 flags.DEFINE_enum("background", "keep", ["keep", "blur", "none"], "The photo's surroundings.")
@@ -40,7 +42,14 @@ def main(argv: list[str]) -> None:
         photos,
         FLAGS.output,
         yaws,
-        SimulationSettings(FLAGS.image_size, FLAGS.background, FLAGS.pitch, FLAGS.face_model),
+        SimulationSettings(
+            FLAGS.image_size,
+            FLAGS.background,
+            FLAGS.pitch,
+            FLAGS.face_model,
+            FLAGS.yaw_jitter,
+            FLAGS.seed,
+        ),
         workers=FLAGS.workers or os.cpu_count() or 1,
     )
     print(

@@ -9,7 +9,7 @@ import csv
 import io
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, BinaryIO, Generic, TypeVar
@@ -33,6 +33,9 @@ class ManifestRow:
         pitch: Degrees, > 0 looks up.
         roll: Degrees, > 0 tilts clockwise in the image.
         fit_error: Landmark error of the 3D fit, as a fraction of the outer-eye distance.
+        depth_path: Of its depth image, like `path`; "" when it has none.
+        landmarks: The 68 points as "x,y" pixels with one decimal, separated by spaces; "" when
+            not known. Manifests without these last two columns are read and continued as they are.
     """
 
     path: str
@@ -43,6 +46,8 @@ class ManifestRow:
     pitch: float
     roll: float
     fit_error: float
+    depth_path: str = ""
+    landmarks: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,20 +60,21 @@ class SkippedRow:
 
 Row = TypeVar("Row", ManifestRow, SkippedRow)
 
-_PATHS = ("path", "mask_path")
+_PATHS = ("path", "mask_path", "depth_path")
 
 
 class _RowWriter(Generic[Row]):
     """Appends rows durably. Use it as a context manager."""
 
     def __init__(self, file: Path, row_type: type[Row]) -> None:
-        self._row_type: type[Row] = row_type
         columns = [field.name for field in fields(row_type)]
         repaired = b""
         if file.exists():
             repaired = _whole_lines(file.read_bytes())
             if repaired:
-                _parse(file, repaired, row_type)  # Refuses to append to another kind of file.
+                # Refuses to append to another kind of file.
+                columns, _ = _parse(file, repaired, row_type)
+        self._columns = columns
         self._stream: BinaryIO = file.open("ab")
         self._stream.truncate(len(repaired))
         if not repaired:
@@ -77,7 +83,7 @@ class _RowWriter(Generic[Row]):
     def write(self, row: Row) -> None:
         """Writes one row and waits until it is on the disk."""
         _check_paths(row, where="row")
-        self._write_line([_format(getattr(row, field.name)) for field in fields(self._row_type)])
+        self._write_line([_format(getattr(row, name)) for name in self._columns])
 
     def close(self) -> None:
         """Closes the file; nothing is lost without it."""
@@ -145,7 +151,7 @@ def _read(file: Path, row_type: type[Row]) -> list[Row]:
         raise DaganError(f"{file}: no such file") from None
     except OSError as error:
         raise DaganError(f"{file}: {error.strerror or error}") from None
-    return _parse(file, _whole_lines(data), row_type)
+    return _parse(file, _whole_lines(data), row_type)[1]
 
 
 def _whole_lines(data: bytes) -> bytes:
@@ -153,7 +159,8 @@ def _whole_lines(data: bytes) -> bytes:
     return data[: data.rfind(b"\n") + 1]
 
 
-def _parse(file: Path, data: bytes, row_type: type[Row]) -> list[Row]:
+def _parse(file: Path, data: bytes, row_type: type[Row]) -> tuple[list[str], list[Row]]:
+    """Returns the file's columns, of which the optional last ones may be absent, and its rows."""
     try:
         text = data.decode("utf-8-sig")
         records = list(csv.reader(io.StringIO(text, newline=""), strict=True))
@@ -161,7 +168,8 @@ def _parse(file: Path, data: bytes, row_type: type[Row]) -> list[Row]:
         raise DaganError(f"{file}: not a CSV file in UTF-8 ({error})") from None
     columns = [field.name for field in fields(row_type)]
     header = records[0] if records else []
-    if header != columns:
+    required = sum(field.default is MISSING for field in fields(row_type))
+    if len(header) < required or header != columns[: len(header)]:
         missing = [name for name in columns if name not in header]
         unknown = [name for name in header if name not in columns]
         what = (
@@ -175,10 +183,10 @@ def _parse(file: Path, data: bytes, row_type: type[Row]) -> list[Row]:
     rows = []
     for number, record in enumerate(records[1:], start=2):
         where = f"{file}:{number}"
-        if len(record) != len(columns):
-            raise DaganError(f"{where}: {len(record)} values; expected {len(columns)}")
+        if len(record) != len(header):
+            raise DaganError(f"{where}: {len(record)} values; expected {len(header)}")
         values: dict[str, Any] = {}
-        for field, text in zip(fields(row_type), record, strict=True):
+        for field, text in zip(fields(row_type)[: len(header)], record, strict=True):
             parse: Callable[[str], Any] = float if field.type is float else str
             try:
                 values[field.name] = parse(text)
@@ -187,7 +195,7 @@ def _parse(file: Path, data: bytes, row_type: type[Row]) -> list[Row]:
         row = row_type(**values)
         _check_paths(row, where=where)
         rows.append(row)
-    return rows
+    return header, rows
 
 
 def _check_paths(row: ManifestRow | SkippedRow, where: str) -> None:

@@ -7,6 +7,7 @@ two images are whole on disk; so whatever kills the process, a rerun makes just 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
+import numpy as np
 from tqdm import tqdm
 
 from dagan_tf.data.manifest import (
@@ -32,7 +34,7 @@ from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.simulator.morphable_model import MorphableModel
-from dagan_tf.simulator.simulator import Simulator
+from dagan_tf.simulator.simulator import MAX_YAW, Simulator
 
 SETTINGS = "simulate.json"
 
@@ -46,12 +48,17 @@ class SimulationSettings:
         background: "keep", "blur" or "none".
         pitch: degrees, None for the photo's own.
         face_model: file of the 3D head, None for the packaged one.
+        yaw_jitter: degrees; each view's yaw is the asked one plus a uniform draw from
+            [-yaw_jitter, yaw_jitter], kept in [-90, 90].
+        seed: of the draws.
     """
 
     image_size: int = 224
     background: str = "keep"
     pitch: float | None = None
     face_model: str | None = None
+    yaw_jitter: float = 0.0
+    seed: int = 0
 
     def simulator(self) -> Simulator:
         model = MorphableModel.load(self.face_model) if self.face_model else None
@@ -97,6 +104,10 @@ def simulate_folder(
     """
     if workers < 1:
         raise DaganError(f"workers: got {workers}, expected at least 1")
+    if not 0 <= settings.yaw_jitter <= MAX_YAW:
+        raise DaganError(
+            f"yaw_jitter: got {settings.yaw_jitter}, expected degrees in [0, {MAX_YAW:g}]"
+        )
     # Made here as well as in the workers: bad settings fail before any work, in one line.
     simulator = settings.simulator()
     simulator.check_angles(yaws, settings.pitch)
@@ -141,6 +152,19 @@ def view_path(photo: PhotoItem, yaw: float) -> str:
     return f"{photo.identity}/{photo.stem}_yaw{angle}.png"
 
 
+def shown_yaw(photo: PhotoItem, yaw: float, settings: SimulationSettings) -> float:
+    """Returns the jittered yaw, degrees: the same whatever the order, the workers and the reruns.
+
+    Drawn for (seed, identity, stem, yaw), not from a stream that photos share.
+    """
+    if not settings.yaw_jitter:
+        return yaw
+    key = json.dumps([settings.seed, photo.identity, photo.stem, float(yaw)])
+    entropy = int.from_bytes(hashlib.sha256(key.encode("utf-8")).digest()[:16], "big")
+    draw = np.random.default_rng(entropy).uniform(-settings.yaw_jitter, settings.yaw_jitter)
+    return min(MAX_YAW, max(-MAX_YAW, yaw + float(draw)))
+
+
 def _claim(output: Path, settings: SimulationSettings) -> None:
     """Writes the folder's settings, or checks that they are the same."""
     file = output / SETTINGS
@@ -154,7 +178,9 @@ def _claim(output: Path, settings: SimulationSettings) -> None:
         found = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DaganError(f"{file}: not JSON ({error})") from error
-    different = [key for key in wanted if found.get(key) != wanted[key]]
+    # Folders of older versions lack the newer settings, which were then at their defaults.
+    found = asdict(SimulationSettings()) | found
+    different = [key for key in wanted if found[key] != wanted[key]]
     if different:
         key = different[0]
         raise DaganError(
@@ -226,7 +252,10 @@ def _make(simulator: Simulator, job: Job, output: Path, settings: SimulationSett
     photo, yaws = job
     try:
         views = simulator.simulate(
-            read_photo(photo.path), yaws, pitch=settings.pitch, identity=photo.identity
+            read_photo(photo.path),
+            [shown_yaw(photo, yaw, settings) for yaw in yaws],
+            pitch=settings.pitch,
+            identity=photo.identity,
         )
     except DaganError as error:
         return SkippedRow(source=str(photo.path), reason=str(error))
@@ -247,6 +276,7 @@ def _make(simulator: Simulator, job: Job, output: Path, settings: SimulationSett
                 pitch=view.pose.pitch,
                 roll=view.pose.roll,
                 fit_error=view.fit_error,
+                landmarks=" ".join(f"{x:.1f},{y:.1f}" for x, y in view.landmarks),
             )
         )
     return rows
