@@ -164,5 +164,5 @@ def test_parameters(tmp_path):
 def test_unknown_kinds(tmp_path):
     (tmp_path / "a.xyz").write_text("")
     for path in (tmp_path / "a.xyz", tmp_path):
-        with pytest.raises(DaganError, match="supported: .npz"):
+        with pytest.raises(DaganError, match=r"supported: .npz"):
             MorphableModel.load(path)
