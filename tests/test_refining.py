@@ -125,7 +125,7 @@ def test_wrong_folders(simulated, tmp_path):
 def test_manifest_cannot_lead_out_of_the_folder(simulated, tmp_path, path):
     shutil.copy(simulated / "id0/photo0_yaw+060.png", tmp_path / "stolen.png")
     with (simulated / "manifest.csv").open("a") as manifest:
-        manifest.write(f"{path},,x.jpg,id0,60,0,0,0\n")
+        manifest.write(f"{path},,x.jpg,id0,60,0,0,0,,\n")
     with pytest.raises(DaganError, match="inside the folder"):
         _refine(simulated, tmp_path / "out")
     assert not (tmp_path / "out").exists()
