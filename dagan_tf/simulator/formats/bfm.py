@@ -1,8 +1,7 @@
 """Basel Face Models: 2009 (.mat) and 2017, 2019 (.h5).
 
-Structure: the names in eos' share/scripts/convert-bfm2009-to-eos.py and
-convert-bfm2017-to-eos.py. The models need a registration: no real file was read in the tests, only
-small ones of this structure. Vertices are in micrometres (2009) or millimetres; landmarks come from
+The names of the fields, and that `shapeEV` holds standard deviations, are general knowledge. The
+models need a registration: no real file was read, the tests read small ones of this structure. Vertices are in micrometres (2009) or millimetres; landmarks come from
 landmarks68.txt beside the file.
 """
 

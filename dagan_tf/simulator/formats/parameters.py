@@ -1,7 +1,7 @@
 """Annotations of 300W-LP and AFLW2000-3D: pose, 68 landmarks and 3DMM coefficients of a photo.
 
-Structure and rotation: 3DDFA's and face3d's Matlab and Python code (`angle2matrix_3ddfa`:
-R = R_x(pitch) R_y(yaw) R_z(roll), passive, radians, y up). No real file was read in the tests.
+Structure and rotation (R = R_x(pitch) R_y(yaw) R_z(roll), passive, radians, y up, as 3DDFA and face3d
+have it) are general knowledge: no real file was read, so the signs stand unverified.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """FLAME and 3DDFA_V2: pickled dictionaries, read by the restricted reader.
 
-Structure: 3DDFA_V2's bfm/bfm.py (u, w_shp, w_exp, keypoints, tri) and the FLAME loaders of smplx
-(v_template, shapedirs, f). No real file was read in the tests, only small ones of this structure.
+Structure: 3DDFA_V2's bfm/bfm.py (u, w_shp, w_exp, keypoints); the names of its tri.pkl and of FLAME
+(v_template, shapedirs, f) are general knowledge. No real file was read, the tests read small ones.
 """
 
 from __future__ import annotations
