@@ -1,7 +1,8 @@
 """Basel Face Models: 2009 (.mat) and 2017, 2019 (.h5).
 
 The names of the fields, and that `shapeEV` holds standard deviations, are general knowledge. The
-models need a registration: no real file was read, the tests read small ones of this structure. Vertices are in micrometres (2009) or millimetres; landmarks come from
+models need a registration: no real file was read, the tests read small ones of this structure.
+Vertices are in micrometres (2009) or millimetres; landmarks come from
 landmarks68.txt beside the file.
 """
 

@@ -1,7 +1,8 @@
 """Models of the eos library: .bin files of the serialisation library cereal.
 
 Structure: eos' PcaModel.hpp, MorphableModel.hpp, Blendshape.hpp and eigen_cerealisation.hpp.
-The word that leads each file is general knowledge of cereal. No reader of eos was run against it; the Surrey Face Model itself
+The word that leads each file is general knowledge of cereal. No reader of eos was run
+against it; the Surrey Face Model itself
 was not read either. Its ibug_to_sfm.txt names 50 of the 68 landmarks (no jaw, no inner
 corners of the mouth), too few to fit with: landmarks68.txt beside the file is asked for.
 """

@@ -1,7 +1,7 @@
 """Annotations of 300W-LP and AFLW2000-3D: pose, 68 landmarks and 3DMM coefficients of a photo.
 
-Structure and rotation (R = R_x(pitch) R_y(yaw) R_z(roll), passive, radians, y up, as 3DDFA and face3d
-have it) are general knowledge: no real file was read, so the signs stand unverified.
+Structure and rotation (R = R_x(pitch) R_y(yaw) R_z(roll), passive, radians, y up, as 3DDFA and
+face3d have it) are general knowledge: no real file was read, so the signs stand unverified.
 """
 
 from __future__ import annotations
