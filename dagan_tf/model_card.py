@@ -31,8 +31,11 @@ Trained at {image_size} x {image_size} pixels; other sizes are accepted but were
 `encoded` answers in that size: it cuts the central square of other images and resizes it; EXIF
 orientations are not applied.
 
+{formats}
 ## Training data
 {training_data}
+
+{records}
 
 ## Licence of the weights
 {licence}
@@ -55,8 +58,10 @@ one side, and groups of persons missing from the training data: expect artefacts
 ## Where it comes from
 - exported {exported_at} with TensorFlow {tensorflow}, Keras {keras}
 - {parameters:,} parameters, SHA-256 of all variables `{variables_sha256}`
-- largest difference between this SavedModel and the trained generator: \
-{max_difference_to_generator:.3g} on [-1, 1]
+- computes in {precision}; largest difference between this SavedModel, as the {process} process
+  loaded it, and the trained generator: {max_difference_to_generator:.3g} on [-1, 1], of {allowed:g}
+  allowed
+- SHA-256 of the files: `export.json`
 
 Configuration:
 
@@ -80,12 +85,28 @@ def render_model_card(facts: Mapping[str, Any]) -> str:
     table = "\n".join(["| metric | value |", "|---|---|", *lines])
     shown = {
         **facts,
+        "formats": "".join(_format(name, format) for name, format in facts["formats"].items()),
+        "records": "; ".join(_records(name, counts) for name, counts in facts["records"].items())
+        or "(the records it was trained on were not found)",
+        "process": facts["blessing"]["process"],
+        "allowed": facts["blessing"]["allowed_difference"],
         "training_data": facts["training_data"] or f"({_NOT_STATED})",
         "licence": facts["licence"] or f"({_NOT_STATED})",
         "metrics": table if metrics else "(no training log was found)",
         "config": json.dumps(facts["config"], indent=2),
     }
     return _CARD.format_map(shown)
+
+
+def _format(name: str, facts: Mapping[str, Any]) -> str:
+    checked = "not run: no runtime for it was installed"
+    if facts["checked_with"]:
+        checked = f"{facts['max_difference']} levels from it at most, by {facts['checked_with']}"
+    return f"- `{facts['file']}`: `serving_default` as {name}, float32; {checked}\n"
+
+
+def _records(domain: str, counts: Mapping[str, int]) -> str:
+    return f"{domain}: {counts['images']:,} images of {counts['identities']:,} named persons"
 
 
 def _number(value: Any) -> str:

@@ -1,6 +1,9 @@
 """Exports a trained generator as the next version of a model, as TensorFlow Serving wants it.
 
 python -m serving.export --model_dir=runs/dagan --output=exported/dagan
+
+The SavedModel is loaded in a process of its own and compared with the trained generator first; if
+it answers anything else, nothing is published.
 """
 
 from absl import flags
@@ -11,6 +14,17 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("model_dir", None, "What trainer.task wrote.")
 flags.DEFINE_string("output", None, "Base folder; the model becomes <output>/<next version>.")
 flags.DEFINE_bool("ema", True, "Export the running mean of the weights, not the last ones.")
+flags.DEFINE_list(
+    "format",
+    ["saved_model"],
+    "saved_model, which is always written, and besides it onnx, litert or both.",
+)
+flags.DEFINE_enum(
+    "precision",
+    "float32",
+    ["float32", "bfloat16"],
+    "What the SavedModel computes in; the other formats keep float32.",
+)
 flags.DEFINE_string("training_data", None, "For the model card: the photos it was trained on.")
 flags.DEFINE_string("licence", None, "For the model card: the licence of the weights.")
 flags.mark_flags_as_required(["model_dir", "output"])
@@ -25,6 +39,8 @@ def main(argv: list[str]) -> None:
         FLAGS.model_dir,
         FLAGS.output,
         ema=FLAGS.ema,
+        precision=FLAGS.precision,
+        formats=FLAGS.format,
         training_data=FLAGS.training_data,
         licence=FLAGS.licence,
     )
@@ -32,4 +48,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_app(main)
+    run_app(main, uses_tensorflow=True)
