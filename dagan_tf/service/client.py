@@ -1,50 +1,25 @@
 """Refines images through a PredictionService, TensorFlow Serving's or this package's own."""
 
-import json
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent import futures
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import numpy as np
-import tensorflow as tf
-from tensorflow_serving.apis import (
-    get_model_status_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
+from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
-from dagan_tf.errors import DaganError
 from dagan_tf.refiner import check_images
-from dagan_tf.service.channel import MAX_MESSAGE_BYTES, MESSAGE_OVERHEAD_BYTES, message_options
+from dagan_tf.service import client_messages as messages
+from dagan_tf.service.client_options import ClientOptions, ServiceError, TlsFiles
+from dagan_tf.service.client_retry import Attempts, RetryPolicy
 
-# A refinement changes nothing on the server, so it is safe to ask again when it was not reached.
-_RETRY_POLICY = {
-    "methodConfig": [
-        {
-            "name": [{"service": "tensorflow.serving.PredictionService"}],
-            "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.2s",
-                "maxBackoff": "2s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ]
-}
+__all__ = ["RefinerClient", "RetryPolicy", "ServiceError", "TlsFiles"]
 
-
-class ServiceError(DaganError):
-    """The server could not be reached, refused a request, or answered something unexpected.
-
-    Attributes:
-        code: gRPC status code, None when the answer itself was at fault.
-    """
-
-    def __init__(self, message: str, code: grpc.StatusCode | None = None) -> None:
-        super().__init__(message)
-        self.code = code
+_Item = TypeVar("_Item")
+_Answer = TypeVar("_Answer")
 
 
 class RefinerClient:
@@ -54,46 +29,35 @@ class RefinerClient:
             images = client.refine(images)
 
     One client holds one connection; keep it and use it from any number of threads.
+
+    Attributes:
+        options: The settings.
+        version: Version that is asked for; None for the server's choice.
     """
 
-    def __init__(
-        self,
-        address: str,
-        model_name: str = "dagan",
-        *,
-        version: int | None = None,
-        batch_size: int = 8,
-        timeout_seconds: float = 60.0,
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
-    ) -> None:
+    def __init__(self, address: str, model_name: str = "dagan", **settings: Any) -> None:
         """Prepares the connection; nothing is sent yet.
 
         Args:
             address: HOST:PORT of the server.
             model_name: Name the server serves the model under.
-            version: Version to ask for; None for the server's choice.
-            batch_size: Most images a request.
-            timeout_seconds: Deadline of each request, its repetitions included.
-            max_message_bytes: Largest message; requests are made smaller where it demands.
+            **settings: Other fields of `ClientOptions`.
+
+        Raises:
+            ServiceError: A setting is out of range, or a file of `tls` cannot be used.
         """
-        for name, value in (("batch_size", batch_size), ("timeout_seconds", timeout_seconds)):
-            if value <= 0:
-                raise ServiceError(f"{name} is {value}; expected a positive number")
-        self.address = address
-        self.model_name = model_name
-        self.version = version
-        self._batch_size = batch_size
-        self._timeout_seconds = timeout_seconds
-        self._max_pixel_bytes = max_message_bytes - MESSAGE_OVERHEAD_BYTES
-        options = [
-            *message_options(max_message_bytes),
-            ("grpc.service_config", json.dumps(_RETRY_POLICY)),
-            # What exceeds this buffer is not sent again.
-            ("grpc.per_rpc_retry_buffer_size", max_message_bytes),
-        ]
-        self._channel = grpc.insecure_channel(address, options=options)
+        self.options = options = ClientOptions(address, model_name, **settings)
+        self.version = options.version
+        if options.tls is None:
+            self._channel = grpc.insecure_channel(address, options.channel_options())
+        else:
+            self._channel = grpc.secure_channel(
+                address, options.tls.credentials(), options.channel_options()
+            )
         self._predict = prediction_service_pb2_grpc.PredictionServiceStub(self._channel).Predict
         self._status = model_service_pb2_grpc.ModelServiceStub(self._channel).GetModelStatus
+        self._pool = futures.ThreadPoolExecutor(options.concurrency, "refiner-client")
+        self._closed = threading.Event()
 
     def __enter__(self) -> "RefinerClient":
         return self
@@ -107,13 +71,15 @@ class RefinerClient:
         self.close()
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Closes the connection; requests under way are given up."""
+        self._closed.set()
         self._channel.close()
+        self._pool.shutdown(cancel_futures=True)
 
     @property
     def label(self) -> str:
         """Names the model and version that is asked for."""
-        return f"served model {self.model_name} version {self.version or 'latest'}"
+        return f"served model {self.options.model_name} version {self.version or 'latest'}"
 
     def pin_version(self) -> int:
         """Asks for the highest available version from now on, even when a newer one appears.
@@ -125,23 +91,13 @@ class RefinerClient:
             ServiceError: The server cannot be reached or has no such model.
         """
         if self.version is None:
-            request = get_model_status_pb2.GetModelStatusRequest()
-            request.model_spec.name = self.model_name
-            response = self._call(self._status, request)
-            available = [
-                status.version
-                for status in response.model_version_status
-                if status.state == get_model_status_pb2.ModelVersionStatus.AVAILABLE
-            ]
-            if not available:
-                raise ServiceError(
-                    f"{self.address}: no version of {self.model_name!r} is available"
-                )
-            self.version = max(available)
+            name = self.options.model_name
+            response = self._call(self._status, messages.status_request(name))
+            self.version = messages.highest_available(response, name, self.options.address)
         return self.version
 
     def refine(self, images: np.ndarray) -> np.ndarray:
-        """Refines images.
+        """Refines images, in as many requests at once as `concurrency` allows.
 
         Args:
             images: uint8 (N, H, W, 3) or (H, W, 3), RGB.
@@ -156,46 +112,72 @@ class RefinerClient:
         images = check_images(images)
         if images.ndim == 3:
             return self.refine(images[None])[0]
-        refined = np.empty_like(images)
-        size = self._images_a_request(images)
-        for start in range(0, len(images), size):
-            refined[start : start + size] = self._refine_batch(images[start : start + size])
-        return refined
+        parts = list(
+            self.in_flight(self.request_images, messages.split_images(images, self.options))
+        )
+        return np.concatenate(parts) if parts else np.empty_like(images)
 
-    def _images_a_request(self, images: np.ndarray) -> int:
-        if len(images) == 0:
-            return 1
-        fitting = self._max_pixel_bytes // images[0].nbytes
-        if fitting < 1:
-            raise ServiceError(
-                f"one image of {images[0].nbytes} bytes is more than a message may hold "
-                f"({self._max_pixel_bytes}); raise max_message_bytes on both sides"
-            )
-        return min(self._batch_size, fitting)
+    def refine_encoded(self, files: Sequence[bytes]) -> list[bytes]:
+        """Refines encoded images of any sizes; the server decodes and encodes.
 
-    def _refine_batch(self, images: np.ndarray) -> np.ndarray:
-        request = predict_pb2.PredictRequest()
-        request.model_spec.name = self.model_name
-        request.model_spec.signature_name = "serving_default"
-        if self.version is not None:
-            request.model_spec.version.value = self.version
-        request.inputs["images"].CopyFrom(tf.make_tensor_proto(images))
-        response = self._call(self._predict, request)
-        if "refined" not in response.outputs:
-            raise ServiceError(
-                f"{self.address}: the answer holds {sorted(response.outputs)}; expected 'refined'"
-            )
-        refined = tf.make_ndarray(response.outputs["refined"])
-        if refined.dtype != np.uint8 or refined.shape != images.shape:
-            raise ServiceError(
-                f"{self.address}: 'refined' is {refined.dtype} {refined.shape}; "
-                f"expected uint8 {images.shape}"
-            )
-        return refined
+        Args:
+            files: JPEG or PNG.
 
-    def _call(self, method: grpc.UnaryUnaryMultiCallable, request: Any) -> Any:
+        Returns:
+            PNG of the size the model was trained at, one for each.
+
+        Raises:
+            ServiceError: The server cannot be reached, or refuses.
+        """
+        parts = messages.split_files(files, self.options)
+        return [data for part in self.in_flight(self.request_encoded, parts) for data in part]
+
+    def in_flight(
+        self, function: Callable[[_Item], _Answer], items: Iterable[_Item]
+    ) -> Iterator[_Answer]:
+        """Answers in the order of the items, while requests for the next ones are under way.
+
+        Args:
+            function: What to do with each; called by `concurrency` threads.
+            items: Taken only as fast as the answers are.
+        """
+        waiting: deque[futures.Future[_Answer]] = deque()
         try:
-            return method(request, timeout=self._timeout_seconds)
-        except grpc.RpcError as error:
-            code = error.code()
-            raise ServiceError(f"{self.address}: {code.name}: {error.details()}", code) from error
+            for item in items:
+                waiting.append(self._pool.submit(function, item))
+                # One more than the threads: the next request is ready when one of them is.
+                if len(waiting) > self.options.concurrency:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def request_images(self, images: np.ndarray) -> np.ndarray:
+        """`refine` in one request, whatever its size."""
+        request = messages.images_request(images, self.options.model_name, self.version)
+        return messages.read_images(
+            self._call(self._predict, request), images, self.options.address
+        )
+
+    def request_encoded(self, files: Sequence[bytes]) -> list[bytes]:
+        """`refine_encoded` in one request, whatever its size."""
+        request = messages.files_request(files, self.options.model_name, self.version)
+        return messages.read_files(self._call(self._predict, request), files, self.options.address)
+
+    def _call(self, method: Any, request: Any) -> Any:
+        attempts = Attempts(self.options.retry, self.options.timeout_seconds)
+        while True:
+            try:
+                return method(request, timeout=attempts.remaining())
+            except grpc.RpcError as error:
+                pause = attempts.pause_after(error)
+                if pause is None or self._closed.wait(pause):
+                    raise _service_error(error, self.options.address) from error
+            except ValueError as error:  # gRPC: the channel was closed meanwhile.
+                raise ServiceError(f"{self.options.address}: {error}") from error
+
+
+def _service_error(error: Any, address: str) -> ServiceError:
+    return ServiceError(f"{address}: {error.code().name}: {error.details()}", error.code())

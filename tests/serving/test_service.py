@@ -18,7 +18,7 @@ from tensorflow_serving.apis import (
 
 from dagan_tf.refiner import Refiner, RefinerError
 from dagan_tf.service.channel import message_options
-from dagan_tf.service.client import RefinerClient, ServiceError
+from dagan_tf.service.client import RefinerClient, RetryPolicy, ServiceError
 from dagan_tf.service.server import ServerError, start_server
 from dagan_tf.versions import ModelNotFoundError
 from tests.tiny_export import IMAGE_SIZE, export_tiny
@@ -206,7 +206,11 @@ def test_server_that_cannot_start(base, server, tmp_path):
 def test_stop_lets_requests_under_way_end(base):
     running = start_server(base, port=0)
     images = _images(8, 640, 640, 3)
-    with RefinerClient(running.address) as client, futures.ThreadPoolExecutor(1) as pool:
+    once = RetryPolicy(attempts=1)
+    with (
+        RefinerClient(running.address, retry=once) as client,
+        futures.ThreadPoolExecutor(1) as pool,
+    ):
         client.refine(images[:1])  # Connected and traced.
         answer = pool.submit(client.refine, images)
         time.sleep(0.1)  # The request is on its way, and takes longer than this.
