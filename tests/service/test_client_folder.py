@@ -87,12 +87,14 @@ def test_what_is_no_image_is_named_and_the_others_are_refined(server, photos, tm
 def test_other_failures_end_it_and_keep_what_is_done(photos, tmp_path):
     out = tmp_path / "out"
     codes = [None, None, grpc.StatusCode.INTERNAL]
-    with FaultyServer(codes, delay=lambda number: 0.1 * number) as server:
-        with RefinerClient(server.address, batch_size=2, concurrency=1) as client:
-            with pytest.raises(ServiceError, match="INTERNAL"):
-                refine_image_folder(client, photos, out, progress=False)
-            assert len(_files(out)) == 4
-            assert refine_image_folder(client, photos, out, progress=False).done_before == 4
+    with (
+        FaultyServer(codes, delay=lambda number: 0.1 * number) as server,
+        RefinerClient(server.address, batch_size=2, concurrency=1) as client,
+    ):
+        with pytest.raises(ServiceError, match="INTERNAL"):
+            refine_image_folder(client, photos, out, progress=False)
+        assert len(_files(out)) == 4
+        assert refine_image_folder(client, photos, out, progress=False).done_before == 4
     assert _files(out) == {"wide.png", *(f"anna/{number}.png" for number in range(7))}
     assert not list(out.rglob(".*"))
 
