@@ -49,7 +49,7 @@ on iBUG 300-W, whose terms are for research only.
 
 These are the last numbers of the training log: losses, not a measure of quality. How well the
 refined views keep the identity and help recognition, by yaw and by group of persons, **was not
-measured by the export**; `python -m trainer.evaluate` measures it.
+measured by the export**; `dagan_tf.evaluation` has the measures.
 
 ## Known limits
 Views beyond the yaws and image size of the training data, faces that are covered, strong light from
