@@ -80,6 +80,7 @@ def test_what_is_no_image_is_named_and_the_others_are_refined(server, photos, tm
         assert summary.skipped == 2, turn
         assert summary.refined == (6 if turn == "first" else 0)
         rows = read_skipped(out)
+        assert len(rows) == 2
         assert {row.source for row in rows} == {"anna/2.png", "anna/5.png"}
         assert all("INVALID_ARGUMENT" in row.reason for row in rows)
 
