@@ -13,12 +13,14 @@ TEST = [
     "h5py",
     "hypothesis",
     "mypy",
+    "onnxruntime",
     "prometheus-client",
     "pytest",
     "pytest-cov",
     "pytest-timeout",
     "ruff",
     "scikit-image",
+    "tf2onnx>=1.16",
     "types-PyYAML",
 ]
 
@@ -73,7 +75,11 @@ setup(
         "threadpoolctl",
         "tqdm",
     ],
-    extras_require={"quickstart": QUICKSTART, "test": [*QUICKSTART, *TEST]},
+    extras_require={
+        "onnx": ["tf2onnx>=1.16"],
+        "quickstart": QUICKSTART,
+        "test": [*QUICKSTART, *TEST],
+    },
     classifiers=[
         "Programming Language :: Python :: 3",
         "Topic :: Scientific/Engineering :: Image Recognition",

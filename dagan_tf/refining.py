@@ -84,7 +84,7 @@ def refine_folder(
         raise RefiningError(f"{target}: is the input folder; expected another one")
     rows = read_manifest(source)
     target.mkdir(parents=True, exist_ok=True)
-    _claim(target, label)
+    claim_folder(target, label)
     done = (
         {row.path for row in read_manifest(target)} if (target / MANIFEST_NAME).exists() else set()
     )
@@ -115,7 +115,7 @@ def refine_folder(
     return RefiningSummary(refined, len(rows) - refined - skipped, skipped)
 
 
-def _claim(folder: Path, label: str) -> None:
+def claim_folder(folder: Path, label: str) -> None:
     """Notes the model a folder is refined with, or checks that it is the same."""
     file = folder / SETTINGS_NAME
     if file.exists():

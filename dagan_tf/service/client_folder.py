@@ -12,7 +12,7 @@ import grpc
 from tqdm import tqdm
 
 from dagan_tf.data.manifest import SkippedRow, SkippedWriter, read_skipped
-from dagan_tf.refining import RefiningSummary, _claim
+from dagan_tf.refining import RefiningSummary, claim_folder
 from dagan_tf.service.client import RefinerClient
 from dagan_tf.service.client_messages import split_files
 from dagan_tf.service.client_options import ServiceError, TooLargeError
@@ -50,7 +50,7 @@ def refine_image_folder(
     source, target = Path(input_folder), Path(output_folder)
     names = _output_names(source, target)
     target.mkdir(parents=True, exist_ok=True)
-    _claim(target, client.label)
+    claim_folder(target, client.label)
     failed = {row.source for row in read_skipped(target)}
     done_before = sum((target / name).exists() for name in names.values())
     todo = [

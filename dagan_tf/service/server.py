@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from dagan_tf.errors import DaganError
@@ -31,7 +32,12 @@ from dagan_tf.service.status import RequestError
 from dagan_tf.service.versions_watcher import Periodic, VersionsWatcher
 from dagan_tf.versions import ModelNotFoundError, list_versions
 
-_SERVICES = (predict_service.SERVICE, model_service.SERVICE)
+# Named by their descriptors: reflection can describe only what has been loaded.
+_SERVICES = tuple(
+    service.full_name
+    for module in (prediction_service_pb2, model_service_pb2)
+    for service in module.DESCRIPTOR.services_by_name.values()
+)
 _MOST_GATE_SECONDS = 2.0
 
 

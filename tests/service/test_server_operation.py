@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -191,3 +192,15 @@ def test_key_and_certificate_that_are_no_pair(base, keys):
     ssl = SslConfig(keys["key"].replace("A", "B"), keys["cert"])
     with pytest.raises(ServerError, match="no pair"):
         start_server(base, port=0, ssl=ssl)
+
+
+def test_reflection_can_describe_in_a_process_that_only_serves():
+    # This process has the stubs loaded; a server's has what the server imports.
+    code = (
+        "import dagan_tf.service.server\n"
+        "from google.protobuf import descriptor_pool\n"
+        "for name in ('PredictionService', 'ModelService'):\n"
+        "    descriptor_pool.Default().FindServiceByName('tensorflow.serving.' + name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
