@@ -251,16 +251,19 @@ def _make(simulator: Simulator, job: Job, output: Path, settings: SimulationSett
     """The views of one photo, or why there are none."""
     photo, yaws = job
     try:
+        image = read_photo(photo.path)
+        fit = simulator.fit(image)
+        shown = [shown_yaw(photo, yaw, settings) for yaw in yaws]
         views = simulator.simulate(
-            read_photo(photo.path),
-            [shown_yaw(photo, yaw, settings) for yaw in yaws],
-            pitch=settings.pitch,
-            identity=photo.identity,
+            image, shown, pitch=settings.pitch, identity=photo.identity, fit=fit
         )
     except DaganError as error:
         return SkippedRow(source=str(photo.path), reason=str(error))
     rows = []
-    for yaw, view in zip(yaws, views, strict=True):
+    made = [
+        yaw for yaw, angle in zip(yaws, shown, strict=True) if simulator.refusal(fit, angle) is None
+    ]
+    for yaw, view in zip(made, views, strict=True):
         path = view_path(photo, yaw)
         mask_path = path.removesuffix(".png") + "_mask.png"
         (output / path).parent.mkdir(parents=True, exist_ok=True)

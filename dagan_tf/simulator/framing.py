@@ -44,6 +44,20 @@ def frame_camera(
     return Camera(scale=scale, rotation=rotation, translation=middle - offset)
 
 
+def frame_depth(model: MorphableModel, fit: FaceFit, pose: Pose, image_size: int) -> float:
+    """Depth of the frame's centre in `frame_camera`'s images, pixels, larger is nearer.
+
+    Args:
+        model: the 3D head the fit belongs to.
+        fit: a fitted face.
+        pose: the pose shown, degrees.
+        image_size: side of the square frame, pixels.
+    """
+    centre, radius = _anchor(model, fit)
+    scale = image_size / (FRAME_RADII * radius)
+    return float(scale * (rotation_matrix(pose) @ centre)[2])
+
+
 def frame_matrix(
     model: MorphableModel, fit: FaceFit, image_size: int, *, zoom: float = 1.0
 ) -> np.ndarray:

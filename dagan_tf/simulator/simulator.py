@@ -14,8 +14,8 @@ from dagan_tf.faces.alignment import apply_similarity, warp_similarity
 from dagan_tf.faces.face import Face, FaceFinder
 from dagan_tf.simulator import scene
 from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
-from dagan_tf.simulator.fitting import FaceFit, FitError, fit_landmarks
-from dagan_tf.simulator.framing import frame_camera, frame_matrix
+from dagan_tf.simulator.fitting import MAX_FIT_ERROR, FaceFit, FitError, fit_landmarks
+from dagan_tf.simulator.framing import frame_camera, frame_depth, frame_matrix
 from dagan_tf.simulator.mesh import Mesh
 from dagan_tf.simulator.morphable_model import MorphableModel
 from dagan_tf.simulator.rasterizer import interpolate, rasterize
@@ -24,9 +24,9 @@ from dagan_tf.simulator.texture import HeadTexture, head_texture, scalp_region, 
 BACKGROUNDS = ("keep", "blur", "none")
 MAX_YAW = 90.0
 MAX_PITCH = 30.0
-# A good photo's landmarks miss the fitted head by 0.02 to 0.05 outer-eye distances; wrong
-# landmarks (a face found on a cheek, an ear) by far more.
-MAX_FIT_ERROR = 0.12
+# A photo is free to be shown at any yaw while both its cheeks are seen; beyond this many degrees
+# the side turned away is not in the picture, and the head is only turned further (300W-LP's rule).
+FREE_YAW = 15.0
 # The photo is worked on in a canvas of this many frames a side, so that there are surroundings to
 # draw from, at this many pixels per frame pixel, so that sampling it twice costs no sharpness.
 CANVAS_FRAMES = 2.0
@@ -45,6 +45,8 @@ class SimulatedView:
     Attributes:
         image: (S, S, 3) uint8 RGB in the canonical frame.
         mask: (S, S) uint8; 255 where the photo really showed what is seen, 0 where it was filled.
+        depth: (S, S) float32 pixels of `image`, larger is nearer, 0 in the plane through the
+            frame's centre; NaN off the head.
         landmarks: (68, 2) float32 pixels of `image`.
         pose: the pose shown, degrees.
         source_pose: the photo's own pose, degrees.
@@ -54,6 +56,7 @@ class SimulatedView:
 
     image: np.ndarray
     mask: np.ndarray
+    depth: np.ndarray
     landmarks: np.ndarray
     pose: Pose
     source_pose: Pose
@@ -62,7 +65,17 @@ class SimulatedView:
 
 
 @dataclass(frozen=True, eq=False)
-class _FittedPhoto:
+class PreparedPhoto:
+    """A photo read onto its head, from which `Simulator.render` draws any number of views.
+
+    Attributes:
+        fit: the photo's fit.
+        vertices: (V, 3) float32, the fitted head in model units.
+        texture: where each vertex finds its colour.
+        head_mask: (C, C) bool, the head in the photo's canvas.
+        skull: (2,) float64 pixels of the canvas, the skull's centre.
+    """
+
     fit: FaceFit
     vertices: np.ndarray
     texture: HeadTexture
@@ -123,6 +136,7 @@ class Simulator:
         pitch: float | None = None,
         identity: str = "",
         face: Face | None = None,
+        fit: FaceFit | None = None,
     ) -> list[SimulatedView]:
         """Shows the face of a photo at other yaw angles.
 
@@ -132,21 +146,49 @@ class Simulator:
             pitch: degrees in [-30, 30], > 0 looks up; None keeps the photo's own.
             identity: carried into the views.
             face: where the face is; found in the photo if None.
+            fit: what `fit` or `fit_person` returned for this photo; found from `face` if None.
 
         Returns:
-            One view a yaw, upright (roll 0), in the order asked for.
+            One view a yaw, upright (roll 0), in the order asked for; yaws that `refusal` refuses
+            are left out.
 
         Raises:
             FaceNotFoundError, SeveralFacesError: no face, or no single main one.
             FitError: no head explains the landmarks well enough.
-            DaganError: an angle is out of range.
+            DaganError: an angle is out of range, or the photo allows none of the yaws.
         """
         self.check_angles(yaws, pitch)
-        fit = self.fit(photo, face=face)
-        with self._blas.limit(limits=1):
-            fitted = self._read_photo(photo, fit)
-            tilt = fit.pose.pitch if pitch is None else pitch
-            return [self._render(fitted, Pose(float(yaw), tilt), identity) for yaw in yaws]
+        fit = fit or self.fit(photo, face=face)
+        refusals = [self.refusal(fit, yaw) for yaw in yaws]
+        allowed = [float(yaw) for yaw, reason in zip(yaws, refusals, strict=True) if reason is None]
+        if not allowed:
+            raise DaganError("; ".join(reason for reason in refusals if reason))
+        prepared = self.prepare(photo, fit)
+        tilt = fit.pose.pitch if pitch is None else pitch
+        return [self.render(prepared, Pose(yaw, tilt), identity=identity) for yaw in allowed]
+
+    @staticmethod
+    def refusal(fit: FaceFit, yaw: float) -> str | None:
+        """Why a photo cannot be shown at a yaw.
+
+        A photo within 15 degrees of frontal can be shown at any yaw. One that is turned further
+        hides a cheek, which nothing in it tells about: it is only turned further to its own side.
+
+        Args:
+            fit: the photo's fit.
+            yaw: degrees in [-90, 90].
+
+        Returns:
+            One line with the yaw asked for and what is possible, or None if it can be shown.
+        """
+        own = fit.pose.yaw
+        if abs(own) <= FREE_YAW or yaw * np.sign(own) >= abs(own) - 0.5:
+            return None
+        side = f"{min(own, 90.0):+.0f} to +90" if own > 0 else f"-90 to {max(own, -90.0):+.0f}"
+        return (
+            f"yaw: got {yaw:+.0f}, expected {side} degrees: the photo is turned by {own:+.0f} and "
+            "hides the other side of the face"
+        )
 
     @staticmethod
     def check_angles(yaws: Sequence[float], pitch: float | None) -> None:
@@ -188,7 +230,20 @@ class Simulator:
             )
         return fit
 
-    def _read_photo(self, photo: np.ndarray, fit: FaceFit) -> _FittedPhoto:
+    def prepare(self, photo: np.ndarray, fit: FaceFit) -> PreparedPhoto:
+        """Reads a photo onto its fitted head, once for all its views.
+
+        Args:
+            photo: (H, W, 3) uint8 RGB.
+            fit: the photo's fit.
+
+        Returns:
+            What `render` draws from.
+        """
+        with self._blas.limit(limits=1):
+            return self._read_photo(photo, fit)
+
+    def _read_photo(self, photo: np.ndarray, fit: FaceFit) -> PreparedPhoto:
         size = round(CANVAS_DENSITY * CANVAS_FRAMES * self.image_size)
         matrix = frame_matrix(self.model, fit, size, zoom=1.0 / CANVAS_FRAMES)
         canvas = warp_similarity(photo, matrix, size)
@@ -200,7 +255,7 @@ class Simulator:
             canvas, projected, normals, self._mesh, self.model.mirror, self._scalp
         )
         coverage = interpolate(texture.raster, self.model.triangles, self._coverage[:, None])
-        return _FittedPhoto(
+        return PreparedPhoto(
             fit=fit,
             vertices=vertices,
             texture=texture,
@@ -208,7 +263,17 @@ class Simulator:
             skull=projected[self._skull, :2].mean(axis=0).astype(np.float64),
         )
 
-    def _render(self, fitted: _FittedPhoto, pose: Pose, identity: str) -> SimulatedView:
+    def render(self, fitted: PreparedPhoto, pose: Pose, *, identity: str = "") -> SimulatedView:
+        """Draws one view, whatever the photo's own pose (`simulate` asks `refusal` first).
+
+        Args:
+            fitted: what `prepare` returned.
+            pose: degrees.
+            identity: carried into the view.
+
+        Returns:
+            The view.
+        """
         size, fine = self.image_size, SUPERSAMPLING * self.image_size
         camera = frame_camera(self.model, fitted.fit, pose, fine)
         projected = camera.project(fitted.vertices)
@@ -225,6 +290,12 @@ class Simulator:
         return SimulatedView(
             image=scene.compose(head, cover, surroundings),
             mask=np.where(shown > 0.5, 255, 0).astype(np.uint8),
+            depth=np.where(
+                cover > 0.5,
+                _nearest(raster.depth) / SUPERSAMPLING
+                - frame_depth(self.model, fitted.fit, pose, size),
+                np.nan,
+            ).astype(np.float32),
             landmarks=landmarks.astype(np.float32),
             pose=pose,
             source_pose=fitted.fit.pose,
@@ -233,7 +304,7 @@ class Simulator:
         )
 
     def _surroundings(
-        self, fitted: _FittedPhoto, mask: np.ndarray, skull: np.ndarray
+        self, fitted: PreparedPhoto, mask: np.ndarray, skull: np.ndarray
     ) -> np.ndarray:
         if self.background == "none":
             return np.full((self.image_size, self.image_size, 3), NEUTRAL_GREY, np.float32)
@@ -255,6 +326,12 @@ def _upright(fit: FaceFit, matrix: np.ndarray) -> Camera:
         rotation=rotation_matrix(Pose(fit.pose.yaw, fit.pose.pitch)),
         translation=apply_similarity(matrix, fit.camera.translation[None])[0],
     )
+
+
+def _nearest(depth: np.ndarray) -> np.ndarray:
+    """(S, S) the nearest surface in each pixel of the frame, from the supersampled drawing."""
+    size = len(depth) // SUPERSAMPLING
+    return depth.reshape(size, SUPERSAMPLING, size, SUPERSAMPLING).max(axis=(1, 3))
 
 
 def _coarse(points: np.ndarray) -> np.ndarray:

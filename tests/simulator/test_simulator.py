@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import Face, FaceFinder, FaceNotFoundError
 from dagan_tf.simulator.fitting import FitError, fit_landmarks
+from dagan_tf.simulator.morphable_model import MorphableModel
 from dagan_tf.simulator.simulator import Simulator
 
 
@@ -128,3 +131,80 @@ def test_a_fit_above_the_limit_is_refused(astronaut, face):
     strict = Simulator(image_size=96, max_fit_error=0.001)
     with pytest.raises(FitError, match=r"0\.001"):
         strict.simulate(astronaut, [45], face=face)
+
+
+def turned(fit, yaw):
+    return replace(fit, pose=replace(fit.pose, yaw=yaw))
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "allowed"),
+    [
+        (0, -90, True),
+        (14.9, -90, True),
+        (16, 90, True),
+        (16, 16, True),
+        (16, 10, False),
+        (16, -30, False),
+        (-40, -60, True),
+        (-40, -30, False),
+        (-40, 60, False),
+    ],
+)
+def test_a_turned_photo_is_only_turned_further(simulator, astronaut, face, own, asked, allowed):
+    fit = turned(simulator.fit(astronaut, face=face), own)
+    reason = simulator.refusal(fit, asked)
+    assert (reason is None) == allowed
+    if not allowed:
+        assert f"got {asked:+d}" in reason
+        assert f"turned by {own:+d}" in reason
+
+
+def test_refused_yaws_are_left_out_and_all_refused_is_an_error(simulator, astronaut, face):
+    fit = turned(simulator.fit(astronaut, face=face), -40.0)
+    made = simulator.simulate(astronaut, (30, -60), fit=fit)
+    assert [view.pose.yaw for view in made] == [-60]
+    with pytest.raises(DaganError, match=r"got \+30.*-90 to -40"):
+        simulator.simulate(astronaut, (30,), fit=fit)
+
+
+def test_a_fit_that_is_given_needs_no_detection(astronaut, face, views):
+    class Blind:
+        def find_one(self, photo):
+            raise AssertionError("the photo was searched")
+
+    blind = Simulator(image_size=96, finder=Blind())
+    view = blind.simulate(astronaut, [45], fit=blind.fit(astronaut, face=face))[0]
+    np.testing.assert_array_equal(view.image, views[3].image)
+
+
+def test_depth_is_in_pixels_from_the_frame_s_centre(views):
+    front, profile = views[2], views[4]
+    for view in (front, profile):
+        assert view.depth.dtype == np.float32
+    row, column = np.rint(front.landmarks[30, ::-1]).astype(int)
+    # The nose is nearest in the frontal view, by as many pixels as it stands out in the profile.
+    assert np.nanmax(front.depth) - front.depth[row, column] < 1.0
+    ahead = profile.landmarks[30, 0] - profile.landmarks[[36, 45], 0].mean()
+    eyes = [front.depth[tuple(np.rint(front.landmarks[k, ::-1]).astype(int))] for k in (36, 45)]
+    assert front.depth[row, column] - np.mean(eyes) == pytest.approx(ahead, abs=2.5)
+    # The centre plane passes through the head: nose before it, ears behind it.
+    assert front.depth[row, column] > 0
+
+
+@pytest.mark.parametrize("pitch", [-30, 30])
+def test_the_face_looks_up_and_down(simulator, astronaut, face, pitch):
+    view = simulator.simulate(astronaut, [0], pitch=pitch, face=face)[0]
+    level = simulator.simulate(astronaut, [0], pitch=0, face=face)[0]
+    rise = (level.landmarks[27, 1] - level.landmarks[30, 1]) - (
+        view.landmarks[27, 1] - view.landmarks[30, 1]
+    )
+    assert np.sign(rise) == -np.sign(pitch)
+    assert view.pose.pitch == pitch
+
+
+def test_a_model_without_expressions_draws_views(astronaut, face):
+    head = MorphableModel.load()
+    plain = replace(head, expression_modes=head.expression_modes[:0])
+    view = Simulator(image_size=96, model=plain).simulate(astronaut, [45], face=face)[0]
+    assert (view.mask == 255).mean() > 0.1
