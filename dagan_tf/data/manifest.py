@@ -52,10 +52,17 @@ class ManifestRow:
 
 @dataclass(frozen=True)
 class SkippedRow:
-    """One photo that gave no image, and why."""
+    """One photo that gave no image, or one view that it does not allow, and why.
+
+    Attributes:
+        source: the photo.
+        reason: one line.
+        yaw: the view asked for, as in its file name; empty where the whole photo is skipped.
+    """
 
     source: str
     reason: str
+    yaw: str = ""
 
 
 Row = TypeVar("Row", ManifestRow, SkippedRow)

@@ -117,10 +117,16 @@ def simulate_folder(
     done = (
         {row.path for row in read_manifest(output)} if (output / MANIFEST_NAME).exists() else set()
     )
-    failed = {row.source for row in read_skipped(output)}
+    told = read_skipped(output)
+    failed = {row.source for row in told if not row.yaw}
+    refused = {(row.source, row.yaw) for row in told if row.yaw}
     jobs = []
     for photo in photos:
-        missing = [yaw for yaw in yaws if view_path(photo, yaw) not in done]
+        missing = [
+            yaw
+            for yaw in yaws
+            if view_path(photo, yaw) not in done and (str(photo.path), _angle(yaw)) not in refused
+        ]
         if missing and str(photo.path) not in failed:
             jobs.append((photo, missing))
     made = 0
@@ -133,8 +139,11 @@ def simulate_folder(
                     failed.add(result.source)
                 else:
                     for row in result:
-                        manifest.write(row)
-                        done.add(row.path)
+                        if isinstance(row, SkippedRow):
+                            skipped.write(row)
+                        else:
+                            manifest.write(row)
+                            done.add(row.path)
                     made += 1
                 bar.update()
     missed = sum(str(photo.path) in failed for photo in photos)
@@ -148,8 +157,11 @@ def simulate_folder(
 
 def view_path(photo: PhotoItem, yaw: float) -> str:
     """Path of a view inside the output folder: IDENTITY/STEM_yaw+060.png."""
-    angle = f"{yaw:+04.0f}" if float(yaw).is_integer() else f"{yaw:+06.1f}"
-    return f"{photo.identity}/{photo.stem}_yaw{angle}.png"
+    return f"{photo.identity}/{photo.stem}_yaw{_angle(yaw)}.png"
+
+
+def _angle(yaw: float) -> str:
+    return f"{yaw:+04.0f}" if float(yaw).is_integer() else f"{yaw:+06.1f}"
 
 
 def shown_yaw(photo: PhotoItem, yaw: float, settings: SimulationSettings) -> float:
@@ -190,7 +202,8 @@ def _claim(output: Path, settings: SimulationSettings) -> None:
 
 
 Job = tuple[PhotoItem, list[float]]
-Result = SkippedRow | list[ManifestRow]
+# A photo that gives nothing, or its views and the yaws that it does not allow.
+Result = SkippedRow | list[ManifestRow | SkippedRow]
 
 
 def _run(
@@ -259,11 +272,14 @@ def _make(simulator: Simulator, job: Job, output: Path, settings: SimulationSett
         )
     except DaganError as error:
         return SkippedRow(source=str(photo.path), reason=str(error))
-    rows = []
-    made = [
-        yaw for yaw, angle in zip(yaws, shown, strict=True) if simulator.refusal(fit, angle) is None
-    ]
-    for yaw, view in zip(made, views, strict=True):
+    rows: list[ManifestRow | SkippedRow] = []
+    drawn = iter(views)
+    for yaw, angle in zip(yaws, shown, strict=True):
+        reason = simulator.refusal(fit, angle)
+        if reason is not None:
+            rows.append(SkippedRow(source=str(photo.path), reason=reason, yaw=_angle(yaw)))
+            continue
+        view = next(drawn)
         path = view_path(photo, yaw)
         mask_path = path.removesuffix(".png") + "_mask.png"
         (output / path).parent.mkdir(parents=True, exist_ok=True)

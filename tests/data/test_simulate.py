@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from dagan_tf.data.photos import list_photos
 from dagan_tf.data.simulate import SimulationSettings, simulate_folder
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
+from dagan_tf.simulator.simulator import Simulator
 
 SETTINGS = SimulationSettings(image_size=48)
 ROOT = Path(__file__).parents[2]
@@ -160,3 +162,30 @@ def test_jitter_is_in_the_manifest_and_the_same_on_any_path_to_it(photos, tmp_pa
     assert all(0 < abs(offset) <= 5 for offset in offsets)
     for row in first.values():
         assert len(row["landmarks"].split(" ")) == 68
+
+
+def test_a_yaw_that_a_photo_does_not_allow_is_a_row_and_is_not_tried_again(
+    photos, tmp_path, monkeypatch
+):
+    items = list_photos(photos, "folder")[:1]
+    fit = Simulator.fit
+
+    def turned(self, photo, *, face=None):
+        found = fit(self, photo, face=face)
+        return replace(found, pose=replace(found.pose, yaw=-40.0))
+
+    monkeypatch.setattr(Simulator, "fit", turned)
+    output = tmp_path / "views"
+    summary = simulate_folder(items, output, (30, -60), SETTINGS, progress=False)
+    assert (summary.made, summary.skipped, summary.views) == (1, 0, 1)
+    skipped = rows(output / "skipped.csv")
+    assert [(row["source"], row["yaw"]) for row in skipped] == [(str(items[0].path), "+030")]
+    assert "got +30, expected -90 to -40" in skipped[0]["reason"]
+    assert [float(row["yaw"]) for row in rows(output / "manifest.csv")] == [-60.0]
+
+    def searched(self, photo, *, face=None):
+        raise AssertionError("tried again")
+
+    monkeypatch.setattr(Simulator, "fit", searched)
+    again = simulate_folder(items, output, (30, -60), SETTINGS, progress=False)
+    assert (again.made, again.done_before) == (0, 1)
