@@ -25,11 +25,11 @@ class Mesh:
         pairs = np.concatenate([ends, ends[:, ::-1]]).astype(np.int64)
         adjacency = sparse.csr_matrix((weights, pairs.T), shape=(self.size, self.size))
         degree = np.maximum(np.asarray(adjacency.sum(axis=1)).ravel(), 1.0)
-        self._average = sparse.diags(1.0 / degree) @ adjacency
+        self._average = (sparse.diags(1.0 / degree) @ adjacency).tocsr().astype(np.float32)
         self._edges = ends.astype(np.int64)
         self._corners = sparse.csr_matrix(
             (
-                np.ones(3 * len(triangles)),
+                np.ones(3 * len(triangles), np.float32),
                 (triangles.T.ravel(), np.tile(np.arange(len(triangles)), 3)),
             ),
             shape=(self.size, len(triangles)),
@@ -45,13 +45,27 @@ class Mesh:
         self._sign = 1.0
         self._sign = float(np.sign((self.normals(vertices) * outward).sum())) or 1.0
 
+    def front_facing(self, projected: np.ndarray) -> np.ndarray:
+        """The triangles (N, 3) whose outer side is seen.
+
+        Args:
+            projected: (V, 3) in the image: x right, y down, pixels.
+        """
+        first, second, third = (projected[self.triangles[:, k], :2] for k in range(3))
+        along, across = second - first, third - first
+        area = along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]
+        # y points down in images: what is counterclockwise from outside has a negative area.
+        return self.triangles[self._sign * area < 0.0]
+
     def normals(self, vertices: np.ndarray) -> np.ndarray:
         """(V, 3) float32 unit normals that point outwards, for any positions of the vertices."""
-        a, b, c = (vertices[self.triangles[:, k]].astype(np.float64) for k in range(3))
-        faces = np.cross(b - a, c - a)
-        normals = self._sign * (self._corners @ faces)
-        length = np.linalg.norm(normals, axis=1, keepdims=True)
-        return (normals / np.maximum(length, 1e-12)).astype(np.float32)
+        places = np.asarray(vertices, np.float32)
+        a, b, c = (places[self.triangles[:, k]] for k in range(3))
+        (ux, uy, uz), (vx, vy, vz) = (b - a).T, (c - a).T
+        faces = np.stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx], axis=1)
+        normals = np.float32(self._sign) * (self._corners @ faces)
+        length = np.sqrt((normals * normals).sum(axis=1, keepdims=True))
+        return np.asarray(normals / np.maximum(length, 1e-12), np.float32)
 
     def smooth(self, values: np.ndarray, rounds: int = 1) -> np.ndarray:
         """(V,) or (V, C): values moved halfway to the mean of their neighbours, `rounds` times."""
@@ -59,11 +73,17 @@ class Mesh:
             values = 0.5 * values + 0.5 * (self._average @ values)
         return values
 
+    def hollows(self, vertices: np.ndarray) -> np.ndarray:
+        """(V,) how far each vertex lies below its neighbours' mean, in shares of the height."""
+        below = self._average @ vertices - vertices
+        height = float(np.ptp(vertices[:, 1]))
+        return np.asarray((below * self.normals(vertices)).sum(axis=1) / height)
+
     def fill(self, values: np.ndarray, confidence: np.ndarray, region: np.ndarray) -> np.ndarray:
         """The smoothest values that agree with the given ones where these are sure.
 
         Minimises sum c (x - v)^2 + sum over edges w (x_i - x_j)^2, where w is 0.05 inside a
-        region and 0.0005 across regions.
+        region and 0.000001 across regions.
 
         Args:
             values: (V, C) float32.
@@ -74,10 +94,14 @@ class Mesh:
             (V, C) float32.
         """
         first, second = self._edges.T
-        weights = np.where(region[first] == region[second], 0.05, 0.0005)
-        known = confidence.astype(np.float64) + 1e-7
+        weights = np.where(region[first] == region[second], 0.05, 1e-6)
+        known = confidence.astype(np.float64) + 1e-9
         diagonal = known + np.bincount(first, weights, self.size)
         diagonal += np.bincount(second, weights, self.size)
         across = sparse.csc_matrix((weights, (first, second)), shape=(self.size, self.size))
         system = (sparse.diags(diagonal) - across - across.T).tocsc()
-        return splu(system).solve(known[:, None] * values.astype(np.float64)).astype(np.float32)
+        return (
+            splu(system, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+            .solve(known[:, None] * values.astype(np.float64))
+            .astype(np.float32)
+        )

@@ -1,111 +1,140 @@
-"""The photo's surroundings carried along when the head turns: hair, neck and backdrop.
+"""The photo's surroundings as a mesh joined to the head: shoulders and backdrop turn along.
 
-The outline of the head in the photo is moved to the outline of the turned head along rays from
-the skull's centre; away from the head the picture comes to rest. Hair just outside the skull so
-stays on the skull, nothing tears, and no trace of the face in its old place remains beside the
-new one.
+Rings of vertices surround the head. The innermost lies on the head's outline, in the photo and in
+the view, and so follows it; the outermost rests. Between them the picture gives way smoothly, so
+nothing tears (the joined background mesh of Zhu et al., CVPR 2016, on rays instead of a Delaunay
+net). What it shows is the photo without head and hair, which the head brings along itself.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
-RAYS = 360
-# The surroundings come to rest this many outline radii from the skull's centre.
-REST_RADII = 2.2
-# Just outside the outline, in frame sides: the photo's edge pixels mix face and backdrop.
-OUTLINE_MARGIN = 0.012
+from dagan_tf.simulator.outline import ray_directions
+from dagan_tf.simulator.rasterizer import interpolate, rasterize
+from dagan_tf.simulator.regions import smoothstep
+
+# Every how many rays the mesh has a spoke.
+_SPOKE = 3
+# Rings in outline radii; inside 1 is under the head.
+_RINGS = np.array([0.0, 0.45, 0.75, 1.0, 1.1, 1.25, 1.5, 1.8, 2.2])
+# The surroundings come to rest this many outline radii from the centre.
+_REST = 2.2
+# The last ring lies this many frame sides from the centre, beyond all corners.
+_FAR = 2.0
+# The backdrop lies this many outline radii behind the skull's centre.
+_BEHIND = 1.0
+# Downward part of a ray's direction from which on what it meets is neck, and is shoulders.
+_SHOULDERS = (0.25, 0.75)
 
 
-def outline_radii(mask: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Distance from a centre to the farthest pixel of a mask, along each of 360 rays.
+class HeadOutline(NamedTuple):
+    """A head in an image.
+
+    Attributes:
+        centre: (2,) pixel of the skull's centre.
+        radii: (180,) pixels, its outline along the rays of `ray_directions`.
+        neck: (2,) pixel where the neck ends.
+    """
+
+    centre: np.ndarray
+    radii: np.ndarray
+    neck: np.ndarray
+
+
+class Surroundings(NamedTuple):
+    """What is seen round the head.
+
+    Attributes:
+        places: (S, S, 2) float32, the photo's pixel that each pixel shows.
+        depth: (S, S) float32 pixels, 0 at the skull's centre.
+    """
+
+    places: np.ndarray
+    depth: np.ndarray
+
+
+def _connect() -> np.ndarray:
+    """(T, 3) triangles between neighbouring spokes and rings, the last ring included."""
+    spokes, rings = len(ray_directions()) // _SPOKE, len(_RINGS) + 1
+    ring, spoke = np.mgrid[0 : rings - 1, 0:spokes]
+    here, beside = ring * spokes + spoke, ring * spokes + (spoke + 1) % spokes
+    squares = np.stack([here, beside, here + spokes, beside + spokes], axis=-1).reshape(-1, 4)
+    return np.concatenate([squares[:, [0, 1, 2]], squares[:, [1, 3, 2]]]).astype(np.int32)
+
+
+_TRIANGLES = _connect()
+
+
+def surroundings(source: HeadOutline, target: HeadOutline, size: int) -> Surroundings:
+    """Draws the joined mesh of a view.
 
     Args:
-        mask: (H, W) bool, not empty.
-        centre: (2,) pixel inside the mask.
+        source: the head in the photo, in pixels of the frame (of the same scale as the view's).
+        target: the head in the view, pixels of the frame.
+        size: side S of the frame.
 
     Returns:
-        (360,) float64 pixels; ray k points k degrees from +x towards +y (down). Smoothed by a
-        few degrees, so that a warp built on it has no creases.
+        Where each pixel of the view lies in the photo, in pixels of the frame.
     """
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    edge = np.concatenate([contour[:, 0] for contour in contours]).astype(np.float64) - centre
-    angle = np.degrees(np.arctan2(edge[:, 1], edge[:, 0]))
-    ray = np.rint(angle).astype(np.int64) % RAYS
-    radii = np.zeros(RAYS)
-    np.maximum.at(radii, ray, np.hypot(edge[:, 0], edge[:, 1]))
-    known = np.flatnonzero(radii)
-    radii = np.interp(np.arange(RAYS), known, radii[known], period=RAYS)
-    return gaussian_filter1d(radii, 3.0, mode="wrap")
+    spokes = ray_directions()[::_SPOKE]
+    old, new = source.radii[::_SPOKE], target.radii[::_SPOKE]
+    steps = _RINGS[:, None]
+    reach = new * steps
+    # From the outline on, as far from the old outline as the view's pixel is from the new one.
+    before = np.where(steps < 1.0, old * steps, old + new * (steps - 1.0))
+    away = np.clip((steps - 1.0) / (_REST - 1.0), 0.0, 1.0)
+    settled = (away * away * (3.0 - 2.0 * away))[..., None]
+    placed = target.centre + reach[..., None] * spokes
+    moved = source.centre + before[..., None] * spokes
+    # Shoulders are no rim of the head: they go with the neck, and keep their shape.
+    below = smoothstep(*_SHOULDERS, spokes[:, 1])[None, :, None]
+    moved = (1.0 - below) * moved + below * (placed - target.neck + source.neck)
+    shown = (1.0 - settled) * moved + settled * placed
+    last = (size - 1) / 2.0 + _FAR * size * spokes
+    placed = np.concatenate([placed, last[None]]).reshape(-1, 2)
+    shown = np.concatenate([shown, last[None]]).reshape(-1, 2)
+    back = -_BEHIND * float(new.mean()) * np.append(away[:, 0], 1.0)
+    # Depth of the drawing only orders overlapping rings: the inner ones win.
+    order = -np.repeat(np.arange(len(_RINGS) + 1.0), len(spokes))
+    vertices = np.concatenate([placed, order[:, None]], axis=1).astype(np.float32)
+    values = np.concatenate([shown, np.repeat(back, len(spokes))[:, None]], axis=1)
+    raster = rasterize(vertices, _TRIANGLES, size, size)
+    spread = interpolate(raster, _TRIANGLES, values.astype(np.float32))
+    return Surroundings(places=spread[..., :2], depth=spread[..., 2])
 
 
-def carry_surroundings(
-    photo: np.ndarray,
-    source_mask: np.ndarray,
-    source_centre: np.ndarray,
-    target_mask: np.ndarray,
-    target_centre: np.ndarray,
-    density: float,
-) -> np.ndarray:
-    """Warps the photo so that the head's old outline falls on the new one.
-
-    Args:
-        photo: (H, W, 3) uint8, wider than the frame on all sides.
-        source_mask: (H, W) bool, head in the photo.
-        source_centre: (2,) skull's centre in the photo, pixels.
-        target_mask: (S, S) bool, head in the frame to be made.
-        target_centre: (2,) skull's centre in the frame, pixels.
-        density: photo pixels per frame pixel.
-
-    Returns:
-        (S, S, 3) float32 in [0, 255]; meaningful outside `target_mask`.
-    """
-    size = target_mask.shape[0]
-    offset = _frame_offset(photo.shape[0], size, density)
-    source_radii = outline_radii(source_mask, source_centre) / density
-    source_centre = (source_centre - offset) / density
-    target_radii = outline_radii(target_mask, target_centre)
-    rows, columns = np.mgrid[0:size, 0:size].astype(np.float64)
-    across, down = columns - target_centre[0], rows - target_centre[1]
-    radius = np.hypot(across, down)
-    ray = np.degrees(np.arctan2(down, across)) % RAYS
-    old = np.interp(ray, np.arange(RAYS), source_radii, period=RAYS) + OUTLINE_MARGIN * size
-    new = np.interp(ray, np.arange(RAYS), target_radii, period=RAYS)
-    rest = REST_RADII * np.maximum(old, new)
-    # 0 at the outline, 1 where the picture rests; inside the outline the head covers it anyway.
-    away = np.clip((radius - new) / (rest - new), 0.0, 1.0)
-    settled = away * away * (3.0 - 2.0 * away)
-    reach = old + (radius - new)
-    unit_x, unit_y = across / np.maximum(radius, 1e-6), down / np.maximum(radius, 1e-6)
-    moved_x, moved_y = source_centre[0] + reach * unit_x, source_centre[1] + reach * unit_y
-    x = (1.0 - settled) * moved_x + settled * columns
-    y = (1.0 - settled) * moved_y + settled * rows
-    return cv2.remap(
-        photo,
-        (x * density + offset).astype(np.float32),
-        (y * density + offset).astype(np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    ).astype(np.float32)
+def photo_places(places: np.ndarray, size: int, canvas: int, density: float) -> np.ndarray:
+    """Pixels of the frame (..., 2) in the wider canvas; both share their centre."""
+    return (places - (size - 1) / 2.0) * density + (canvas - 1) / 2.0
 
 
-def _frame_offset(canvas: int, size: int, density: float) -> float:
-    """Canvas coordinate of the frame's pixel 0: both share their centre."""
-    return (canvas - 1) / 2.0 - density * (size - 1) / 2.0
+def sample(image: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Bilinear samples of an image at (S, S, 2) pixels, edges repeated, of the image's dtype."""
+    return np.asarray(
+        cv2.remap(
+            image,
+            np.ascontiguousarray(places[..., 0], np.float32),
+            np.ascontiguousarray(places[..., 1], np.float32),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    )
 
 
-def compose(head: np.ndarray, coverage: np.ndarray, surroundings: np.ndarray) -> np.ndarray:
+def compose(head: np.ndarray, coverage: np.ndarray, around: np.ndarray) -> np.ndarray:
     """Lays the head over its surroundings.
 
     Args:
         head: (S, S, 3) float32 in [0, 255], already multiplied by its coverage.
         coverage: (S, S) float32 in [0, 1].
-        surroundings: (S, S, 3) float32 in [0, 255].
+        around: (S, S, 3) in [0, 255].
 
     Returns:
         (S, S, 3) uint8.
     """
-    mixed = head + (1.0 - coverage[..., None]) * surroundings
+    mixed = head + (1.0 - coverage[..., None]) * around
     return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)

@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.alignment import apply_similarity, warp_similarity
+from dagan_tf.faces.alignment import warp_similarity
 from dagan_tf.faces.face import Face, FaceFinder
-from dagan_tf.simulator import scene
-from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
+from dagan_tf.simulator.camera import Pose
 from dagan_tf.simulator.fitting import MAX_FIT_ERROR, FaceFit, FitError, fit_landmarks
-from dagan_tf.simulator.framing import frame_camera, frame_depth, frame_matrix
-from dagan_tf.simulator.mesh import Mesh
+from dagan_tf.simulator.framing import frame_matrix
+from dagan_tf.simulator.head_scene import PreparedPhoto, SceneMaker
 from dagan_tf.simulator.morphable_model import MorphableModel
-from dagan_tf.simulator.rasterizer import interpolate, rasterize
-from dagan_tf.simulator.texture import HeadTexture, head_texture, scalp_region, smoothstep
 
 BACKGROUNDS = ("keep", "blur", "none")
 MAX_YAW = 90.0
@@ -27,15 +23,6 @@ MAX_PITCH = 30.0
 # A photo is free to be shown at any yaw while both its cheeks are seen; beyond this many degrees
 # the side turned away is not in the picture, and the head is only turned further (300W-LP's rule).
 FREE_YAW = 15.0
-# The photo is worked on in a canvas of this many frames a side, so that there are surroundings to
-# draw from, at this many pixels per frame pixel, so that sampling it twice costs no sharpness.
-CANVAS_FRAMES = 2.0
-CANVAS_DENSITY = 1.5
-# The head is drawn at this many times the frame's resolution, then averaged: smooth outlines.
-SUPERSAMPLING = 2
-# Near the cut through the neck the head fades into the surroundings, over this part of its height.
-NECK_FADE = 0.12
-NEUTRAL_GREY = 127.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +33,7 @@ class SimulatedView:
         image: (S, S, 3) uint8 RGB in the canonical frame.
         mask: (S, S) uint8; 255 where the photo really showed what is seen, 0 where it was filled.
         depth: (S, S) float32 pixels of `image`, larger is nearer, 0 in the plane through the
-            frame's centre; NaN off the head.
+            frame's centre; surroundings included, NaN there if they are left out.
         landmarks: (68, 2) float32 pixels of `image`.
         pose: the pose shown, degrees.
         source_pose: the photo's own pose, degrees.
@@ -62,25 +49,6 @@ class SimulatedView:
     source_pose: Pose
     identity: str
     fit_error: float
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedPhoto:
-    """A photo read onto its head, from which `Simulator.render` draws any number of views.
-
-    Attributes:
-        fit: the photo's fit.
-        vertices: (V, 3) float32, the fitted head in model units.
-        texture: where each vertex finds its colour.
-        head_mask: (C, C) bool, the head in the photo's canvas.
-        skull: (2,) float64 pixels of the canvas, the skull's centre.
-    """
-
-    fit: FaceFit
-    vertices: np.ndarray
-    texture: HeadTexture
-    head_mask: np.ndarray
-    skull: np.ndarray
 
 
 class Simulator:
@@ -119,14 +87,7 @@ class Simulator:
         # The systems solved here are small: threads of BLAS only wait for each other (measured: a
         # photo with six views takes five times the CPU time on two cores).
         self._blas = ThreadpoolController().select(user_api="blas")
-        mean = self.model.mean
-        self._mesh = Mesh(mean, self.model.triangles)
-        self._coverage = smoothstep(
-            0.0, NECK_FADE * float(np.ptp(mean[:, 1])), self._mesh.rim_distance
-        ).astype(np.float32)
-        chin = mean[self.model.landmark_vertices[8], 1]
-        self._scalp = scalp_region(mean, self.model.landmark_vertices)
-        self._skull = mean[:, 1] > chin
+        self._scenes = SceneMaker(self.model, image_size, background)
 
     def simulate(
         self,
@@ -241,99 +202,28 @@ class Simulator:
             What `render` draws from.
         """
         with self._blas.limit(limits=1):
-            return self._read_photo(photo, fit)
+            return self._scenes.prepare(photo, fit)
 
-    def _read_photo(self, photo: np.ndarray, fit: FaceFit) -> PreparedPhoto:
-        size = round(CANVAS_DENSITY * CANVAS_FRAMES * self.image_size)
-        matrix = frame_matrix(self.model, fit, size, zoom=1.0 / CANVAS_FRAMES)
-        canvas = warp_similarity(photo, matrix, size)
-        camera = _upright(fit, matrix)
-        vertices = self.model.vertices(fit.identity, fit.expression)
-        projected = camera.project(vertices)
-        normals = self._mesh.normals(vertices) @ camera.rotation.T.astype(np.float32)
-        texture = head_texture(
-            canvas, projected, normals, self._mesh, self.model.mirror, self._scalp
-        )
-        coverage = interpolate(texture.raster, self.model.triangles, self._coverage[:, None])
-        return PreparedPhoto(
-            fit=fit,
-            vertices=vertices,
-            texture=texture,
-            head_mask=coverage[..., 0] > 0.5,
-            skull=projected[self._skull, :2].mean(axis=0).astype(np.float64),
-        )
-
-    def render(self, fitted: PreparedPhoto, pose: Pose, *, identity: str = "") -> SimulatedView:
+    def render(self, prepared: PreparedPhoto, pose: Pose, *, identity: str = "") -> SimulatedView:
         """Draws one view, whatever the photo's own pose (`simulate` asks `refusal` first).
 
         Args:
-            fitted: what `prepare` returned.
+            prepared: what `prepare` returned.
             pose: degrees.
             identity: carried into the view.
 
         Returns:
             The view.
         """
-        size, fine = self.image_size, SUPERSAMPLING * self.image_size
-        camera = frame_camera(self.model, fitted.fit, pose, fine)
-        projected = camera.project(fitted.vertices)
-        raster = rasterize(projected, self.model.triangles, fine, fine)
-        colour, seen = fitted.texture.shade(raster, self.model.triangles)
-        coverage = interpolate(raster, self.model.triangles, self._coverage[:, None])
-        head = cv2.resize(colour * coverage, (size, size), interpolation=cv2.INTER_AREA)
-        seen = cv2.resize(seen * coverage[..., 0], (size, size), interpolation=cv2.INTER_AREA)
-        cover = cv2.resize(coverage[..., 0], (size, size), interpolation=cv2.INTER_AREA)
-        skull = projected[self._skull, :2].mean(axis=0).astype(np.float64)
-        surroundings = self._surroundings(fitted, cover > 0.5, _coarse(skull))
-        shown = seen + (1.0 - cover) * (self.background == "keep")
-        landmarks = _coarse(projected[self.model.landmark_vertices, :2])
+        with self._blas.limit(limits=1):
+            drawn = self._scenes.draw(prepared, pose)
         return SimulatedView(
-            image=scene.compose(head, cover, surroundings),
-            mask=np.where(shown > 0.5, 255, 0).astype(np.uint8),
-            depth=np.where(
-                cover > 0.5,
-                _nearest(raster.depth) / SUPERSAMPLING
-                - frame_depth(self.model, fitted.fit, pose, size),
-                np.nan,
-            ).astype(np.float32),
-            landmarks=landmarks.astype(np.float32),
+            image=drawn.image,
+            mask=drawn.mask,
+            depth=drawn.depth,
+            landmarks=drawn.landmarks,
             pose=pose,
-            source_pose=fitted.fit.pose,
+            source_pose=prepared.fit.pose,
             identity=identity,
-            fit_error=fitted.fit.error,
+            fit_error=prepared.fit.error,
         )
-
-    def _surroundings(
-        self, fitted: PreparedPhoto, mask: np.ndarray, skull: np.ndarray
-    ) -> np.ndarray:
-        if self.background == "none":
-            return np.full((self.image_size, self.image_size, 3), NEUTRAL_GREY, np.float32)
-        photo = fitted.texture.photo
-        density = photo.shape[0] / (CANVAS_FRAMES * self.image_size)
-        carried = scene.carry_surroundings(
-            photo, fitted.head_mask, fitted.skull, mask, skull, density
-        )
-        if self.background == "blur":
-            carried = cv2.GaussianBlur(carried, (0, 0), 0.04 * self.image_size)
-        return carried
-
-
-def _upright(fit: FaceFit, matrix: np.ndarray) -> Camera:
-    """The fit's camera after its photo was warped by a similarity that removes the roll."""
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0])) * fit.camera.scale
-    return Camera(
-        scale=scale,
-        rotation=rotation_matrix(Pose(fit.pose.yaw, fit.pose.pitch)),
-        translation=apply_similarity(matrix, fit.camera.translation[None])[0],
-    )
-
-
-def _nearest(depth: np.ndarray) -> np.ndarray:
-    """(S, S) the nearest surface in each pixel of the frame, from the supersampled drawing."""
-    size = len(depth) // SUPERSAMPLING
-    return depth.reshape(size, SUPERSAMPLING, size, SUPERSAMPLING).max(axis=(1, 3))
-
-
-def _coarse(points: np.ndarray) -> np.ndarray:
-    """Pixel coordinates of the supersampled drawing in the frame (pixel centres at integers)."""
-    return (points + 0.5) / SUPERSAMPLING - 0.5

@@ -1,39 +1,58 @@
 """The head's surface as the photo shows it, and an honest guess where it does not.
 
 A point of the head takes its colour from the photo where the photo sees it well, else from the
-mirrored point if that is seen, else from a smooth filling over the surface. What the photo does
-not really show stays marked, so that a loss may trust it less.
+mirrored point if that is seen, else from a smooth filling over the surface with the grain of what
+is seen of skin and hair. What the photo does not really show stays marked, so that a loss may
+trust it less.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
-from dagan_tf.simulator.foreground import person_mask
+from dagan_tf.simulator import shading
+from dagan_tf.simulator.lighting import estimate_light, light_on
 from dagan_tf.simulator.mesh import Mesh
-from dagan_tf.simulator.rasterizer import Raster, interpolate, rasterize
+from dagan_tf.simulator.rasterizer import Raster
+from dagan_tf.simulator.regions import HeadRegions, smoothstep
 
-# Cosine between surface and line of sight: below the first a point is not trusted (the outline,
-# where a small error of the fit shows the background), above the second fully.
-GRAZING = (0.22, 0.5)
-# Hair hides the skull's own outline and its colour changes slowly: it is trusted almost to there.
-SCALP_GRAZING = (0.05, 0.3)
-# Distance in the photo from the outline of the head (the scalp: of the person), as a part of the
-# head's height: nearer than the first a pixel may be backdrop, farther than the second it is not,
-# whatever the fit's small errors.
-INSIDE = (0.008, 0.03)
+# Cosine between surface and line of sight: below the first a point gives no colour to the
+# filling, above the second it gives all of it.
+GRAZING = (0.25, 0.6)
+# Hair hides the skull's own outline and its colour changes slowly.
+HAIR_GRAZING = (0.08, 0.35)
+# A point is shown as the photo shows it unless it would be stretched too far: cosine in the photo
+# over cosine in the view.
+STRETCH = (0.14, 0.42)
+# Distance in the photo from the person's outline, as a part of the head's height: nearer than the
+# first a pixel may be backdrop, farther than the second it is not.
+INSIDE = (0.006, 0.025)
+FILL_INSIDE = (0.02, 0.05)
+# What is filled tends to the middle colour of the skin, or of the hair, within a few vertices.
+PULL = 0.01
+# A head is bald if less than this part of what is seen of its scalp differs from the skin.
+BALD = 0.15
 # How far behind the nearest surface a vertex may lie and still count as seen, as a part of the
 # head's height.
 DEPTH_TOLERANCE = 0.02
-
-
-def smoothstep(low: float, high: float, values: np.ndarray) -> np.ndarray:
-    """0 below `low`, 1 above `high`, a smooth cubic between."""
-    t = np.clip((values - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
+# A view turned by less than the first, degrees, is the photo; by more than the second, not at all.
+SETTLED = (4.0, 12.0)
+# Part of the change of light that is carried out: the photo's own shading is partly paint.
+RELIGHTING = 0.7
+LIGHT_RANGE = (0.75, 1.3)
+# Darkening of an ear's hollows in what is filled, that it be read as an ear.
+HOLLOWS = 6.0
+DARKEST_HOLLOW = 0.55
+# Side of the grain's tile, pixels of the photo; how far a pore or strand reaches across and along;
+# the most contrast taken over from the photo, in brightness (freckles and curls are no grain).
+GRAIN_SIDE = 128
+GRAIN_BLUR = ((0.8, 0.8), (0.9, 9.0))
+GRAIN_CONTRAST = (2.5, 14.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,155 +60,230 @@ class HeadTexture:
     """Where each vertex finds its colour in the photo.
 
     Attributes:
-        photo: (H, W, 3) uint8, the photo as fitted.
+        photo: (C, C, 3) uint8, the photo as fitted.
         positions: (V, 2) float32, vertex in the photo, pixels.
-        confidence: (V,) float32 in [0, 1], how well the photo shows it.
-        mirror_positions: (V, 2) float32, the mirrored vertex in the photo.
-        mirror_confidence: (V,) float32; 0 everywhere if the head has no mirror map.
-        filling: (V, 3) float32 in [0, 255], colour where neither is seen.
-        raster: what the photo's pixels see of the head.
+        visible: (V,) float32, 1 where no other part of the head is nearer.
+        inside: (V,) float32 in [0, 1], surely the surface's own colour: neither backdrop nor stain.
+        facing: (V,) float32, cosine to the line of sight in the photo.
+        known: (V,) float32 in [0, 1], how well the photo shows it for use elsewhere.
+        filling: (V, 3) float32, colour in even light where neither side is seen.
+        hollow: (V,) float32, factor on the filling.
+        light: (3,) direction of the light, camera axes; and
+        lit: (V,) brightness of each vertex in the photo, relative to even light.
+        grain: (2, G, G) float32, fine structure of skin and hair.
+        grain_places: (V, 2) float32, places in the grain.
     """
 
     photo: np.ndarray
     positions: np.ndarray
-    confidence: np.ndarray
-    mirror_positions: np.ndarray
-    mirror_confidence: np.ndarray
+    visible: np.ndarray
+    inside: np.ndarray
+    facing: np.ndarray
+    known: np.ndarray
     filling: np.ndarray
-    raster: Raster
+    hollow: np.ndarray
+    light: np.ndarray
+    lit: np.ndarray
+    grain: np.ndarray
+    grain_places: np.ndarray
 
-    def shade(self, raster: Raster, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Colours a rasterised view of the head.
+    def values(
+        self, normals: np.ndarray, turn: float, mesh: Mesh, regions: HeadRegions,
+        mirror: np.ndarray | None, coverage: np.ndarray,
+    ) -> np.ndarray:  # fmt: skip
+        """What `shading.shade` spreads over the pixels of a view.
 
         Args:
-            raster: the head in the wanted pose.
-            triangles: (T, 3) int32, those of the raster.
+            normals: (V, 3) unit normals in the view's camera axes.
+            turn: degrees between the photo's pose and the view's.
+            mesh: the head's connectivity.
+            regions: its regions.
+            mirror: (V,) index of each vertex' mirror image, or None.
+            coverage: (V,) how opaque the head is.
 
         Returns:
-            Colour (H, W, 3) float32 in [0, 255] and how much of it the photo showed at that very
-            point (H, W) float32 in [0, 1]; both 0 off the head.
+            (V, 14) float32.
         """
-        spread = interpolate(
-            raster,
-            triangles,
-            np.concatenate(
-                [
-                    self.positions,
-                    self.mirror_positions,
-                    self.confidence[:, None],
-                    self.mirror_confidence[:, None],
-                    self.filling,
-                ],
-                axis=1,
-            ),
-        )
-        direct = _sample(self.photo, spread[..., 0:2])
-        mirrored = _sample(self.photo, spread[..., 2:4])
-        seen = spread[..., 4:5]
-        by_mirror = (1.0 - seen) * spread[..., 5:6]
-        colour = seen * direct + by_mirror * mirrored + (1.0 - seen - by_mirror) * spread[..., 6:9]
-        colour[raster.triangle_ids < 0] = 0.0
-        return colour, seen[..., 0]
+        settled = float(smoothstep(*SETTLED, turn))
+        stretch = self.facing / np.maximum(normals[:, 2], 0.15)
+        well = self.inside * smoothstep(*STRETCH, stretch)
+        trust = self.visible * (1.0 - settled * (1.0 - well))
+        # Softened inwards only: trust never grows past what was seen.
+        trust = np.minimum(trust, mesh.smooth(trust, 2))
+        now = 1.0 + (light_on(normals, self.light) - 1.0) * (1.0 - regions.hair)
+        gained = 1.0 + settled * (np.clip((now / self.lit) ** RELIGHTING, *LIGHT_RANGE) - 1.0)
+        out = np.empty((len(trust), shading.COLUMNS), np.float32)
+        out[:, shading.X : shading.Y + 1] = self.positions
+        partner = slice(None) if mirror is None else mirror
+        out[:, shading.MIRROR_X : shading.MIRROR_Y + 1] = self.positions[partner]
+        out[:, shading.TRUST] = trust
+        # Only where the other side is seen better: on a frontal photo both are seen alike badly.
+        better = 0.0 if mirror is None else np.maximum(self.known[mirror] - self.known, 0.0)
+        out[:, shading.MIRROR_TRUST] = better
+        softened = 1.0 + RELIGHTING * (now - 1.0)
+        out[:, shading.RED : shading.BLUE + 1] = self.filling * (softened * self.hollow)[:, None]
+        out[:, shading.LIGHT] = gained
+        out[:, shading.COVER] = coverage
+        out[:, shading.U : shading.V + 1] = self.grain_places
+        out[:, shading.HAIR] = regions.hair
+        return out
 
 
 def head_texture(
-    photo: np.ndarray,
-    projected: np.ndarray,
-    normals: np.ndarray,
-    mesh: Mesh,
-    mirror: np.ndarray | None,
-    scalp: np.ndarray,
-) -> HeadTexture:
+    photo: np.ndarray, coarse: np.ndarray, projected: np.ndarray, normals: np.ndarray,
+    raster: Raster, person: np.ndarray, mesh: Mesh, mirror: np.ndarray | None, regions: HeadRegions,
+    rest: np.ndarray,
+) -> HeadTexture:  # fmt: skip
     """Reads the head's surface off a photo.
 
     Args:
-        photo: (H, W, 3) uint8.
+        photo: (C, C, 3) uint8.
+        coarse: (W, W, 3) uint8, the same at a lower resolution.
         projected: (V, 3) float32, the fitted head in the photo (x, y, depth in pixels).
         normals: (V, 3) float32 unit normals in camera axes (z towards the viewer).
+        raster: the head as the photo shows it, at any square resolution.
+        person: (W, W) bool, which of the coarse pixels are the person.
         mesh: the head's connectivity.
         mirror: (V,) index of each vertex' mirror image, or None.
-        scalp: (V,) bool, where hair would grow; it is filled from what is seen of the scalp, the
-            rest from what is seen of the skin.
+        regions: the head's regions.
+        rest: (V, 3) float32, the mean head in model units.
 
     Returns:
         The texture.
     """
-    height, width = photo.shape[:2]
-    raster = rasterize(projected, mesh.triangles, height, width)
-    columns = np.rint(projected[:, 0]).astype(np.int64)
-    rows = np.rint(projected[:, 1]).astype(np.int64)
-    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    nearest = np.full(mesh.size, -np.inf, np.float32)
-    nearest[inside] = raster.depth[rows[inside], columns[inside]]
-    height_seen = float(np.ptp(projected[:, 1]))
-    visible = inside & (projected[:, 2] >= nearest - DEPTH_TOLERANCE * height_seen)
-    head = raster.triangle_ids >= 0
-    person = person_mask(photo, head)
-    skin_trust, scalp_trust = (
-        smoothstep(*grazing, normals[:, 2])
-        * smoothstep(*INSIDE, _distance_inside(mask, projected) / height_seen)
-        for grazing, mask in ((GRAZING, head & person), (SCALP_GRAZING, person))
-    )
-    confidence = visible * np.where(scalp, scalp_trust, skin_trust)
-    # Softened inwards only: trust never grows past what was seen.
-    confidence = np.minimum(confidence, mesh.smooth(confidence, 2)).astype(np.float32)
+    side = photo.shape[0]
+    height = float(np.ptp(projected[regions.skull, 1]))
+    positions = np.ascontiguousarray(projected[:, :2], np.float32)
+    visible = _visible(projected, raster, side, DEPTH_TOLERANCE * height)
+    scale = person.shape[0] / side
+    distance = cv2.distanceTransform(person.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    depth_inside = _sample(distance, (positions + 0.5) * scale - 0.5) / (scale * height)
+    inside = smoothstep(*INSIDE, depth_inside).astype(np.float32)
+    facing = normals[:, 2]
+    hair = regions.hair
+    grazing = (1.0 - hair) * smoothstep(*GRAZING, facing) + hair * smoothstep(*HAIR_GRAZING, facing)
+    known = visible * inside * grazing
+    known = np.minimum(known, mesh.smooth(known, 2)).astype(np.float32)
 
-    positions = projected[:, :2].astype(np.float32)
-    if mirror is None:
-        mirror_positions, mirror_confidence = positions, np.zeros_like(confidence)
-    else:
-        mirror_positions, mirror_confidence = positions[mirror], confidence[mirror]
     # Colours to fill from are local means, so that no freckle is spread over a cheek.
-    blurred = cv2.GaussianBlur(photo, (0, 0), max(0.8, 0.008 * height))
-    by_mirror = (1.0 - confidence) * mirror_confidence
-    known = confidence + by_mirror
-    colours = confidence[:, None] * _sample(blurred, positions[None])[0]
-    colours += by_mirror[:, None] * _sample(blurred, mirror_positions[None])[0]
-    colours /= np.maximum(known, 1e-6)[:, None]
+    colours = _sample(cv2.GaussianBlur(coarse, (0, 0), 2.0), (positions + 0.5) * scale - 0.5)
+    skin = known * (1.0 - hair)
+    light = estimate_light(colours, normals, skin * smoothstep(0.3, 0.7, facing))
+    # Hair shines and shades itself: the light of skin says nothing about it.
+    lit = 1.0 + (light_on(normals, light) - 1.0) * (1.0 - hair)
+    even = colours / lit[:, None]
+    alike = _of_one_colour(even, skin)
+    # Hair that falls over a cheek, or the collar behind a jaw, stays where the photo shows it; a
+    # turned head would show it as a stain.
+    plain = np.maximum(alike, smoothstep(0.45, 0.7, facing))
+    # An ear or a temple seen from the front is a strip that a turned head would show smeared.
+    edge_on = regions.loose * (1.0 - smoothstep(0.6, 0.85, facing))
+    plain = np.maximum(np.minimum(plain, 1.0 - edge_on), hair)
+    known = (known * plain).astype(np.float32)
+    # A bare forehead or scalp is not hair's colour, unless there is hardly anything else.
+    unlike = known * hair * (1.0 - alike)
+    grown = unlike if unlike.sum() > BALD * (known * hair).sum() else known * hair
+    sure = np.where(hair > 0.5, grown * _of_one_colour(even, grown), known * alike)
+    # The outermost pixels mix hair and backdrop: enough to show, not to fill from.
+    sure *= smoothstep(*FILL_INSIDE, depth_inside)
+    if mirror is not None:
+        by_mirror = (1.0 - sure) * sure[mirror]
+        even = sure[:, None] * even + by_mirror[:, None] * even[mirror]
+        sure = sure + by_mirror
+        even /= np.maximum(sure, 1e-6)[:, None]
+    for part in (hair > 0.5, hair <= 0.5):
+        middle = _middle_colour(even[part], sure[part])
+        even[part] = (sure[part, None] * even[part] + PULL * middle) / (sure[part, None] + PULL)
+    filling = mesh.smooth(mesh.fill(even, sure + PULL, hair > 0.5), 2)
+    hollow = 1.0 - HOLLOWS * regions.ear * np.maximum(mesh.hollows(rest), 0.0)
+    hollow = np.maximum(hollow, DARKEST_HOLLOW)
+    around = np.arctan2(rest[:, 0], rest[:, 2]) * float(np.abs(rest[:, 0]).max())
+    per_unit = height / float(np.ptp(rest[regions.skull, 1]))
+    places = per_unit * np.stack([around, -rest[:, 1]], axis=1)
     return HeadTexture(
         photo=photo,
         positions=positions,
-        confidence=confidence,
-        mirror_positions=mirror_positions,
-        mirror_confidence=mirror_confidence,
-        filling=mesh.fill(colours, known, scalp),
-        raster=raster,
+        visible=visible.astype(np.float32),
+        inside=(inside * plain).astype(np.float32),
+        facing=facing.astype(np.float32),
+        known=known,
+        filling=filling.astype(np.float32),
+        hollow=hollow.astype(np.float32),
+        light=light,
+        lit=lit.astype(np.float32),
+        grain=_grain(photo, positions, known, hair),
+        grain_places=places.astype(np.float32),
     )
 
 
-def _distance_inside(mask: np.ndarray, projected: np.ndarray) -> np.ndarray:
-    """(V,) pixels from each projected vertex to the nearest pixel outside the mask."""
-    distance = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    return _sample(distance, projected[None, :, :2])[0]
+def _visible(projected: np.ndarray, raster: Raster, side: int, tolerance: float) -> np.ndarray:
+    """(V,) bool: nothing of the head is nearer by more than the tolerance, pixels."""
+    work = raster.depth.shape[0]
+    scale = work / side
+    # A grazing surface is steep: what is compared is the nearest depth of the four pixels around.
+    at = np.floor((projected[:, :2] + 0.5) * scale - 0.5).astype(np.int64)
+    inside = ((at >= 0) & (at < work - 1)).all(axis=1)
+    column, row = np.clip(at, 0, work - 2).T
+    around = [raster.depth[row + i, column + j] for i in (0, 1) for j in (0, 1)]
+    # Of four pixels the second farthest: an occluder covers them all.
+    nearest = np.sort(np.stack(around), axis=0)[1]
+    return inside & (projected[:, 2] * scale >= nearest - tolerance * scale)
 
 
-def scalp_region(mean: np.ndarray, landmark_vertices: np.ndarray) -> np.ndarray:
-    """Which vertices lie behind the hairline, judged from where the landmarks are.
+def _of_one_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(V,) in [0, 1]: how alike each colour is to the weighted median, in brightness and hue.
 
-    Args:
-        mean: (V, 3) the mean head, y up, z out of the face.
-        landmark_vertices: (68,) its iBUG landmarks.
-
-    Returns:
-        (V,) bool: above the forehead, behind the temples and behind the ears, down to the mouth.
+    Hair over a temple or a shadow must not be spread over a cheek.
     """
-    points = mean[landmark_vertices]
-    brow, chin, mouth = points[17:27, 1].mean(), points[8, 1], points[48:60, 1].mean()
-    height, ear = brow - chin, points[[0, 16], 2].mean()
-    _, y, z = mean.T
-    forehead = y > brow + 0.5 * height
-    temples = (y > brow) & (z < ear + 0.15 * height)
-    behind_ears = (y > mouth) & (z < ear - 0.3 * height)
-    return forehead | temples | behind_ears
+    use = weights > 0.3
+    if use.sum() < 20:
+        return np.ones(len(colours))
+    logs = np.log(np.maximum(colours, 4.0))
+    middle = np.median(logs[use], axis=0)
+    spread = np.maximum(1.5 * np.median(np.abs(logs[use] - middle), axis=0), 0.06)
+    off = np.sqrt((((logs - middle) / spread) ** 2).mean(axis=1))
+    return np.asarray(1.0 - smoothstep(1.8, 3.2, off))
+
+
+def _grain(
+    photo: np.ndarray, positions: np.ndarray, known: np.ndarray, hair: np.ndarray
+) -> np.ndarray:
+    """(2, G, G) what a smooth filling lacks: pores of skin, strands of hair, as strong as seen.
+
+    Noise, not a patch of the photo: a patch repeated is seen as a pattern. It tiles without seams.
+    """
+    luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    contrast = _sample(cv2.absdiff(luma, cv2.GaussianBlur(luma, (0, 0), 2.5)), positions)
+    layers = []
+    for share, blur, most in zip((1.0 - hair, hair), GRAIN_BLUR, GRAIN_CONTRAST, strict=True):
+        use = known * share > 0.6
+        # 0.6745: half of all normal draws lie within so many deviations.
+        strength = min(float(np.median(contrast[use])) / 0.6745, most) if use.sum() > 20 else 0.0
+        layers.append(np.float32(strength) * _noise(*blur))
+    return np.stack(layers)
+
+
+def _middle_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(3,) median of the colours that are well known; of all if hardly any is."""
+    use = weights > 0.5 * weights.max(initial=0.0)
+    return np.asarray(np.median(colours[use if use.any() else slice(None)], axis=0))
+
+
+@cache
+def _noise(across: float, along: float) -> np.ndarray:
+    """(G, G) float32 periodic noise of mean 0 and deviation 1, always the same."""
+    white = np.random.default_rng(0).standard_normal((GRAIN_SIDE, GRAIN_SIDE)).astype(np.float32)
+    smooth = gaussian_filter(white, (along, across), mode="wrap")
+    return np.asarray((smooth - smooth.mean()) / smooth.std(), np.float32)
 
 
 def _sample(image: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Bilinear samples of an image at (..., 2) pixel positions, float32, edges repeated."""
+    """(N, ...) bilinear samples at (N, 2) pixel positions, float32, edges repeated."""
     sampled = cv2.remap(
         image.astype(np.float32),
-        np.ascontiguousarray(positions[..., 0], np.float32),
-        np.ascontiguousarray(positions[..., 1], np.float32),
+        np.ascontiguousarray(positions[None, :, 0], np.float32),
+        np.ascontiguousarray(positions[None, :, 1], np.float32),
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return sampled
+    return np.asarray(sampled[0])

@@ -59,3 +59,21 @@ def test_fill_spreads_known_values_and_keeps_them():
     split = mesh.fill(values, confidence * 1e4, vertices[:, 0] > 1.5)[:, 0]
     assert split[[1, 5]].max() < 0.5
     assert split[[2, 6]].min() > 8.5
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_front_facing_triangles_are_those_towards_the_viewer(flip):
+    vertices, triangles = octahedron()
+    mesh = Mesh(vertices, triangles[:, ::-1] if flip else triangles)
+    projected = vertices * [1, -1, 1]  # y down in the image
+    front = mesh.front_facing(projected.astype(np.float32))
+    assert len(front) == 4
+    assert (front == 4).any(axis=1).all()  # all have the corner at z = 1
+
+
+def test_hollows_are_positive_where_the_surface_sinks_in():
+    vertices, triangles = octahedron()
+    assert (Mesh(vertices, triangles).hollows(vertices) < 0).all()
+    dented = vertices.copy()
+    dented[4] = [0, 0, -0.5]
+    assert Mesh(vertices, triangles).hollows(dented)[4] > 0

@@ -208,3 +208,50 @@ def test_a_model_without_expressions_draws_views(astronaut, face):
     plain = replace(head, expression_modes=head.expression_modes[:0])
     view = Simulator(image_size=96, model=plain).simulate(astronaut, [45], face=face)[0]
     assert (view.mask == 255).mean() > 0.1
+
+
+def test_the_photo_s_own_pose_gives_back_hair_and_surroundings(simulator, astronaut, face):
+    aligned, fit = simulator.align(astronaut, face=face)
+    view = simulator.simulate(astronaut, [fit.pose.yaw], face=face)[0]
+    difference = np.abs(view.image.astype(int) - aligned.astype(int))
+    # The canvas samples the photo twice, so sharp edges differ a little.
+    assert difference.mean() < 5.0
+    assert (difference.max(axis=-1) > 60).mean() < 0.02
+
+
+def test_hair_turns_with_the_head(views):
+    # The photo's backdrop is light and the hair dark: nothing of it is left before the face.
+    for view, ahead in ((views[0], np.s_[:-8]), (views[-1], np.s_[8:])):
+        nose = round(float(view.landmarks[30, 0]))
+        brow = round(float(view.landmarks[19, 1]))
+        strip = view.image[4 : brow + 8]
+        before = strip[:, :nose][:, ahead] if view is views[0] else strip[:, nose:][:, ahead]
+        assert before.min(axis=-1).mean() > 110
+
+
+def test_every_pixel_has_a_depth_and_off_the_head_it_is_behind(views, astronaut, face):
+    for view in views:
+        assert np.isfinite(view.depth).all()
+    # The corner on the side of the nose shows the backdrop.
+    assert views[0].depth[2, 2] < np.median(views[0].depth[40:56, 40:56])
+    assert views[-1].depth[2, -3] < np.median(views[-1].depth[40:56, 40:56])
+    plain = Simulator(image_size=96, background="none").simulate(astronaut, [0], face=face)[0]
+    assert np.isnan(plain.depth[2, :4]).any() or np.isnan(plain.depth[-40, :4]).any()
+    np.testing.assert_array_equal(plain.depth[44:50, 44:50], views[2].depth[44:50, 44:50])
+
+
+def test_the_far_jaw_s_landmarks_lie_on_the_outline(astronaut, face):
+    simulator = Simulator(image_size=192, background="none")
+    view = simulator.simulate(astronaut, [50], face=face)[0]
+    off_head = np.isnan(view.depth)
+    for x, y in np.rint(view.landmarks[11:15]).astype(int):
+        assert off_head[y, x : x + 8].any()
+        assert not off_head[y, x - 8 : x].all()
+
+
+def test_a_head_whose_backdrop_cannot_be_told_apart_is_drawn_all_the_same(
+    simulator, astronaut, face, monkeypatch
+):
+    monkeypatch.setattr("dagan_tf.simulator.head_scene.person_mask", lambda *_: None)
+    view = simulator.simulate(astronaut, [60], face=face)[0]
+    assert (view.mask == 255).mean() > 0.1

@@ -1,0 +1,220 @@
+"""Simulated views against the real views of the same people, and against simpler simulators.
+
+python -m benchmarks.simulator_identity --frll=FRLL --output=OUT.json
+
+For the frontal photo of each person of FRLL, views at -90, -45, 45 and 90 degrees; each is compared
+with the real three-quarter or profile photo of that person and of all others: dlib's 128-D
+embedding and MobileFaceNet, rank-1 among the real photos of that view, how often dlib's detectors
+find a face, and the yaw that a new fit to the found face reports. The simpler ways:
+
+  mesh only    what the photo shows of the head; the rest and the surroundings grey
+  even fill    what is hidden gets the mean colour of the head; surroundings kept
+  300W-LP      the photo stretched over head and joined background mesh, nothing filled, hair left
+               in the background (the way of Zhu et al., CVPR 2016)
+
+FRLL is the Face Research Lab London Set (DeBruine and Jones, 2017), CC BY 4.0. MobileFaceNet is for
+measuring only.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+from tqdm import tqdm
+
+from benchmarks.frll import real_photos
+from dagan_tf.errors import DaganError
+from dagan_tf.evaluation.identity import distance_matrix
+from dagan_tf.evaluation.mobilefacenet import MobileFaceNet
+from dagan_tf.faces.embedding import FaceEmbedder
+from dagan_tf.faces.face import FaceFinder
+from dagan_tf.faces.photo_io import read_photo
+from dagan_tf.simulator import head_scene
+from dagan_tf.simulator.camera import Pose
+from dagan_tf.simulator.fitting import FaceFit, fit_landmarks
+from dagan_tf.simulator.head_scene import PreparedPhoto
+from dagan_tf.simulator.simulator import SimulatedView, Simulator
+from trainer.flags import run_app
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("frll", None, "Folder of the London Set.", required=True)
+flags.DEFINE_string("output", None, "Where to write the figures as JSON, if anywhere.")
+flags.DEFINE_integer("people", 0, "Only the first so many people; 0 takes all.")
+flags.DEFINE_integer("image_size", 224, "Side of the views, pixels.")
+flags.DEFINE_string(
+    "mobilefacenet",
+    None,
+    "TFLite file; default $DAGAN_MODELS_DIR/mobilefacenet/MobileFaceNet.tflite.",
+)
+
+REAL = {-90: "left_profile", -45: "left_3quarter", 45: "right_3quarter", 90: "right_profile"}
+
+
+def mesh_only(prepared: PreparedPhoto) -> PreparedPhoto:
+    texture = prepared.texture
+    dark = replace(
+        texture,
+        known=np.zeros_like(texture.known),
+        filling=np.full_like(texture.filling, head_scene.NEUTRAL_GREY),
+        hollow=np.ones_like(texture.hollow),
+        grain=np.zeros_like(texture.grain),
+        **unlit(texture.lit),
+    )
+    grey = np.full_like(prepared.plate, round(head_scene.NEUTRAL_GREY))
+    return replace(prepared, texture=dark, plate=grey)
+
+
+def even_fill(prepared: PreparedPhoto) -> PreparedPhoto:
+    texture = prepared.texture
+    mean = np.average(texture.filling, axis=0, weights=texture.known + 1e-6)
+    flat = replace(
+        texture,
+        filling=np.broadcast_to(mean, texture.filling.shape).astype(np.float32),
+        hollow=np.ones_like(texture.hollow),
+        grain=np.zeros_like(texture.grain),
+        **unlit(texture.lit),
+    )
+    return replace(prepared, texture=flat)
+
+
+def stretched(prepared: PreparedPhoto) -> PreparedPhoto:
+    texture = prepared.texture
+    ones = np.ones_like(texture.visible)
+    smeared = replace(texture, visible=ones, inside=ones, facing=ones, **unlit(texture.lit))
+    return replace(prepared, texture=smeared, plate=texture.photo)
+
+
+def unlit(lit: np.ndarray) -> dict[str, np.ndarray]:
+    return {"light": np.zeros(3), "lit": np.ones_like(lit)}
+
+
+WAYS: dict[str, tuple[bool, Callable[[PreparedPhoto], PreparedPhoto]]] = {
+    "ours": (True, lambda prepared: prepared),
+    "mesh only": (True, mesh_only),
+    "even fill": (True, even_fill),
+    "300W-LP": (False, stretched),
+}
+
+
+def prepare(simulator: Simulator, photo: np.ndarray, fit: FaceFit, way: str) -> PreparedPhoto:
+    fits_hair, change = WAYS[way]
+    if fits_hair:
+        return change(simulator.prepare(photo, fit))
+    finding, head_scene.person_mask = head_scene.person_mask, lambda *_: None
+    try:
+        return change(simulator.prepare(photo, fit))
+    finally:
+        head_scene.person_mask = finding
+
+
+class Judges:
+    """Embeds views and photos; finds the face, or takes the landmarks that are known."""
+
+    def __init__(self) -> None:
+        models = Path(os.environ.get("DAGAN_MODELS_DIR", "."))
+        self.finder, self.dlib = FaceFinder(), FaceEmbedder()
+        path = FLAGS.mobilefacenet or models / "mobilefacenet" / "MobileFaceNet.tflite"
+        self.mobile = MobileFaceNet(path)
+
+    def judge(
+        self, image: np.ndarray, known: np.ndarray | None
+    ) -> tuple[str, np.ndarray | None, np.ndarray, np.ndarray] | None:
+        """Detector ("" if none), landmarks found, both embeddings; None if there is no face."""
+        try:
+            face = self.finder.find_one(image)
+        except DaganError:
+            if known is None:
+                return None
+            return "", None, self.dlib.embed(image, known), self.mobile.embed(image, known)
+        points = face.landmarks
+        return (
+            face.box.detector,
+            points,
+            self.dlib.embed(image, points),
+            self.mobile.embed(image, points),
+        )
+
+
+def measure(
+    simulator: Simulator,
+    judges: Judges,
+    views: dict[str, SimulatedView],
+    real: dict[str, tuple[np.ndarray, np.ndarray]],
+    yaw: int,
+) -> dict[str, float]:
+    people = [person for person in views if person in real]
+    gallery = list(real)
+    judged = {
+        person: judges.judge(views[person].image, views[person].landmarks) for person in views
+    }
+    figures: dict[str, float] = {"views": len(people)}
+    for name, place in (("dlib", 2), ("MobileFaceNet", 3)):
+        probes = np.stack([judged[person][place] for person in people])
+        distances = distance_matrix(probes, np.stack([real[p][place - 2] for p in gallery]))
+        own = np.array([gallery.index(person) for person in people])
+        rows = np.arange(len(people))
+        same = distances[rows, own]
+        others = distances.copy()
+        others[rows, own] = np.nan
+        figures[f"{name} same"] = float(same.mean())
+        figures[f"{name} others"] = float(np.nanmean(others))
+        figures[f"{name} rank-1"] = float((same < np.nanmin(others, axis=1)).mean())
+    ways = [result[0] for result in judged.values()]
+    figures["found by HOG"] = ways.count("hog") / len(ways)
+    figures["found by HOG or CNN"] = 1.0 - ways.count("") / len(ways)
+    errors = [
+        abs(fit_landmarks(simulator.model, result[1]).pose.yaw - yaw)
+        for result in judged.values()
+        if result[1] is not None
+    ]
+    figures["yaw error"] = float(np.mean(errors)) if errors else float("nan")
+    return figures
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    simulator, judges = Simulator(image_size=FLAGS.image_size), Judges()
+    photos = real_photos(FLAGS.frll, "neutral_front")
+    people = list(photos)[: FLAGS.people or None]
+    real = {}
+    for yaw, name in REAL.items():
+        items = real_photos(FLAGS.frll, f"neutral_{name}")
+        real[yaw] = {}
+        for person in tqdm(items, desc=f"real {name}", leave=False):
+            result = judges.judge(read_photo(items[person].path), None)
+            if result is not None:
+                real[yaw][person] = result[2:]
+    fits: dict[str, tuple[np.ndarray, FaceFit]] = {}
+    for person in tqdm(people, desc="fit", leave=False):
+        photo = read_photo(photos[person].path)
+        fits[person] = photo, simulator.fit(photo)
+    results: dict[str, dict[str, dict[str, float]]] = {}
+    names: list[str] = []
+    for way in WAYS:
+        views: dict[int, dict[str, SimulatedView]] = {yaw: {} for yaw in REAL}
+        for person, (photo, fit) in tqdm(fits.items(), desc=way, leave=False):
+            prepared = prepare(simulator, photo, fit, way)
+            for yaw in REAL:
+                views[yaw][person] = simulator.render(prepared, Pose(yaw, fit.pose.pitch))
+        by_yaw = {yaw: measure(simulator, judges, views[yaw], real[yaw], yaw) for yaw in REAL}
+        results[way] = {}
+        for size in (45, 90):
+            left, right = by_yaw[-size], by_yaw[size]
+            mean = {key: (left[key] + right[key]) / 2 for key in left}
+            results[way][str(size)] = mean
+            if not names:
+                names = list(mean)
+                print(f"{'':22}" + "".join(f"{key:>22}" for key in names))
+            print(f"{way + ' at ' + str(size):22}" + "".join(f"{mean[k]:22.3f}" for k in names))
+    found = {name: len(real[yaw]) for yaw, name in REAL.items()}
+    print(f"{len(people)} people; real photos with a face found: {found}")
+    if FLAGS.output:
+        Path(FLAGS.output).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run_app(main)

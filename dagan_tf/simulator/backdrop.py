@@ -1,0 +1,67 @@
+"""The photo without the head: what is seen where the turned head no longer is."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+# Room round the person that is taken away with it, as a part of the head's height: the edge
+# pixels of a photo mix hair and backdrop.
+MARGIN = 0.06
+
+
+def push_pull(image: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Fills what is unknown smoothly from its surroundings (Gortler et al. 1996).
+
+    Args:
+        image: (H, W, C) float32.
+        known: (H, W) float32 in [0, 1].
+
+    Returns:
+        (H, W, C) float32; equals `image` where `known` is 1.
+    """
+    height, width = known.shape
+    if min(height, width) <= 2:
+        total = known.sum()
+        mean = (image * known[..., None]).sum(axis=(0, 1)) / total if total > 0 else 127.5
+        filled = np.broadcast_to(mean, image.shape).astype(np.float32)
+    else:
+        half = ((width + 1) // 2, (height + 1) // 2)
+        weight = cv2.resize(known, half, interpolation=cv2.INTER_AREA)
+        colour = cv2.resize(image * known[..., None], half, interpolation=cv2.INTER_AREA)
+        colour /= np.maximum(weight, 1e-6)[..., None]
+        # A coarse pixel is as sure as it needs to be once a quarter of it is known.
+        coarse = push_pull(colour, np.minimum(1.0, 4.0 * weight))
+        filled = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    return known[..., None] * image + (1.0 - known[..., None]) * filled
+
+
+def clean_plate(
+    photo: np.ndarray, removed: np.ndarray, person: np.ndarray, margin: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Takes a region out of a photo.
+
+    Args:
+        photo: (C, C, 3) uint8.
+        removed: (W, W) bool, the region, at any resolution.
+        person: (W, W) bool; nothing of it is filled in, only what lies behind it.
+        margin: pixels by which both are grown.
+
+    Returns:
+        (C, C, 3) uint8 and how much of each pixel is the photo's own, (C, C) float32 in [0, 1].
+    """
+    side, work = photo.shape[0], removed.shape[0]
+    known, behind = (
+        np.clip(
+            cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) - margin,
+            0.0,
+            1.0,
+        )
+        for mask in (removed, removed | person)
+    )
+    small = cv2.resize(photo, (work, work), interpolation=cv2.INTER_AREA).astype(np.float32)
+    filled = push_pull(small, behind)
+    kept = cv2.resize(known, (side, side), interpolation=cv2.INTER_LINEAR)
+    smooth = cv2.resize(filled, (side, side), interpolation=cv2.INTER_LINEAR)
+    mixed = cv2.blendLinear(photo.astype(np.float32), smooth, kept, 1.0 - kept)
+    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8), kept

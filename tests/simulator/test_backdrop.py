@@ -1,0 +1,46 @@
+import numpy as np
+
+from dagan_tf.simulator.backdrop import clean_plate, push_pull
+from tests.simulator.test_outline import disc
+
+
+def test_what_is_known_stays_and_what_is_not_lies_between():
+    image = np.tile(np.linspace(0, 200, 64, dtype=np.float32)[None, :, None], (64, 1, 3))
+    known = np.ones((64, 64), np.float32)
+    known[20:40, 20:40] = 0
+    hole = known == 0
+    filled = push_pull(np.where(hole[..., None], 999, image).astype(np.float32), known)
+    np.testing.assert_array_equal(filled[~hole], image[~hole])
+    assert filled[hole].min() > image[0, 10, 0]
+    assert filled[hole].max() < image[0, 50, 0]
+    # It follows the ramp, not only its mean.
+    assert filled[30, 37, 0] - filled[30, 22, 0] > 15
+
+
+def test_nothing_known_gives_grey():
+    filled = push_pull(np.zeros((9, 5, 3), np.float32), np.zeros((9, 5), np.float32))
+    np.testing.assert_allclose(filled, 127.5)
+
+
+def test_the_plate_keeps_no_trace_of_what_was_removed():
+    photo = np.full((120, 120, 3), (20, 120, 220), np.uint8)
+    person = disc(120, (60, 60), 30)
+    photo[person] = (250, 0, 0)
+    mask = disc(60, (29.5, 29.5), 15)
+    plate, kept = clean_plate(photo, mask, mask, margin=2.0)
+    assert plate[..., 0].max() < 60
+    assert kept[60, 60] == 0
+    corner = (slice(0, 10), slice(0, 10))
+    np.testing.assert_array_equal(plate[corner], photo[corner])
+    assert kept[corner].min() == 1
+
+
+def test_the_body_stays_but_is_not_smeared_over_the_backdrop():
+    photo = np.full((120, 120, 3), 220, np.uint8)
+    photo[80:] = 10  # dark clothes
+    head, person = disc(60, (29.5, 29.5), 9), disc(60, (29.5, 29.5), 9)
+    person[40:] = True
+    plate, kept = clean_plate(photo, head, person, margin=2.0)
+    assert plate[59, 59].min() > 200
+    assert plate[110, 60].max() == 10
+    assert kept[110, 60] == 1

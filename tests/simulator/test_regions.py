@@ -1,0 +1,28 @@
+import numpy as np
+
+from dagan_tf.simulator.morphable_model import MorphableModel
+from dagan_tf.simulator.regions import head_regions, smoothstep
+
+
+def test_smoothstep():
+    np.testing.assert_allclose(smoothstep(1.0, 3.0, np.array([0, 1, 2, 3, 9])), [0, 0, 0.5, 1, 1])
+
+
+def test_hair_grows_on_the_skull_and_not_on_the_face():
+    model = MorphableModel.load()
+    regions = head_regions(model.mean, model.landmark_vertices)
+    face = model.landmark_vertices[17:]
+    assert regions.hair[face].max() == 0
+    assert regions.loose[face].max() < 0.05
+    assert regions.ear[face].max() == 0
+    top, back = model.mean[:, 1].argmax(), model.mean[:, 2].argmin()
+    for vertex in (top, back):
+        assert regions.hair[vertex] == 1
+        assert regions.loose[vertex] == 1
+        assert regions.skull[vertex]
+    tip = model.mean[:, 0].argmax()
+    assert regions.ear[tip] == 1
+    assert regions.loose[tip] > 0.9
+    neck = model.mean[:, 1].argmin()
+    assert regions.hair[neck] == regions.loose[neck] == 0
+    assert not regions.skull[neck]
