@@ -73,6 +73,14 @@ class Mesh:
             values = 0.5 * values + 0.5 * (self._average @ values)
         return values
 
+    def least_around(self, values: np.ndarray) -> np.ndarray:
+        """(V,): the least of each value and its neighbours'."""
+        out = values.copy()
+        first, second = self._edges.T
+        np.minimum.at(out, first, values[second])
+        np.minimum.at(out, second, values[first])
+        return out
+
     def hollows(self, vertices: np.ndarray) -> np.ndarray:
         """(V,) how far each vertex lies below its neighbours' mean, in shares of the height."""
         below = self._average @ vertices - vertices

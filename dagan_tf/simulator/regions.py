@@ -67,7 +67,7 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
     hair *= y > brow + levels[0] * height
     tips = mean[[mean[:, 0].argmin(), mean[:, 0].argmax()]].astype(np.float64)
     from_tip = np.linalg.norm(mean[:, None] - tips, axis=2).min(axis=1)
-    ear_share = 1.0 - smoothstep(0.16 * height, 0.28 * height, from_tip)
+    ear_share = 1.0 - smoothstep(0.12 * height, 0.20 * height, from_tip)
     hair *= 1.0 - ear_share
     sides = smoothstep(-(ear + 0.12 * height), -(ear - 0.10 * height), -z)
     top = smoothstep(brow + 0.30 * height, brow + 0.62 * height, y)

@@ -178,7 +178,8 @@ def head_texture(
     plain = np.maximum(alike, smoothstep(0.45, 0.7, facing))
     # An ear or a temple seen from the front is a strip that a turned head would show smeared.
     edge_on = regions.loose * (1.0 - smoothstep(0.6, 0.85, facing))
-    plain = np.maximum(np.minimum(plain, 1.0 - edge_on), hair)
+    # A stain between two vertices is seen at one of them only.
+    plain = np.maximum(mesh.least_around(np.minimum(plain, 1.0 - edge_on)), hair)
     known = (known * plain).astype(np.float32)
     # A bare forehead or scalp is not hair's colour, unless there is hardly anything else.
     unlike = known * hair * (1.0 - alike)

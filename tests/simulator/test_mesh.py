@@ -77,3 +77,11 @@ def test_hollows_are_positive_where_the_surface_sinks_in():
     dented = vertices.copy()
     dented[4] = [0, 0, -0.5]
     assert Mesh(vertices, triangles).hollows(dented)[4] > 0
+
+
+def test_the_least_around_is_that_of_a_vertex_or_its_neighbours():
+    vertices, triangles = octahedron()
+    values = np.array([5.0, 4.0, 3.0, 6.0, 9.0, 7.0])
+    # Each vertex has all others for neighbours but the opposite one.
+    least = Mesh(vertices, triangles).least_around(values)
+    np.testing.assert_array_equal(least, [3, 3, 3, 4, 3, 3])
