@@ -8,13 +8,14 @@ unfinished last line. That line is not counted when reading and is cut off when 
 import csv
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, BinaryIO, Generic, TypeVar
 
 from dagan_tf.errors import DaganError
+from dagan_tf.faces.photo_io import write_bytes
 
 MANIFEST_NAME = "manifest.csv"
 SKIPPED_NAME = "skipped.csv"
@@ -35,7 +36,8 @@ class ManifestRow:
         fit_error: Landmark error of the 3D fit, as a fraction of the outer-eye distance.
         depth_path: Of its depth image, like `path`; "" when it has none.
         landmarks: The 68 points as "x,y" pixels with one decimal, separated by spaces; "" when
-            not known. Manifests without these last two columns are read and continued as they are.
+            not known. Manifests without these last two columns are read, and given them when
+            they are continued.
     """
 
     path: str
@@ -80,7 +82,10 @@ class _RowWriter(Generic[Row]):
             repaired = _whole_lines(file.read_bytes())
             if repaired:
                 # Refuses to append to another kind of file.
-                columns, _ = _parse(file, repaired, row_type)
+                found, rows = _parse(file, repaired, row_type)
+                if found != columns:
+                    repaired = _table(columns, rows)
+                    write_bytes(file, repaired)
         self._columns = columns
         self._stream: BinaryIO = file.open("ab")
         self._stream.truncate(len(repaired))
@@ -90,7 +95,7 @@ class _RowWriter(Generic[Row]):
     def write(self, row: Row) -> None:
         """Writes one row and waits until it is on the disk."""
         _check_paths(row, where="row")
-        self._write_line([_format(getattr(row, name)) for name in self._columns])
+        self._write_line(_values(row, self._columns))
 
     def close(self) -> None:
         """Closes the file; nothing is lost without it."""
@@ -108,9 +113,7 @@ class _RowWriter(Generic[Row]):
         self.close()
 
     def _write_line(self, values: list[str]) -> None:
-        line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(values)
-        self._stream.write(line.getvalue().encode("utf-8"))
+        self._stream.write(_line(values))
         self._stream.flush()
         os.fsync(self._stream.fileno())
 
@@ -203,6 +206,21 @@ def _parse(file: Path, data: bytes, row_type: type[Row]) -> tuple[list[str], lis
         _check_paths(row, where=where)
         rows.append(row)
     return header, rows
+
+
+def _line(values: list[str]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(values)
+    return line.getvalue().encode("utf-8")
+
+
+def _values(row: ManifestRow | SkippedRow, columns: list[str]) -> list[str]:
+    return [_format(getattr(row, name)) for name in columns]
+
+
+def _table(columns: list[str], rows: Sequence[ManifestRow | SkippedRow]) -> bytes:
+    """The whole file with all columns, for files that were begun without the newer ones."""
+    return b"".join([_line(columns), *(_line(_values(row, columns)) for row in rows)])
 
 
 def _check_paths(row: ManifestRow | SkippedRow, where: str) -> None:

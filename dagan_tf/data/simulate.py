@@ -2,22 +2,20 @@
 
 OUT/IDENTITY/STEM_yaw+060.png, ..._yaw+060_mask.png, OUT/manifest.csv, OUT/skipped.csv and
 OUT/simulate.json, the settings the folder was made with. A row enters the manifest only after its
-two images are whole on disk; so whatever kills the process, a rerun makes just what is missing.
+images are whole on disk; so whatever kills the process, a rerun makes just what is missing.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import signal
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -31,48 +29,79 @@ from dagan_tf.data.manifest import (
     read_skipped,
 )
 from dagan_tf.data.photos import PhotoItem
+from dagan_tf.data.views import View, all_views, jittered_pitch, jittered_yaw, view_path
+from dagan_tf.data.workers import run_jobs
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
+from dagan_tf.simulator.camera import Pose
+from dagan_tf.simulator.fitting import FaceFit, fit_person
 from dagan_tf.simulator.morphable_model import MorphableModel
-from dagan_tf.simulator.simulator import MAX_YAW, Simulator
+from dagan_tf.simulator.simulator import MAX_PITCH, MAX_YAW, SimulatedView, Simulator
 
 SETTINGS = "simulate.json"
+# Depth images hold round(32768 + 32 * depth in pixels); 0 is no depth.
+DEPTH_ZERO, DEPTH_STEPS = 32768, 32
 
 
 @dataclass(frozen=True)
 class SimulationSettings:
-    """What decides the pixels of a view.
+    """What decides the files of a view.
 
     Attributes:
         image_size: side of the views, pixels.
         background: "keep", "blur" or "none".
-        pitch: degrees, None for the photo's own.
-        face_model: file of the 3D head, None for the packaged one.
+        face_model: file or folder of the 3D head, None for the packaged one.
         yaw_jitter: degrees; each view's yaw is the asked one plus a uniform draw from
             [-yaw_jitter, yaw_jitter], kept in [-90, 90].
+        pitch_jitter: degrees, likewise for the pitch, kept in [-30, 30].
         seed: of the draws.
+        depth: also write each view's depth.
+        share_identity: fit all photos of a person together, with one shape of the head.
     """
 
     image_size: int = 224
     background: str = "keep"
-    pitch: float | None = None
     face_model: str | None = None
     yaw_jitter: float = 0.0
+    pitch_jitter: float = 0.0
     seed: int = 0
+    depth: bool = False
+    share_identity: bool = False
 
     def simulator(self) -> Simulator:
+        """The simulator; raises DaganError on a bad setting."""
+        for name, limit in (("yaw_jitter", MAX_YAW), ("pitch_jitter", MAX_PITCH)):
+            value = getattr(self, name)
+            if not 0 <= value <= limit:
+                raise DaganError(f"{name}: got {value}, expected degrees in [0, {limit:g}]")
         model = MorphableModel.load(self.face_model) if self.face_model else None
         return Simulator(model=model, image_size=self.image_size, background=self.background)
 
 
 @dataclass(frozen=True)
 class SimulationSummary:
-    """What a run did: photos made now, photos done before, photos skipped in all, views in all."""
+    """What a run did.
+
+    Attributes:
+        made: photos that gave views now.
+        done_before: photos that had all theirs.
+        skipped: photos that gave none, in all.
+        views: views in the folder.
+        refused: views that their photos do not allow, in all.
+        reasons: how often each reason stands in the skip list, numbers in it left out.
+    """
 
     made: int
     done_before: int
     skipped: int
     views: int
+    refused: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+# Photos that are fitted together (one, or all of a person), each with the views that are missing.
+Job = list[tuple[PhotoItem, list[View]]]
+Result = list[ManifestRow | SkippedRow]
 
 
 def simulate_folder(
@@ -81,16 +110,18 @@ def simulate_folder(
     yaws: Sequence[float],
     settings: SimulationSettings,
     *,
+    pitches: Sequence[float] | None = None,
     workers: int = 1,
     progress: bool = True,
 ) -> SimulationSummary:
-    """Makes the views of every photo that are not there yet.
+    """Makes the views of every photo, at all yaws and pitches, that are not there yet.
 
     Args:
         photos: what to turn.
         output: folder to fill.
-        yaws: degrees in [-90, 90].
+        yaws: degrees in [-90, 90], in steps of 0.1.
         settings: of the simulator; must be those `output` was begun with.
+        pitches: degrees in [-30, 30], likewise; each photo's own if None.
         workers: processes; 1 works in this one.
         progress: a bar on stderr.
 
@@ -102,15 +133,21 @@ def simulate_folder(
         OSError: `output` cannot be written.
         KeyboardInterrupt: passed on; what is done stays done.
     """
-    if workers < 1:
-        raise DaganError(f"workers: got {workers}, expected at least 1")
-    if not 0 <= settings.yaw_jitter <= MAX_YAW:
-        raise DaganError(
-            f"yaw_jitter: got {settings.yaw_jitter}, expected degrees in [0, {MAX_YAW:g}]"
-        )
-    # Made here as well as in the workers: bad settings fail before any work, in one line.
-    simulator = settings.simulator()
-    simulator.check_angles(yaws, settings.pitch)
+    views = all_views(yaws, pitches)
+    wanted = [(photo, views) for photo in photos]
+    return simulate_views(wanted, output, settings, workers=workers, progress=progress)
+
+
+def simulate_views(
+    wanted: Sequence[tuple[PhotoItem, Sequence[View]]],
+    output: str | os.PathLike[str],
+    settings: SimulationSettings,
+    *,
+    workers: int = 1,
+    progress: bool = True,
+) -> SimulationSummary:
+    """As `simulate_folder`, with views of its own for each photo."""
+    settings.simulator()  # Made in the workers; bad settings fail here, before any work.
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
     _claim(output, settings)
@@ -120,61 +157,66 @@ def simulate_folder(
     told = read_skipped(output)
     failed = {row.source for row in told if not row.yaw}
     refused = {(row.source, row.yaw) for row in told if row.yaw}
-    jobs = []
-    for photo in photos:
-        missing = [
-            yaw
-            for yaw in yaws
-            if view_path(photo, yaw) not in done and (str(photo.path), _angle(yaw)) not in refused
-        ]
-        if missing and str(photo.path) not in failed:
-            jobs.append((photo, missing))
-    made = 0
+    reasons = Counter(_kind(row.reason) for row in told)
+    jobs = _jobs(wanted, done, failed, refused, together=settings.share_identity)
+    pending = {str(photo.path) for job in jobs for photo, views in job if views}
     with ManifestWriter(output) as manifest, SkippedWriter(output) as skipped:
-        bar = tqdm(total=len(jobs), unit="photo", desc="simulate", disable=not progress)
+        bar = tqdm(total=len(pending), unit="photo", desc="simulate", disable=not progress)
         with bar:
-            for result in _run(jobs, output, settings, simulator, workers):
-                if isinstance(result, SkippedRow):
-                    skipped.write(result)
-                    failed.add(result.source)
-                else:
-                    for row in result:
-                        if isinstance(row, SkippedRow):
-                            skipped.write(row)
-                        else:
-                            manifest.write(row)
-                            done.add(row.path)
-                    made += 1
-                bar.update()
-    missed = sum(str(photo.path) in failed for photo in photos)
+            for rows in run_jobs(jobs, _make, _start, (settings, output), workers):
+                for row in rows:
+                    if isinstance(row, ManifestRow):
+                        manifest.write(row)
+                        done.add(row.path)
+                        continue
+                    skipped.write(row)
+                    reasons[_kind(row.reason)] += 1
+                    if row.yaw:
+                        refused.add((row.source, row.yaw))
+                    else:
+                        failed.add(row.source)
+                bar.update(len({row.source for row in rows}))
+    missed = sum(str(photo.path) in failed for photo, _ in wanted)
+    made = len(pending - failed)
     return SimulationSummary(
         made=made,
-        done_before=len(photos) - made - missed,
+        done_before=len(wanted) - made - missed,
         skipped=missed,
         views=len(done),
+        refused=len(refused),
+        reasons=reasons,
     )
 
 
-def view_path(photo: PhotoItem, yaw: float) -> str:
-    """Path of a view inside the output folder: IDENTITY/STEM_yaw+060.png."""
-    return f"{photo.identity}/{photo.stem}_yaw{_angle(yaw)}.png"
+def _jobs(
+    wanted: Sequence[tuple[PhotoItem, Sequence[View]]],
+    done: set[str],
+    failed: set[str],
+    refused: set[tuple[str, str]],
+    together: bool,
+) -> list[Job]:
+    """What is left to do; a person's photos in one job if they are fitted together."""
+    rest: Job = []
+    for photo, views in wanted:
+        source = str(photo.path)
+        missing = [
+            view
+            for view in views
+            if view_path(photo, view) not in done and (source, view.name) not in refused
+        ]
+        # Photos that need nothing more still shape the person's head.
+        if source not in failed and (missing or together):
+            rest.append((photo, missing))
+    if not together:
+        return [[item] for item in rest]
+    people = sorted(rest, key=lambda item: item[0].identity)
+    groups = [list(group) for _, group in groupby(people, key=lambda item: item[0].identity)]
+    return [group for group in groups if any(views for _, views in group)]
 
 
-def _angle(yaw: float) -> str:
-    return f"{yaw:+04.0f}" if float(yaw).is_integer() else f"{yaw:+06.1f}"
-
-
-def shown_yaw(photo: PhotoItem, yaw: float, settings: SimulationSettings) -> float:
-    """Returns the jittered yaw, degrees: the same whatever the order, the workers and the reruns.
-
-    Drawn for (seed, identity, stem, yaw), not from a stream that photos share.
-    """
-    if not settings.yaw_jitter:
-        return yaw
-    key = json.dumps([settings.seed, photo.identity, photo.stem, float(yaw)])
-    entropy = int.from_bytes(hashlib.sha256(key.encode("utf-8")).digest()[:16], "big")
-    draw = np.random.default_rng(entropy).uniform(-settings.yaw_jitter, settings.yaw_jitter)
-    return min(MAX_YAW, max(-MAX_YAW, yaw + float(draw)))
+def _kind(reason: str) -> str:
+    """A reason without its numbers, so that equal reasons are counted as one."""
+    return re.sub(r"[+-]?\d+(\.\d+)?", "N", reason)
 
 
 def _claim(output: Path, settings: SimulationSettings) -> None:
@@ -190,8 +232,10 @@ def _claim(output: Path, settings: SimulationSettings) -> None:
         found = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DaganError(f"{file}: not JSON ({error})") from error
-    # Folders of older versions lack the newer settings, which were then at their defaults.
-    found = asdict(SimulationSettings()) | found
+    # Folders of older versions lack the newer settings, which were then at their defaults. They
+    # had one pitch for all views, which is now in the file names.
+    wanted["pitch"] = None
+    found = asdict(SimulationSettings()) | {"pitch": None} | found
     different = [key for key in wanted if found[key] != wanted[key]]
     if different:
         key = different[0]
@@ -201,101 +245,88 @@ def _claim(output: Path, settings: SimulationSettings) -> None:
         )
 
 
-Job = tuple[PhotoItem, list[float]]
-# A photo that gives nothing, or its views and the yaws that it does not allow.
-Result = SkippedRow | list[ManifestRow | SkippedRow]
+Context = tuple[Simulator, SimulationSettings, Path]
 
 
-def _run(
-    jobs: Sequence[Job],
-    output: Path,
-    settings: SimulationSettings,
-    simulator: Simulator,
-    workers: int,
-) -> Iterator[Result]:
-    if workers == 1 or len(jobs) < 2:
-        for job in jobs:
-            yield _make(simulator, job, output, settings)
-        return
-    with ProcessPoolExecutor(
-        min(workers, len(jobs)),
-        # Not fork: the parent may hold threads of OpenCV or TensorFlow.
-        mp_context=get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(settings, output),
-    ) as pool:
-        try:
-            yield from _bounded(pool, jobs, window=4 * workers)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+def _start(settings: SimulationSettings, output: Path) -> Context:
+    return settings.simulator(), settings, output
 
 
-def _bounded(pool: ProcessPoolExecutor, jobs: Iterable[Job], window: int) -> Iterator[Result]:
-    """Results as they come, never more than `window` jobs in flight: memory stays flat."""
-    flying: set[Future[Result]] = set()
-    for job in jobs:
-        flying.add(pool.submit(_make_in_worker, job))
-        if len(flying) >= window:
-            landed, flying = wait(flying, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in landed)
-    while flying:
-        landed, flying = wait(flying, return_when=FIRST_COMPLETED)
-        yield from (future.result() for future in landed)
-
-
-_worker: tuple[Simulator, SimulationSettings, Path]
-
-
-def _start_worker(settings: SimulationSettings, output: Path) -> None:
-    global _worker
-    # Ctrl-C reaches the whole process group; the parent alone decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-    _worker = (settings.simulator(), settings, output)
-
-
-def _make_in_worker(job: Job) -> Result:
-    simulator, settings, output = _worker
-    return _make(simulator, job, output, settings)
-
-
-def _make(simulator: Simulator, job: Job, output: Path, settings: SimulationSettings) -> Result:
-    """The views of one photo, or why there are none."""
-    photo, yaws = job
-    try:
-        image = read_photo(photo.path)
-        fit = simulator.fit(image)
-        shown = [shown_yaw(photo, yaw, settings) for yaw in yaws]
-        views = simulator.simulate(
-            image, shown, pitch=settings.pitch, identity=photo.identity, fit=fit
-        )
-    except DaganError as error:
-        return SkippedRow(source=str(photo.path), reason=str(error))
-    rows: list[ManifestRow | SkippedRow] = []
-    drawn = iter(views)
-    for yaw, angle in zip(yaws, shown, strict=True):
-        reason = simulator.refusal(fit, angle)
-        if reason is not None:
-            rows.append(SkippedRow(source=str(photo.path), reason=reason, yaw=_angle(yaw)))
+def _make(context: Context, job: Job) -> Result:
+    """The views of the photos of a job, or why there are none."""
+    simulator, settings, output = context
+    rows: Result = []
+    for photo, views, fit in _fitted(simulator, job, rows):
+        source = str(photo.path)
+        allowed: list[tuple[View, Pose]] = []
+        for view in views:
+            yaw = jittered_yaw(photo, view, settings.yaw_jitter, settings.seed)
+            reason = simulator.refusal(fit, yaw)
+            if reason is not None:
+                rows.append(SkippedRow(source=source, reason=reason, yaw=view.name))
+                continue
+            own = fit.pose.pitch
+            pitch = jittered_pitch(photo, view, own, settings.pitch_jitter, settings.seed)
+            allowed.append((view, Pose(yaw, pitch)))
+        if not allowed:
             continue
-        view = next(drawn)
-        path = view_path(photo, yaw)
-        mask_path = path.removesuffix(".png") + "_mask.png"
-        (output / path).parent.mkdir(parents=True, exist_ok=True)
-        write_png(output / mask_path, view.mask)
-        write_png(output / path, view.image)
-        rows.append(
-            ManifestRow(
-                path=path,
-                mask_path=mask_path,
-                source=str(photo.path),
-                identity=photo.identity,
-                yaw=view.pose.yaw,
-                pitch=view.pose.pitch,
-                roll=view.pose.roll,
-                fit_error=view.fit_error,
-                landmarks=" ".join(f"{x:.1f},{y:.1f}" for x, y in view.landmarks),
-            )
-        )
+        try:
+            prepared = simulator.prepare(read_photo(photo.path), fit)
+        except DaganError as error:
+            rows.append(SkippedRow(source=source, reason=str(error)))
+            continue
+        for view, pose in allowed:
+            drawn = simulator.render(prepared, pose, identity=photo.identity)
+            rows.append(_write(output, photo, view, drawn, settings.depth))
     return rows
+
+
+def _fitted(
+    simulator: Simulator, job: Job, rows: Result
+) -> Iterable[tuple[PhotoItem, list[View], FaceFit]]:
+    """Photos with their fits; those without a face or a good fit become rows."""
+    found = []
+    for photo, views in job:
+        try:
+            found.append((photo, views, simulator.finder.find_one(read_photo(photo.path))))
+        except DaganError as error:
+            rows.append(SkippedRow(source=str(photo.path), reason=str(error)))
+    fits = fit_person(simulator.model, [face.landmarks for *_, face in found]) if found else []
+    for (photo, views, _), fit in zip(found, fits, strict=True):
+        try:
+            simulator.check_fit(fit)
+        except DaganError as error:
+            rows.append(SkippedRow(source=str(photo.path), reason=str(error)))
+        else:
+            yield photo, views, fit
+
+
+def _write(
+    output: Path, photo: PhotoItem, view: View, drawn: SimulatedView, depth: bool
+) -> ManifestRow:
+    path = view_path(photo, view)
+    mask_path = path.removesuffix(".png") + "_mask.png"
+    depth_path = path.removesuffix(".png") + "_depth.png" if depth else ""
+    (output / path).parent.mkdir(parents=True, exist_ok=True)
+    write_png(output / mask_path, drawn.mask)
+    if depth:
+        write_png(output / depth_path, encode_depth(drawn.depth))
+    write_png(output / path, drawn.image)
+    return ManifestRow(
+        path=path,
+        mask_path=mask_path,
+        source=str(photo.path),
+        identity=photo.identity,
+        yaw=drawn.pose.yaw,
+        pitch=drawn.pose.pitch,
+        roll=drawn.pose.roll,
+        fit_error=drawn.fit_error,
+        depth_path=depth_path,
+        landmarks=" ".join(f"{x:.1f},{y:.1f}" for x, y in drawn.landmarks),
+    )
+
+
+def encode_depth(depth: np.ndarray) -> np.ndarray:
+    """(S, S) float32 pixels, NaN for none, as (S, S) uint16: 32768 + 32 a pixel, 0 for none."""
+    steps = np.clip(np.rint(DEPTH_ZERO + DEPTH_STEPS * depth.astype(np.float64)), 1, 65535)
+    return np.where(np.isnan(depth), 0, steps).astype(np.uint16)

@@ -84,16 +84,16 @@ def encode_png(image: np.ndarray) -> bytes:
     """Encodes an image as PNG, without loss.
 
     Args:
-        image: (H, W) grey or (H, W, 3) RGB, uint8.
+        image: (H, W) grey, uint8 or uint16, or (H, W, 3) RGB, uint8.
 
     Raises:
         ValueError: Another shape or dtype.
     """
-    if image.dtype != np.uint8 or not (
-        image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)
-    ):
+    grey, colour = image.ndim == 2, image.ndim == 3 and image.shape[2] == 3
+    if not ((image.dtype == np.uint8 and (grey or colour)) or (image.dtype == np.uint16 and grey)):
         raise ValueError(
-            f"image is {image.dtype} {image.shape}; expected uint8 of shape (H, W) or (H, W, 3)"
+            f"image is {image.dtype} {image.shape}; expected uint8 of shape (H, W) or (H, W, 3), "
+            "or uint16 of shape (H, W)"
         )
     buffer = io.BytesIO()
     # Level 3 writes twice as fast as the default for a few percent more bytes.
@@ -108,8 +108,12 @@ def write_png(path: str | os.PathLike[str], image: np.ndarray) -> None:
         path: The file; its folder must exist.
         image: As for `encode_png`.
     """
+    write_bytes(path, encode_png(image))
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Writes a file atomically, as `write_png`."""
     path = Path(path)
-    data = encode_png(image)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         temporary.write_bytes(data)

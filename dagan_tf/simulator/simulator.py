@@ -184,12 +184,16 @@ class Simulator:
         face = face or self.finder.find_one(photo)
         with self._blas.limit(limits=1):
             fit = fit_landmarks(self.model, face.landmarks)
+        self.check_fit(fit)
+        return fit
+
+    def check_fit(self, fit: FaceFit) -> None:
+        """Raises FitError if the fit's error is above the limit."""
         if fit.error > self.max_fit_error:
             raise FitError(
                 f"fit error {fit.error:.3f} is above {self.max_fit_error} outer-eye distances: "
                 "the landmarks do not look like a face's"
             )
-        return fit
 
     def prepare(self, photo: np.ndarray, fit: FaceFit) -> PreparedPhoto:
         """Reads a photo onto its fitted head, once for all its views.

@@ -162,5 +162,5 @@ def test_a_manifest_without_the_newer_columns_is_read_and_continued(tmp_path):
     assert read_manifest(tmp_path) == [old]
     new = ManifestRow("b.png", "", "s", "p", 1, 2, 3, 4, landmarks="1.0,2.0")
     write(tmp_path, new)
-    assert file.read_text().splitlines()[-1] == "b.png,,s,p,1,2,3,4"
+    assert file.read_text().splitlines()[-1] == 'b.png,,s,p,1,2,3,4,,"1.0,2.0"'
     assert [row.path for row in read_manifest(tmp_path)] == ["a.png", "b.png"]

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
+from dagan_tf.data import simulate
 from dagan_tf.data.photos import list_photos
 from dagan_tf.data.simulate import SimulationSettings, simulate_folder
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
-from dagan_tf.simulator.simulator import Simulator
 
 SETTINGS = SimulationSettings(image_size=48)
 ROOT = Path(__file__).parents[2]
@@ -164,28 +164,135 @@ def test_jitter_is_in_the_manifest_and_the_same_on_any_path_to_it(photos, tmp_pa
         assert len(row["landmarks"].split(" ")) == 68
 
 
+@pytest.fixture
+def turned(monkeypatch):
+    """Fits say that every photo is turned by -40 degrees."""
+    real = simulate.fit_person
+
+    def fit_person(model, landmarks):
+        return [replace(fit, pose=replace(fit.pose, yaw=-40.0)) for fit in real(model, landmarks)]
+
+    monkeypatch.setattr(simulate, "fit_person", fit_person)
+
+
 def test_a_yaw_that_a_photo_does_not_allow_is_a_row_and_is_not_tried_again(
-    photos, tmp_path, monkeypatch
+    photos, tmp_path, turned, monkeypatch
 ):
     items = list_photos(photos, "folder")[:1]
-    fit = Simulator.fit
-
-    def turned(self, photo, *, face=None):
-        found = fit(self, photo, face=face)
-        return replace(found, pose=replace(found.pose, yaw=-40.0))
-
-    monkeypatch.setattr(Simulator, "fit", turned)
     output = tmp_path / "views"
     summary = simulate_folder(items, output, (30, -60), SETTINGS, progress=False)
-    assert (summary.made, summary.skipped, summary.views) == (1, 0, 1)
+    assert (summary.made, summary.skipped, summary.views, summary.refused) == (1, 0, 1, 1)
     skipped = rows(output / "skipped.csv")
     assert [(row["source"], row["yaw"]) for row in skipped] == [(str(items[0].path), "+030")]
     assert "got +30, expected -90 to -40" in skipped[0]["reason"]
     assert [float(row["yaw"]) for row in rows(output / "manifest.csv")] == [-60.0]
 
-    def searched(self, photo, *, face=None):
+    def searched(*_):
         raise AssertionError("tried again")
 
-    monkeypatch.setattr(Simulator, "fit", searched)
+    monkeypatch.setattr(simulate, "fit_person", searched)
     again = simulate_folder(items, output, (30, -60), SETTINGS, progress=False)
     assert (again.made, again.done_before) == (0, 1)
+
+
+def test_a_photo_that_allows_none_of_the_yaws_is_tried_again_with_others(photos, tmp_path, turned):
+    items = list_photos(photos, "folder")[:1]
+    output = tmp_path / "views"
+    summary = simulate_folder(items, output, (10, 30), SETTINGS, progress=False)
+    assert (summary.skipped, summary.views, summary.refused) == (0, 0, 2)
+    assert {row["yaw"] for row in rows(output / "skipped.csv")} == {"+010", "+030"}
+    assert simulate_folder(items, output, (-80,), SETTINGS, progress=False).views == 1
+
+
+def test_a_skip_list_of_an_older_version_is_given_its_new_column(photos, tmp_path, turned):
+    items = list_photos(photos, "folder")[:1]
+    output = tmp_path / "views"
+    output.mkdir()
+    (output / "skipped.csv").write_text("source,reason\nold.jpg,no face\n")
+    simulate_folder(items, output, (10, -60), SETTINGS, progress=False)
+    skipped = rows(output / "skipped.csv")
+    assert [(row["source"], row["yaw"]) for row in skipped] == [
+        ("old.jpg", ""),
+        (str(items[0].path), "+010"),
+    ]
+
+
+def test_pitches_are_in_the_names_and_may_be_added_later(photos, tmp_path):
+    items = list_photos(photos, "folder")[:1]
+    output = tmp_path / "views"
+    simulate_folder(items, output, (45,), SETTINGS, progress=False)
+    simulate_folder(items, output, (45,), SETTINGS, pitches=(-10, 7.5), progress=False)
+    found = {row["path"]: float(row["pitch"]) for row in rows(output / "manifest.csv")}
+    own = found.pop("ann/1_yaw+045.png")
+    assert found == {"ann/1_yaw+045_pitch-10.png": -10, "ann/1_yaw+045_pitch+07.5.png": 7.5}
+    assert own not in (-10, 7.5)
+
+
+def test_pitch_jitter_moves_the_pitch_shown(photos, tmp_path):
+    items = list_photos(photos, "folder")[:1]
+    settings = replace(SETTINGS, pitch_jitter=4.0)
+    simulate_folder(items, tmp_path / "v", (0, 30), settings, pitches=(5,), progress=False)
+    pitches = [float(row["pitch"]) for row in rows(tmp_path / "v" / "manifest.csv")]
+    assert len(set(pitches)) == 2
+    assert all(1 <= pitch <= 9 for pitch in pitches)
+
+
+def test_depth_images_hold_the_depth(photos, tmp_path):
+    items = list_photos(photos, "folder")[:1]
+    settings = replace(SETTINGS, depth=True, background="none")
+    simulate_folder(items, tmp_path / "v", (20,), settings, progress=False)
+    row = rows(tmp_path / "v" / "manifest.csv")[0]
+    assert row["depth_path"] == "ann/1_yaw+020_depth.png"
+    stored = cv2.imread(str(tmp_path / "v" / row["depth_path"]), cv2.IMREAD_UNCHANGED)
+    assert stored.dtype == np.uint16
+    simulator = settings.simulator()
+    photo = read_photo(items[0].path)
+    view = simulator.simulate(photo, (20,), fit=simulator.fit(photo))[0]
+    known = stored > 0
+    np.testing.assert_array_equal(known, np.isfinite(view.depth))
+    np.testing.assert_allclose((stored[known] / 32 - 1024), view.depth[known], atol=1 / 64)
+
+
+def test_a_person_s_photos_share_one_shape(tmp_path, astronaut, monkeypatch):
+    folder = tmp_path / "photos"
+    portrait = astronaut[:256, 96:352]
+    write_png(folder_of(folder, "ann") / "1.png", portrait)
+    write_png(folder / "ann" / "2.png", np.ascontiguousarray(portrait[:, ::-1]))
+    write_png(folder_of(folder, "ben") / "3.png", portrait)
+    fitted = []
+    real = simulate.fit_person
+
+    def watched(model, landmarks):
+        fits = real(model, landmarks)
+        fitted.append([fit.identity for fit in fits])
+        return fits
+
+    monkeypatch.setattr(simulate, "fit_person", watched)
+    items = list_photos(folder, "folder")
+    settings = replace(SETTINGS, share_identity=True)
+    simulate_folder(items[:2], tmp_path / "v", (20,), settings, progress=False)
+    simulate_folder(items, tmp_path / "v", (20, 40), settings, progress=False)
+    assert [len(group) for group in fitted] == [2, 2, 1]
+    for group in fitted[:2]:
+        np.testing.assert_array_equal(group[0], group[1])
+    assert len(rows(tmp_path / "v" / "manifest.csv")) == 6
+    alone = simulate_folder(items, tmp_path / "w", (20,), SETTINGS, progress=False)
+    assert alone.views == 3
+    assert [len(group) for group in fitted[3:]] == [1, 1, 1]
+
+
+def test_angles_that_names_cannot_tell_apart_are_refused(photos, tmp_path):
+    items = list_photos(photos, "folder")[:1]
+    with pytest.raises(DaganError, match=r"yaw: got 30\.01.*0\.1"):
+        simulate_folder(items, tmp_path / "v", (30.01,), SETTINGS, progress=False)
+    with pytest.raises(DaganError, match=r"pitch: got 40"):
+        simulate_folder(items, tmp_path / "v", (30,), SETTINGS, pitches=(40,), progress=False)
+
+
+def test_reasons_are_counted_without_their_numbers(photos, tmp_path):
+    items = list_photos(photos, "folder")
+    write_png(photos / "ann" / "4.png", np.full((80, 100, 3), 128, np.uint8))
+    items = list_photos(photos, "folder")
+    summary = simulate_folder(items, tmp_path / "v", (20,), SETTINGS, progress=False)
+    assert summary.reasons["no face found in the photo of NxN pixels"] == 2
+    assert sum(summary.reasons.values()) == summary.skipped == 3

@@ -1,0 +1,197 @@
+"""Which views make a set of photos balanced in pose: the poster's figure, from (a) to (b).
+
+The poses of the photos are measured by fitting them, then views are chosen that bring every bin of
+yaw up to the fullest one, as far as the photos allow.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from dagan_tf.data.photos import PhotoItem
+from dagan_tf.data.pose_histogram import PoseHistogram, pose_histogram
+from dagan_tf.data.simulate import SimulationSettings
+from dagan_tf.data.views import View
+from dagan_tf.data.workers import run_jobs
+from dagan_tf.errors import DaganError
+from dagan_tf.faces.photo_io import read_photo
+from dagan_tf.simulator.camera import Pose
+from dagan_tf.simulator.fitting import FaceFit
+from dagan_tf.simulator.simulator import Simulator
+
+POSES_NAME = "poses.csv"
+_COLUMNS = ("source", "yaw", "pitch", "roll", "reason")
+
+
+@dataclass(frozen=True)
+class PhotoPose:
+    """A photo's pose.
+
+    Attributes:
+        source: the photo's path.
+        pose: degrees, by the photo's own fit; None if it has none.
+        reason: why it has none, one line; else "".
+    """
+
+    source: str
+    pose: Pose | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class BalancePlan:
+    """The views that balance a set.
+
+    Attributes:
+        views: of each photo, in the order of the photos; possibly none.
+        before: the photos' own yaws.
+        after: photos and planned views together.
+        missing: views that no photo can give.
+    """
+
+    views: list[list[View]]
+    before: PoseHistogram
+    after: PoseHistogram
+    missing: int
+
+
+def measure_poses(
+    photos: Sequence[PhotoItem],
+    output: str | os.PathLike[str],
+    settings: SimulationSettings,
+    *,
+    workers: int = 1,
+    progress: bool = True,
+) -> list[PhotoPose]:
+    """Fits every photo; what was measured before is read from `output`/poses.csv.
+
+    Args:
+        photos: the set.
+        output: folder for poses.csv; made if needed.
+        settings: of the simulator.
+        workers: processes.
+        progress: a bar on stderr.
+
+    Returns:
+        One a photo, in their order.
+    """
+    file = Path(output) / POSES_NAME
+    file.parent.mkdir(parents=True, exist_ok=True)
+    known = {pose.source: pose for pose in _read(file)}
+    rest = [photo for photo in photos if str(photo.path) not in known]
+    begun = file.exists()
+    with file.open("a", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        if not begun:
+            writer.writerow(_COLUMNS)
+        results = run_jobs(rest, _measure, _start, (settings,), workers)
+        for result in tqdm(
+            results, total=len(rest), unit="photo", desc="poses", disable=not progress
+        ):
+            known[result.source] = result
+            pose = result.pose
+            angles = (
+                ("", "", "")
+                if pose is None
+                else (f"{a:.3f}" for a in (pose.yaw, pose.pitch, pose.roll))
+            )
+            writer.writerow([result.source, *angles, " ".join(result.reason.split())])
+            stream.flush()
+    return [known[str(photo.path)] for photo in photos]
+
+
+def plan_views(
+    photos: Sequence[PhotoItem], poses: Sequence[PhotoPose], *, seed: int = 0
+) -> BalancePlan:
+    """Chooses views at the middles of the yaw bins until each holds as many as the fullest.
+
+    Photos and people take turns: in every bin the photo that has given the fewest views so far
+    gives the next one, of those the photo of the person who has given the fewest; what is left to
+    chance the seed decides. A photo gives a bin at most one view, and none that
+    `Simulator.refusal` refuses.
+
+    Args:
+        photos: the set.
+        poses: one a photo, as `measure_poses` returns them.
+        seed: of the order of equals.
+
+    Returns:
+        The plan.
+
+    Raises:
+        DaganError: no photo has a pose.
+    """
+    yaws = {n: entry.pose.yaw for n, entry in enumerate(poses) if entry.pose is not None}
+    if not yaws:
+        raise DaganError(f"no face was fitted in any of {len(photos)} photos: nothing to balance")
+    before = pose_histogram(list(yaws.values()))
+    goal = int(before.counts.max())
+    chance = np.random.default_rng(seed).permutation(len(photos))
+    given: Counter[int] = Counter()
+    given_by: Counter[str] = Counter()
+    views: list[list[View]] = [[] for _ in photos]
+    missing = 0
+    middles = (before.edges[:-1] + before.edges[1:]) / 2.0
+    # The bins that fewest photos can fill choose first.
+    for bin_ in sorted(range(len(middles)), key=lambda b: (-abs(middles[b]), middles[b])):
+        yaw = round(float(middles[bin_]), 1)
+        need = goal - int(before.counts[bin_])
+        able = [n for n, own in yaws.items() if Simulator.refusal(_fit_of(own), yaw) is None]
+        missing += max(0, need - len(able))
+        for _ in range(min(need, len(able))):
+            best = min(able, key=lambda n: (given[n], given_by[photos[n].identity], int(chance[n])))
+            able.remove(best)
+            given[best] += 1
+            given_by[photos[best].identity] += 1
+            views[best].append(View(yaw))
+    planned = [view.yaw for own in views for view in own]
+    return BalancePlan(views, before, pose_histogram([*yaws.values(), *planned]), missing)
+
+
+def _fit_of(yaw: float) -> FaceFit:
+    """A fit of which only the pose counts."""
+    empty = np.zeros(0, np.float32)
+    return FaceFit(camera=None, pose=Pose(yaw), identity=empty, expression=empty, error=0.0)  # type: ignore[arg-type]
+
+
+def _start(settings: SimulationSettings) -> Simulator:
+    return settings.simulator()
+
+
+def _measure(simulator: Simulator, photo: PhotoItem) -> PhotoPose:
+    try:
+        return PhotoPose(str(photo.path), simulator.fit(read_photo(photo.path)).pose)
+    except DaganError as error:
+        return PhotoPose(str(photo.path), None, str(error))
+
+
+def _read(file: Path) -> list[PhotoPose]:
+    """What poses.csv holds; a killed process may have left its last line unfinished."""
+    if not file.exists():
+        return []
+    text = file.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        partial = file.with_suffix(".partial")
+        partial.write_text(whole, encoding="utf-8")
+        os.replace(partial, file)
+    rows = list(csv.reader(whole.splitlines()))
+    if rows and tuple(rows[0]) != _COLUMNS:
+        raise DaganError(f"{file}: columns {rows[0]}; expected {','.join(_COLUMNS)}")
+    poses = []
+    for number, row in enumerate(rows[1:], start=2):
+        try:
+            source, yaw, pitch, roll, reason = row
+            pose = Pose(float(yaw), float(pitch), float(roll)) if yaw else None
+        except ValueError:
+            raise DaganError(f"{file}:{number}: {row}; expected {','.join(_COLUMNS)}") from None
+        poses.append(PhotoPose(source, pose, reason))
+    return poses

@@ -1,0 +1,89 @@
+"""Jobs over worker processes: results as they come, memory flat, Ctrl-C handled by the parent."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+import cv2
+
+from dagan_tf.errors import DaganError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    work: Callable[[Any, Job], Result],
+    start: Callable[..., Any],
+    settings: tuple[Any, ...],
+    workers: int,
+) -> Iterator[Result]:
+    """Does every job.
+
+    Args:
+        jobs: of any picklable kind.
+        work: called as `work(context, job)`; a function of a module, so that workers find it.
+        start: called once a worker as `start(*settings)`; returns the context. Likewise.
+        settings: picklable.
+        workers: processes, at least 1; 1 works in this one.
+
+    Yields:
+        The results in the order in which they are ready.
+
+    Raises:
+        DaganError: `workers` is below 1.
+        Exception: whatever `work` raises; the other jobs are dropped.
+    """
+    if workers < 1:
+        raise DaganError(f"workers: got {workers}, expected at least 1")
+    if workers == 1 or len(jobs) < 2:
+        context = start(*settings)
+        for job in jobs:
+            yield work(context, job)
+        return
+    with ProcessPoolExecutor(
+        min(workers, len(jobs)),
+        # Not fork: the parent may hold threads of OpenCV or TensorFlow.
+        mp_context=get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(work, start, settings),
+    ) as pool:
+        try:
+            yield from _bounded(pool, jobs, window=4 * workers)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _bounded(pool: ProcessPoolExecutor, jobs: Sequence[Any], window: int) -> Iterator[Any]:
+    """Never more than `window` jobs in flight."""
+    flying: set[Future[Any]] = set()
+    for job in jobs:
+        flying.add(pool.submit(_work, job))
+        if len(flying) >= window:
+            landed, flying = wait(flying, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in landed)
+    while flying:
+        landed, flying = wait(flying, return_when=FIRST_COMPLETED)
+        yield from (future.result() for future in landed)
+
+
+_worker: tuple[Callable[[Any, Any], Any], Any]
+
+
+def _start_worker(work: Callable[..., Any], start: Callable[..., Any], settings: Any) -> None:
+    global _worker
+    # Ctrl-C reaches the whole process group; the parent alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    _worker = (work, start(*settings))
+
+
+def _work(job: Any) -> Any:
+    work, context = _worker
+    return work(context, job)
