@@ -2,8 +2,13 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PYTHON_215 ?= python3.11
+VENV_215 ?= .venv215
+TESTS_215 := tests/models tests/training tests/service tests/serving tests/trainer/test_task.py \
+	$(wildcard tests/test_export*.py) tests/test_refiner.py tests/test_refining.py \
+	tests/test_config.py tests/test_tensorflow_addons.py
 
-.PHONY: quickstart test lint bench clean
+.PHONY: quickstart test test-215 lint bench clean
 
 $(VENV)/.installed: setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -16,6 +21,16 @@ quickstart: $(VENV)/.installed
 
 test: $(VENV)/.installed lint
 	$(BIN)/python -m pytest
+
+# TensorFlow 2.15 with Keras 2 and tensorflow-addons (Python 3.11): what these touch.
+$(VENV_215)/.installed: setup.py
+	$(PYTHON_215) -m venv $(VENV_215)
+	$(VENV_215)/bin/python -m pip install --quiet --upgrade pip
+	$(VENV_215)/bin/python -m pip install --quiet --editable '.[test,addons]'
+	touch $@
+
+test-215: $(VENV_215)/.installed
+	$(VENV_215)/bin/python -m pytest $(TESTS_215)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

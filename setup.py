@@ -15,6 +15,7 @@ ADDONS = [
     "grpcio-reflection==1.62.3",
     "keras==2.15.0",
     "numpy<2",
+    "onnx<1.18",  # Of `serving.export --format=onnx`: later ones need a newer ml_dtypes.
     "protobuf<5",
     "tensorflow==2.15.1",
     "tensorflow-addons==0.23.0",
@@ -90,6 +91,7 @@ setup(
     ],
     extras_require={
         "addons": ADDONS,
+        "beam": ["apache-beam>=2.60"],
         "onnx": ["tf2onnx>=1.16"],
         "quickstart": QUICKSTART,
         "test": [*QUICKSTART, *TEST],

@@ -49,6 +49,33 @@ def dtype_policy(name: str) -> Iterator[None]:
         keras.mixed_precision.set_global_policy(before)
 
 
+def legacy_optimizer(name: str) -> type[keras.optimizers.Optimizer] | None:
+    """Keras 2's optimiser class of before TensorFlow 2.11, None where there is none."""
+    return getattr(getattr(keras.optimizers, "legacy", None), name, None)
+
+
+def build_optimizer_weights(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[tf.Variable]
+) -> None:
+    """Makes an optimiser's state for `variables`, rather than at the first step."""
+    if hasattr(optimizer, "build"):
+        optimizer.build(variables)
+    else:  # Keras' optimisers of before TensorFlow 2.11, tensorflow-addons' among them.
+        optimizer._create_all_weights(variables)
+
+
+def learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """The rate that this optimiser's next step would have."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # Of a loss scaler.
+    # Keras 2's public `learning_rate` is what the step before had.
+    rate = getattr(optimizer, "_learning_rate", None)
+    if rate is None:
+        rate = optimizer.learning_rate
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        rate = rate(optimizer.iterations)
+    return float(tf.convert_to_tensor(rate))
+
+
 def scaled_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     """Wraps an optimiser for float16: it scales the loss and skips steps that overflow."""
     if KERAS_3:

@@ -126,9 +126,12 @@ class TrainingConfig:
         steps: optimiser steps of the whole training.
         max_minutes: stop after this wall-clock time (0 = no limit); counts anew at each resume.
         batch_size: images of each domain a step, over all devices.
-        generator_learning_rate: Adam's.
-        discriminator_learning_rate: Adam's.
-        beta_1: Adam's.
+        generator_learning_rate: the refiner's.
+        discriminator_learning_rate: the discriminator's.
+        optimizer: of both networks: a class of `keras.optimizers`, or of tensorflow-addons (`tfa.`,
+            TensorFlow 2.15 only).
+        optimizer_wrapper: optimiser of tensorflow-addons put round it.
+        beta_1: decay of the mean gradient; the momentum of RMSprop and SGD.
         decay_steps: halve both learning rates every so many steps (0 = never).
         plateau_steps: halve both learning rates when the smoothed L_con has not fallen by 0.1 % for
             so many steps (0 = never).
@@ -161,6 +164,12 @@ class TrainingConfig:
     batch_size: int = number(16, minimum=1)
     generator_learning_rate: float = number(1e-4, minimum=0)
     discriminator_learning_rate: float = number(1e-4, minimum=0)
+    optimizer: str = choice(
+        "Adam",
+        *("Adam", "AdamW", "Adamax", "Lamb", "Lion", "Nadam", "RMSprop", "SGD"),
+        *("tfa.AdaBelief", "tfa.LAMB", "tfa.NovoGrad", "tfa.RectifiedAdam", "tfa.Yogi"),
+    )
+    optimizer_wrapper: str = choice("none", "none", "tfa.Lookahead", "tfa.MovingAverage")
     beta_1: float = number(0.5, minimum=0, maximum=0.9999)
     decay_steps: int = number(0, minimum=0)
     plateau_steps: int = number(0, minimum=0)

@@ -12,7 +12,6 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from dagan_tf.errors import DaganError
@@ -22,6 +21,7 @@ from dagan_tf.service.batching import Batcher
 from dagan_tf.service.channel import message_options
 from dagan_tf.service.config_file import BatchingParameters, SslConfig, read_models, single_model
 from dagan_tf.service.credentials import server_credentials
+from dagan_tf.service.descriptors import load_service_names
 from dagan_tf.service.draining import Gate
 from dagan_tf.service.endpoint import Endpoint
 from dagan_tf.service.limits import Limits
@@ -32,12 +32,7 @@ from dagan_tf.service.status import RequestError
 from dagan_tf.service.versions_watcher import Periodic, VersionsWatcher
 from dagan_tf.versions import ModelNotFoundError, list_versions
 
-# Named by their descriptors: reflection can describe only what has been loaded.
-_SERVICES = tuple(
-    service.full_name
-    for module in (prediction_service_pb2, model_service_pb2)
-    for service in module.DESCRIPTOR.services_by_name.values()
-)
+_SERVICES = load_service_names()
 _MOST_GATE_SECONDS = 2.0
 
 

@@ -2,13 +2,14 @@
 
 import keras
 
-from dagan_tf.compat import dtype_policy, scaled_optimizer
-from dagan_tf.config import Config
+from dagan_tf.compat import KERAS_3, dtype_policy, scaled_optimizer
+from dagan_tf.config import Config, ConfigError
 from dagan_tf.models.discriminator import build_discriminator
 from dagan_tf.models.generator import build_generator
 from dagan_tf.training.dagan import DAGAN
 from dagan_tf.training.history import History
 from dagan_tf.training.objectives import REALISM
+from dagan_tf.training.optimizers import build_optimizer
 from dagan_tf.training.schedule import HalvingSchedule
 
 
@@ -19,7 +20,12 @@ def build_dagan(config: Config, num_identities: int, *, jit: bool = False) -> DA
         config: all settings.
         num_identities: classes of the identity agent.
         jit: compile the step with XLA (slower on CPUs).
+
+    Raises:
+        ConfigError: an optimiser, or `jit`, cannot be had on this TensorFlow.
     """
+    if jit and not KERAS_3:
+        raise ConfigError("jit: XLA of TensorFlow 2.15 lacks a gradient that this model needs")
     settings, size = config.training, config.data.image_size
     with dtype_policy(settings.precision):
         history = None
@@ -38,14 +44,14 @@ def build_dagan(config: Config, num_identities: int, *, jit: bool = False) -> DA
             history=history,
         )
     rates = settings.generator_learning_rate, settings.discriminator_learning_rate
-    dagan.compile(*(_adam(config, rate, dagan) for rate in rates), jit_compile=jit)
+    dagan.compile(*(_optimizer(config, rate, dagan) for rate in rates), jit_compile=jit)
     return dagan
 
 
-def _adam(config: Config, rate: float, dagan: DAGAN) -> keras.optimizers.Optimizer:
+def _optimizer(config: Config, rate: float, dagan: DAGAN) -> keras.optimizers.Optimizer:
     settings = config.training
     schedule = HalvingSchedule(
         rate, settings.decay_steps, settings.learning_rate_floor, dagan.progress.rate_scale
     )
-    adam = keras.optimizers.Adam(schedule, beta_1=settings.beta_1)
-    return scaled_optimizer(adam) if settings.precision == "mixed_float16" else adam
+    optimizer = build_optimizer(settings, schedule)
+    return scaled_optimizer(optimizer) if settings.precision == "mixed_float16" else optimizer

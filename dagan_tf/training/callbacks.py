@@ -15,6 +15,7 @@ from typing import TextIO
 import keras
 import tensorflow as tf
 
+from dagan_tf.compat import learning_rate
 from dagan_tf.training.tensorboard import EventWriter
 from dagan_tf.training.watch import DivergedError, Watch
 
@@ -88,7 +89,7 @@ class MetricsLog(StepCallback):
             metric.reset_state()
         for name in ("generator", "discriminator"):
             optimizer = getattr(self.model, f"{name}_optimizer")
-            values[f"{name}_learning_rate"] = float(tf.convert_to_tensor(optimizer.learning_rate))
+            values[f"{name}_learning_rate"] = learning_rate(optimizer)
         alarms = self._watch.check(self.step, values) if self._watch else []
         line: dict[str, object] = {
             "step": self.step,

@@ -6,7 +6,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from dagan_tf.compat import add_state, apply_scaled_gradients, loss_scale
+from dagan_tf.compat import (
+    add_state,
+    apply_scaled_gradients,
+    build_optimizer_weights,
+    loss_scale,
+)
 from dagan_tf.config import LossConfig
 from dagan_tf.training.equilibrium import BoundaryEquilibrium
 from dagan_tf.training.history import History
@@ -115,8 +120,8 @@ class DAGAN(keras.Model):
         super().compile(optimizer=generator_optimizer, **kwargs)
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
-        generator_optimizer.build(self.generator.trainable_variables)
-        discriminator_optimizer.build(self.discriminator.trainable_variables)
+        build_optimizer_weights(generator_optimizer, self.generator.trainable_variables)
+        build_optimizer_weights(discriminator_optimizer, self.discriminator.trainable_variables)
 
     @property
     def reconstructs(self) -> bool:
