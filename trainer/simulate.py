@@ -37,6 +37,10 @@ flags.DEFINE_bool(
 )
 flags.DEFINE_bool("dry_run", False, "With --balance: only measure, plan and plot.")
 flags.DEFINE_integer("workers", 0, "Processes; 0 takes one a core.")
+flags.DEFINE_bool("beam", False, "Run as an Apache Beam pipeline instead of --workers.")
+flags.DEFINE_multi_string(
+    "beam_arg", [], "An argument for Beam, such as --beam_arg=--runner=FlinkRunner; repeatable."
+)
 
 
 def _angles(name: str) -> list[float] | None:
@@ -123,7 +127,12 @@ def main(argv: list[str]) -> None:
     else:
         everything = all_views(yaws or [], pitches)
         wanted = [(photo, everything) for photo in photos]
-    summary = simulate_views(wanted, FLAGS.output, settings, workers=workers)
+    if FLAGS.beam:
+        from dagan_tf.data.beam import simulate_on_beam
+
+        summary = simulate_on_beam(wanted, FLAGS.output, settings, FLAGS.beam_arg)
+    else:
+        summary = simulate_views(wanted, FLAGS.output, settings, workers=workers)
     print(
         f"{len(photos)} photos: {summary.made} made now, {summary.done_before} done before, "
         f"{summary.skipped} skipped; {summary.views} views in {FLAGS.output}"

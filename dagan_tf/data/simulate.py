@@ -147,45 +147,62 @@ def simulate_views(
     progress: bool = True,
 ) -> SimulationSummary:
     """As `simulate_folder`, with views of its own for each photo."""
-    settings.simulator()  # Made in the workers; bad settings fail here, before any work.
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
-    _claim(output, settings)
-    done = (
-        {row.path for row in read_manifest(output)} if (output / MANIFEST_NAME).exists() else set()
-    )
-    told = read_skipped(output)
-    failed = {row.source for row in told if not row.yaw}
-    refused = {(row.source, row.yaw) for row in told if row.yaw}
-    reasons = Counter(_kind(row.reason) for row in told)
-    jobs = _jobs(wanted, done, failed, refused, together=settings.share_identity)
-    pending = {str(photo.path) for job in jobs for photo, views in job if views}
+    jobs = plan_jobs(wanted, output, settings)
+    pending = sum(bool(views) for job in jobs for _, views in job)
     with ManifestWriter(output) as manifest, SkippedWriter(output) as skipped:
-        bar = tqdm(total=len(pending), unit="photo", desc="simulate", disable=not progress)
+        bar = tqdm(total=pending, unit="photo", desc="simulate", disable=not progress)
         with bar:
-            for rows in run_jobs(jobs, _make, _start, (settings, output), workers):
+            for rows in run_jobs(jobs, make_views, start_maker, (settings, output), workers):
                 for row in rows:
                     if isinstance(row, ManifestRow):
                         manifest.write(row)
-                        done.add(row.path)
-                        continue
-                    skipped.write(row)
-                    reasons[_kind(row.reason)] += 1
-                    if row.yaw:
-                        refused.add((row.source, row.yaw))
                     else:
-                        failed.add(row.source)
+                        skipped.write(row)
                 bar.update(len({row.source for row in rows}))
-    missed = sum(str(photo.path) in failed for photo, _ in wanted)
+    return summarise(wanted, output, jobs)
+
+
+def plan_jobs(
+    wanted: Sequence[tuple[PhotoItem, Sequence[View]]], output: Path, settings: SimulationSettings
+) -> list[Job]:
+    """What is left to do in a folder, which is claimed for these settings.
+
+    Raises:
+        DaganError: a setting is bad, or the folder was begun with others.
+    """
+    settings.simulator()  # Made in the workers; bad settings fail here, before any work.
+    _claim(output, settings)
+    done, failed, refused = _told(output)
+    return _jobs(wanted, done, failed, refused, together=settings.share_identity)
+
+
+def summarise(
+    wanted: Sequence[tuple[PhotoItem, Sequence[View]]], output: Path, jobs: Sequence[Job]
+) -> SimulationSummary:
+    """Counts what the folder holds after the jobs."""
+    done, failed, refused = _told(output)
+    pending = {str(photo.path) for job in jobs for photo, views in job if views}
     made = len(pending - failed)
+    missed = sum(str(photo.path) in failed for photo, _ in wanted)
     return SimulationSummary(
         made=made,
         done_before=len(wanted) - made - missed,
         skipped=missed,
         views=len(done),
         refused=len(refused),
-        reasons=reasons,
+        reasons=Counter(_kind(row.reason) for row in read_skipped(output)),
     )
+
+
+def _told(output: Path) -> tuple[set[str], set[str], set[tuple[str, str]]]:
+    """Views made, photos without any, and (photo, view) that were refused."""
+    there = (output / MANIFEST_NAME).exists()
+    done = {row.path for row in read_manifest(output)} if there else set()
+    told = read_skipped(output)
+    failed = {row.source for row in told if not row.yaw}
+    return done, failed, {(row.source, row.yaw) for row in told if row.yaw}
 
 
 def _jobs(
@@ -248,11 +265,12 @@ def _claim(output: Path, settings: SimulationSettings) -> None:
 Context = tuple[Simulator, SimulationSettings, Path]
 
 
-def _start(settings: SimulationSettings, output: Path) -> Context:
+def start_maker(settings: SimulationSettings, output: Path) -> Context:
+    """What `make_views` needs, made once a worker."""
     return settings.simulator(), settings, output
 
 
-def _make(context: Context, job: Job) -> Result:
+def make_views(context: Context, job: Job) -> Result:
     """The views of the photos of a job, or why there are none."""
     simulator, settings, output = context
     rows: Result = []
