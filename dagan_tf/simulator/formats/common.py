@@ -126,6 +126,8 @@ def companion_landmarks(model: Path, size: int) -> tuple[np.ndarray, np.ndarray]
             raise DaganError(
                 f"{path}: landmark {i} is {' '.join(row)!r}, expected 1 index or 3 and 3 weights"
             ) from None
+    if not np.isfinite(weights).all():
+        raise DaganError(f"{path}: weights that are not finite")
     if corners.min() < 0 or corners.max() >= size:
         raise DaganError(
             f"{path}: indices {corners.min()}..{corners.max()}, expected 0..{size - 1}"
