@@ -3,8 +3,9 @@
 python -m benchmarks.simulate_scale --photos=DIR [--layout=frll] [--count=10000] [--workers=2]
 
 Repeats the photos of a folder (links under new names) until there are --count of them, makes
-one view of each, and prints after every tenth: photos done, seconds for that tenth, and the largest
-resident memory so far of this process and of its workers.
+one view of each, and prints after every tenth: photos done, seconds so far, processor seconds of the
+workers so far (which other load on the machine does not lengthen much), and the largest resident
+memory in that tenth of this process and of its workers.
 """
 
 import multiprocessing
@@ -39,10 +40,19 @@ def resident(process: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def processor_seconds(process: int) -> float:
+    """Processor time a process has used (Linux); 0 if it has ended."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main(argv: list[str]) -> None:
     del argv
     originals = list_photos(FLAGS.photos, FLAGS.layout, include=FLAGS.include)
-    marks: list[tuple[int, float, float, float]] = []
+    marks: list[tuple[int, float]] = []
     with tempfile.TemporaryDirectory() as scratch:
         photos = []
         for number in range(FLAGS.count):
@@ -65,10 +75,11 @@ def main(argv: list[str]) -> None:
                 done = file.read_bytes().count(b"\n") - 1 if file.exists() else 0
                 if done >= tenth * (len(marks) + 1):
                     now = time.perf_counter()
-                    marks.append((done, now - began, own, workers))
+                    used = sum(processor_seconds(child.pid or 0) for child in children)
+                    marks.append((done, used))
                     print(
-                        f"{done:7d} photos {now - began:7.1f} s, peak memory "
-                        f"{own:6.0f} MiB here, {workers:6.0f} MiB a worker",
+                        f"{done:7d} photos {now - began:7.1f} s, {used:7.1f} s of processor, peak "
+                        f"memory {own:4.0f} MiB here, {workers:4.0f} MiB a worker",
                         flush=True,
                     )
                     own = workers = 0.0
@@ -87,13 +98,13 @@ def main(argv: list[str]) -> None:
         finally:
             finished.set()
             watcher.join()
-    counts, seconds = np.array([mark[:2] for mark in marks]).T
+    counts, seconds = np.array(marks).T
     speed = np.diff(seconds) / np.diff(counts)
     print(f"{summary.views} views of {FLAGS.count} photos; {os.cpu_count()} cores")
     half = len(speed) // 2
     if half:
         print(
-            f"seconds a photo: first half {speed[:half].mean():.4f}, second half "
+            f"processor seconds a photo: first half {speed[:half].mean():.4f}, second half "
             f"{speed[half:].mean():.4f}, ratio {speed[half:].mean() / speed[:half].mean():.3f}"
         )
 

@@ -5,9 +5,10 @@ python -m benchmarks.simulator_identity --frll=FRLL --output=OUT.json
 For the frontal photo of each person of FRLL, views at -90, -45, 45 and 90 degrees; each is compared
 with the real three-quarter or profile photo of that person and of all others: dlib's 128-D
 embedding and MobileFaceNet, rank-1 among the real photos of that view, how often dlib's detectors
-find a face, and the yaw that a new fit to the found face reports. "at the known landmarks" leaves the
-detector out: all ways are embedded at the landmarks that the simulator knows; the difference to ours is
-paired, with its standard error. At the end, the yaw of our views from 15 to 60 degrees. The simpler ways:
+find a face, and the yaw that a new fit to the found face reports. "at the known landmarks" leaves
+the detector out: all ways are embedded at the landmarks that the simulator knows; the difference
+to ours is paired, with its standard error. At the end, the yaw of our views from 15 to 60 degrees.
+The simpler ways:
 
   mesh only    what the photo shows of the head; the rest and the surroundings grey
   even fill    what is hidden gets the mean colour of the head; surroundings kept
@@ -233,7 +234,6 @@ def main(argv: list[str]) -> None:
         photo = read_photo(photos[person].path)
         fits[person] = photo, simulator.fit(photo)
     results: dict[str, dict[str, dict[str, float]]] = {}
-    names: list[str] = []
     ours: dict[tuple[int, str], np.ndarray] = {}
     for way in WAYS:
         views: dict[int, dict[str, SimulatedView]] = {yaw: {} for yaw in REAL}
