@@ -8,7 +8,7 @@ TESTS_215 := tests/models tests/training tests/service tests/serving tests/train
 	$(wildcard tests/test_export*.py) tests/test_refiner.py tests/test_refining.py \
 	tests/test_config.py tests/test_tensorflow_addons.py
 
-.PHONY: quickstart test test-215 lint bench clean
+.PHONY: quickstart test test-215 package bazel lint bench clean
 
 $(VENV)/.installed: setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +31,26 @@ $(VENV_215)/.installed: setup.py
 
 test-215: $(VENV_215)/.installed
 	$(VENV_215)/bin/python -m pytest $(TESTS_215)
+
+# Wheel and source archive, the wheel tried in an environment with nothing else in it.
+package: $(VENV)/.installed
+	rm -rf build/package dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python -c "import setuptools.build_meta as b; b.build_sdist('dist')"
+	$(PYTHON) -m venv build/package
+	build/package/bin/python -m pip install --quiet dist/*.whl
+	cd build && package/bin/python -m dagan_tf.selfcheck
+	ls dist
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.simulator_speed
+	$(BIN)/python -m benchmarks.serving_overhead
+	$(BIN)/python -m benchmarks.inference_speed
+
+# Debian's bazel-bootstrap is enough, without network; see third_party/bazel4.
+bazel: $(VENV)/.installed
+	PATH="$(abspath $(BIN)):$$PATH" bazel build //...
+	PATH="$(abspath $(BIN)):$$PATH" bazel test //...
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

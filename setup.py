@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "dagan_tf/__init__.py").read_text()).group(1)
@@ -32,8 +32,10 @@ TEST = [
     "pytest-timeout",
     "ruff",
     "scikit-image",
+    "setuptools",
     "tf2onnx>=1.16",
     "types-PyYAML",
+    "wheel",
 ]
 
 setup(
@@ -45,22 +47,7 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.10",
-    # Named one by one, so that `tests` and `benchmarks` are never installed.
-    packages=[
-        "dagan_tf",
-        "dagan_tf.data",
-        "dagan_tf.evaluation",
-        "dagan_tf.faces",
-        "dagan_tf.models",
-        "dagan_tf.presets",
-        "dagan_tf.service",
-        "dagan_tf.simulator",
-        "dagan_tf.simulator.assets",
-        "dagan_tf.simulator.formats",
-        "dagan_tf.training",
-        "serving",
-        "trainer",
-    ],
+    packages=find_packages(include=["dagan_tf", "dagan_tf.*", "serving", "trainer"]),
     package_data={
         "dagan_tf": ["py.typed"],
         "dagan_tf.evaluation": ["*.html.j2"],

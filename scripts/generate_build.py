@@ -3,9 +3,9 @@
     python scripts/generate_build.py            writes those that changed
     python scripts/generate_build.py --check    names those that are stale and exits with 1
 
-A library a module, a test a test file, a binary a program. `deps` holds the project's own modules,
-found in the imports wherever they stand; other packages are named in a comment, because how
-they reach Bazel (a requirements lock, the system) is the workspace's choice.
+A library a module, a test a test file, a binary a program, all as buildifier writes it. `deps`
+holds the project's own modules, found in the imports wherever they stand; other packages are
+named in a comment: they come from the environment that Bazel is started in.
 """
 
 import argparse
@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TOP = ("benchmarks", "dagan_tf", "serving", "tests", "trainer")
 DATA_SUFFIXES = (".npz", ".yaml", ".j2", ".md", ".typed")
 MODULE = rf"({'|'.join(TOP)})(\.\w+)+"
+SCRIPT = rf"({'|'.join(TOP)})(/\w+)+\.py"
 RULES = ("py_binary", "py_library", "py_test")
 # Modules whose package's name differs from theirs.
 PIP_NAMES = {
@@ -25,6 +26,7 @@ PIP_NAMES = {
     "absl": "absl-py",
     "cv2": "opencv-python-headless",
     "dlib": "dlib-bin",
+    "google": "protobuf",
     "grpc": "grpcio",
     "jinja2": "Jinja2",
     "skimage": "scikit-image",
@@ -32,6 +34,11 @@ PIP_NAMES = {
     "tensorflow_serving": "tensorflow-serving-api",
     "yaml": "PyYAML",
 }
+PYTEST = "//scripts:run_pytest.py"
+# Texts of a test that reads files which are no modules, and the label of these files.
+FILES = {'"docs': "//:docs", '/ "serving"': "//serving:files"}
+# A test of the checkout as a whole says so by this line; Bazel then runs it there, every time.
+CHECKOUT = "ROOT = Path(__file__).resolve()"
 HEADER = "# Made by scripts/generate_build.py; run it again after changing imports or files.\n"
 
 
@@ -51,16 +58,22 @@ def imports(path: Path) -> set[str]:
     """Dotted names a file needs: imports, also lazy ones, `from a import b` as `a` and `a.b`.
 
     A text that is just a module's name counts as well: it is a resource folder, the home of a lazy
-    name, or a program that a test starts.
+    name, or a program that a test starts. So does one of import statements, which a test hands to
+    a Python of its own.
     """
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Constant) and re.fullmatch(MODULE, str(node.value)):
             names.add(node.value)
+        elif isinstance(node, ast.Constant) and re.fullmatch(SCRIPT, str(node.value)):
+            names.add(node.value.removesuffix(".py").replace("/", "."))
+        elif isinstance(node, ast.Constant) and str(node.value).startswith("import "):
+            names |= {match[0] for match in re.finditer(MODULE, node.value)}
     return names
 
 
@@ -105,7 +118,8 @@ def _label(name: str, path: Path, folder: Path, root: Path) -> str:
     target = _target(name, path)
     if path.parent == folder:
         return f":{target}"
-    return f"//{path.parent.relative_to(root).as_posix()}:{target}"
+    package = path.parent.relative_to(root).as_posix()
+    return f"//{package}" if target == path.parent.name else f"//{package}:{target}"
 
 
 def _rule(name: str, known: dict[str, Path], data: list[str], root: Path) -> tuple[str, str]:
@@ -122,20 +136,31 @@ def _rule(name: str, known: dict[str, Path], data: list[str], root: Path) -> tup
     if kind == "py_test":
         # pytest loads the conftest files above a test by itself.
         own |= {item for item in _conftests(path, known) if item != name}
-    labels = sorted(_label(item, known[item], path.parent, root) for item in own)
-    lines = [f"{kind}(", f'    name = "{_target(name, path)}",', f'    srcs = ["{path.name}"],']
+    labels = [_label(item, known[item], path.parent, root) for item in own]
+    lines = [f"{kind}(", f'    name = "{_target(name, path)}",']
     if kind == "py_test":
         lines.insert(1, "    # Started by pytest: main is scripts/run_pytest.py.")
+        lines += _list("srcs", [path.name, PYTEST])
         lines.append('    args = ["$(location ' + path.name + ')"],')
-        lines.append('    main = "//scripts:run_pytest.py",')
-        lines[3] = f'    srcs = ["{path.name}", "//scripts:run_pytest.py"],'
-    if data:
-        lines += ["    data = [", *(f'        "{item}",' for item in data), "    ],"]
-    if labels:
-        lines += ["    deps = [", *(f'        "{label}",' for label in labels), "    ],"]
+        source = path.read_text(encoding="utf-8")
+        lines += _list("data", [files for text, files in FILES.items() if text in source])
+        lines.append(f'    main = "{PYTEST}",')
+        if CHECKOUT in source:
+            lines += _list("tags", ["external", "local"])
+    else:
+        lines += [*_list("srcs", [path.name]), *_list("data", data)]
+    lines += _list("deps", labels)
     if pip:
         lines.append(f"    # pip: {', '.join(sorted(pip, key=str.casefold))}")
     return kind, "\n".join([*lines, ")"])
+
+
+def _list(name: str, items: list[str]) -> list[str]:
+    """Lines of an attribute, written as buildifier would: sorted, one item a line if several."""
+    items = sorted(items, key=lambda item: (item[:2] == "//", re.split("[:.]", item)))
+    if len(items) < 2:
+        return [f'    {name} = ["{item}"],' for item in items]
+    return [f"    {name} = [", *(f'        "{item}",' for item in items), "    ],"]
 
 
 def _conftests(path: Path, known: dict[str, Path]) -> list[str]:
@@ -174,7 +199,10 @@ def build_files(root: Path = ROOT) -> dict[Path, str]:
             f'{HEADER}load("@rules_python//python:defs.bzl", {loads})\n\n'
             'package(default_visibility = ["//visibility:public"])\n'
         )
-        files[folder / "BUILD"] = "\n".join([head, *(f"{text}\n" for _, text in rules)])
+        texts = [text for _, text in rules]
+        if folder == root / "serving":
+            texts.append(_filegroup("files", ["*.yaml", "config/*"]))
+        files[folder / "BUILD"] = "\n".join([head, *(f"{text}\n" for text in texts)])
     return files
 
 
@@ -191,7 +219,13 @@ def _root_file() -> str:
         f'\nalias(\n    name = "{name}",\n    actual = "{label}",\n)'
         for name, label in programs.items()
     )
-    return f'{HEADER}\npackage(default_visibility = ["//visibility:public"])\n{aliases}\n'
+    docs = _filegroup("docs", ["docs/**"])
+    return f'{HEADER}\npackage(default_visibility = ["//visibility:public"])\n{aliases}\n\n{docs}\n'
+
+
+def _filegroup(name: str, patterns: list[str]) -> str:
+    srcs = "\n".join(_list("srcs", patterns)).replace("[", "glob([").replace("]", "])")
+    return f'filegroup(\n    name = "{name}",\n{srcs}\n)'
 
 
 def stale_files(root: Path = ROOT) -> list[Path]:

@@ -7,15 +7,12 @@ else is a defect and keeps its traceback. Import TensorFlow inside `main`, not a
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 
 from absl import app, flags, logging
 
 from dagan_tf.errors import DaganError
-
-_QUIET = "TF_CPP_MIN_LOG_LEVEL" not in os.environ
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from dagan_tf.quiet import start_tensorflow
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -45,24 +42,6 @@ def _parse(argv: Sequence[str]) -> list[str]:
     return rest
 
 
-def _start_tensorflow() -> None:
-    # TensorFlow's libraries greet on stderr before any log level counts; shown if the start fails.
-    with tempfile.TemporaryFile() as greetings:
-        stderr = os.dup(2)
-        os.dup2(greetings.fileno(), 2)
-        try:
-            import tensorflow as tf
-
-            tf.config.list_physical_devices()
-        except BaseException:
-            greetings.seek(0)
-            os.write(stderr, greetings.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-
-
 def run_app(main: Callable[[list[str]], int | None], *, uses_tensorflow: bool = False) -> None:
     """Parses the flags, runs `main(argv)` and exits as the module's docstring says.
 
@@ -75,8 +54,8 @@ def run_app(main: Callable[[list[str]], int | None], *, uses_tensorflow: bool = 
 
     def guarded(argv: list[str]) -> int | None:
         try:
-            if uses_tensorflow and _QUIET:
-                _start_tensorflow()
+            if uses_tensorflow:
+                start_tensorflow()
             return main(argv)
         except (DaganError, OSError) as error:
             _fail(str(error), BAD_INPUT)

@@ -5,6 +5,7 @@ are not shipped. Any TFLite file with the same input and output works.
 """
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,10 @@ class MobileFaceNet:
         """Args: path: The .tflite file; input (B, 112, 112, 3) float32, output (B, D)."""
         if not Path(path).is_file():
             raise DaganError(f"{path}: no such file; expected MobileFaceNet as .tflite")
-        self._interpreter = tf.lite.Interpreter(str(path), num_threads=1)
+        with warnings.catch_warnings():
+            # TensorFlow 2.20 would rather have it from a package of its own.
+            warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", UserWarning)
+            self._interpreter = tf.lite.Interpreter(str(path), num_threads=1)
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
