@@ -3,8 +3,8 @@
 python -m benchmarks.simulate_scale --photos=DIR [--layout=frll] [--count=10000] [--workers=2]
 
 Repeats the photos of a folder (links under new names) until there are --count of them, makes
-one view of each, and prints after every tenth: photos done, seconds so far, processor seconds of the
-workers so far (which other load on the machine does not lengthen much), and the largest resident
+one view of each, and prints after every tenth: photos done, seconds so far, processor seconds of
+the workers so far (which other load on the machine lengthens less), and the largest resident
 memory in that tenth of this process and of its workers.
 """
 
