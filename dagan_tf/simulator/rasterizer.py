@@ -97,7 +97,8 @@ def _draw(vertices, triangles, keys, height, width):  # type: ignore[no-untyped-
         deeper1, deeper2 = np.float64(z1) - z0, np.float64(z2) - z0
         right_z = (deeper1 * right1 + deeper2 * right2) / area
         down_z = (deeper1 * down1 + deeper2 * down2) / area
-        if not (abs(area) > 0.0 and abs(right_z) + abs(down_z) + abs(z0) < np.inf):
+        # Without area, or with a vertex that is not finite, these are infinite or NaN.
+        if not abs(right_z) + abs(down_z) < np.inf:
             continue
         winding = np.copysign(1.0, area)
         right1, down1, right2, down2 = (
@@ -164,8 +165,9 @@ def _resolve(vertices, triangles, keys, ids, barycentric, depth):  # type: ignor
             px, py = x - x0, y - y0
             inverse = 1.0 / (x1 * y2 - x2 * y1)
             w2 = min(max((x1 * py - px * y1) * inverse, 0.0), 1.0)
-            w1 = min(max((px * y2 - x2 * py) * inverse, 0.0), 1.0 - w2)
-            barycentric[y, x, 0] = 1.0 - w1 - w2
+            rest = 1.0 - w2
+            w1 = min(max((px * y2 - x2 * py) * inverse, 0.0), rest)
+            barycentric[y, x, 0] = rest - w1
             barycentric[y, x, 1] = w1
             barycentric[y, x, 2] = w2
 

@@ -189,8 +189,9 @@ def test_winding_does_not_matter():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_triangles_without_area_or_end_are_left_out(bad, axis):
-    vertices = np.array([[1, 1, 0], [8, 1, 0], [1, 8, 0], [4, 4, 9], [5, 6, 9]], np.float32)
+@pytest.mark.parametrize("depth", [0, 9])
+def test_triangles_without_area_or_end_are_left_out(bad, axis, depth):
+    vertices = np.array([[1, 1, 0], [8, 1, 0], [1, 8, 0], [4, 4, 9], [5, 6, depth]], np.float32)
     vertices[4, axis] = bad
     triangles = np.array(
         [[3, 3, 3], [0, 1, 4], [4, 1, 2], [2, 4, 0], [3, 3, 1], [0, 1, 2]], np.int32
@@ -202,16 +203,20 @@ def test_triangles_without_area_or_end_are_left_out(bad, axis):
     assert (raster.barycentric[9, 9] == 0.0).all()
 
 
-def test_a_sliver_keeps_the_depth_of_its_vertices():
-    # 1e-8 pixels high, on row 3: the depth's slope down the rows is ten billion.
-    vertices = np.array([[0, 3, 1], [20, 3, 2], [10, 3, 101]], np.float32)
-    vertices[:2, 1] = np.nextafter(np.float32(3), np.float32(0), dtype=np.float32)
+@pytest.mark.parametrize(
+    "heights", [(0.0, 1e-10, 0.6e-10), (0.6e-10, 0.0, 1e-10), (1e-10, 0.9e-10, 0.0)]
+)
+def test_a_sliver_keeps_to_the_depths_of_its_vertices(heights):
+    # Row 0 is within rounding of the sliver, but many times its height away from it.
+    vertices = np.column_stack([[0.0, 20.0, 10.0], heights, [1.0, 2.0, 101.0]]).astype(np.float32)
     raster = rasterize(vertices, np.array([[0, 1, 2]], np.int32), 8, 24)
     seen = raster.triangle_ids >= 0
-    assert seen.any()
-    assert not np.delete(seen, 3, axis=0).any()
+    assert seen[0, 5:15].all()
+    assert not seen[1:].any()
     assert raster.depth[seen].min() >= 1.0
     assert raster.depth[seen].max() <= 101.0
+    assert raster.barycentric.min() >= 0.0
+    np.testing.assert_allclose(raster.barycentric[seen].sum(axis=-1), 1.0, atol=1e-6)
 
 
 def test_triangles_outside_the_image_are_clipped():
