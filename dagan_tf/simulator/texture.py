@@ -41,7 +41,7 @@ BALD = 0.15
 # head's height.
 DEPTH_TOLERANCE = 0.02
 # A view turned by less than the first, degrees, is the photo; by more than the second, not at all.
-SETTLED = (4.0, 12.0)
+SETTLED = (1.0, 4.0)
 # Part of the change of light that is carried out: the photo's own shading is partly paint.
 RELIGHTING = 0.7
 LIGHT_RANGE = (0.75, 1.3)
