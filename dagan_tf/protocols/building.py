@@ -1,0 +1,105 @@
+"""Collects faces and templates row by row, each once."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dagan_tf.errors import DaganError
+from dagan_tf.protocols.protocol import Faces, Templates
+
+_UNKNOWN_BOX = (np.nan,) * 4
+_UNKNOWN_LANDMARKS = ((np.nan, np.nan),) * 5
+
+
+class FaceTable:
+    """Faces by key; a key met again is the same face."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], int] = {}
+        self._paths: list[str] = []
+        self._boxes: list[Sequence[float]] = []
+        self._landmarks: list[Sequence[Sequence[float]]] = []
+        self._scores: list[float] = []
+
+    def add(
+        self,
+        path: str,
+        sighting: str = "",
+        *,
+        box: Sequence[float] = _UNKNOWN_BOX,
+        landmarks: Sequence[Sequence[float]] = _UNKNOWN_LANDMARKS,
+        score: float = 1.0,
+    ) -> int:
+        """Returns the face's row; `sighting` tells people in one image apart."""
+        key = (path, sighting)
+        if key not in self._rows:
+            self._rows[key] = len(self._paths)
+            self._paths.append(path)
+            self._boxes.append(box)
+            self._landmarks.append(landmarks)
+            self._scores.append(score)
+        return self._rows[key]
+
+    def faces(self) -> Faces:
+        """All faces so far."""
+        return Faces(
+            tuple(self._paths),
+            np.array(self._boxes, np.float32).reshape(-1, 4),
+            np.array(self._landmarks, np.float32).reshape(-1, 5, 2),
+            np.array(self._scores, np.float32),
+        )
+
+
+class TemplateTable:
+    """Templates of one split."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, int] = {}
+        self._subjects: list[str] = []
+        self._media: dict[tuple[int, str], int] = {}
+        self._rows: list[tuple[int, int]] = []
+
+    def add(self, where: str, template: str, subject: str, media: str, face: int) -> int:
+        """Adds a face to a template; returns the template's row.
+
+        Raises:
+            DaganError: The template was said to show somebody else.
+        """
+        row = self._ids.setdefault(template, len(self._subjects))
+        if row == len(self._subjects):
+            self._subjects.append(subject)
+        elif self._subjects[row] != subject:
+            raise DaganError(
+                f"{where}: template {template!r} shows {subject!r}, before {self._subjects[row]!r}"
+            )
+        self._rows.append((face, self._media.setdefault((row, media), len(self._media))))
+        return row
+
+    def find(self, where: str, template: str) -> int:
+        """The row of a template; refuses one that no face was added to."""
+        if template not in self._ids:
+            raise DaganError(f"{where}: template {template!r} has no faces")
+        return self._ids[template]
+
+    def __len__(self) -> int:
+        return len(self._subjects)
+
+    def templates(self) -> Templates:
+        """All templates so far."""
+        face, media = np.array(self._rows, np.int64).reshape(-1, 2).T
+        return Templates(
+            ids=np.array(list(self._ids), dtype=np.str_),
+            subjects=np.array(self._subjects, dtype=np.str_),
+            face=face,
+            media=media,
+            media_ids=np.array([name for _, name in self._media], dtype=np.str_),
+            media_template=np.array([row for row, _ in self._media], dtype=np.int64),
+        )
+
+
+def check_images(root: Path, faces: Faces) -> None:
+    """Refuses a protocol that names an image which is not there; says how many are missing."""
+    missing = [path for path in dict.fromkeys(faces.paths) if not (root / path).is_file()]
+    if missing:
+        raise DaganError(f"{root / missing[0]}: no such image ({len(missing)} are missing in all)")

@@ -1,0 +1,90 @@
+"""Frontal gallery, turned probes on the Face Research Lab London Set (DeBruine and Jones 2017).
+
+Ten seeded splits; in each, half of the people are under test and none of them is trained on.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from dagan_tf.data.photos import list_photos
+from dagan_tf.errors import DaganError
+from dagan_tf.protocols.building import FaceTable, TemplateTable
+from dagan_tf.protocols.protocol import Pairs, Protocol, Search, Split
+
+PROBES = {"three-quarter": 45.0, "profile": 90.0}
+
+
+def read_frll(
+    folder: str | os.PathLike[str], *, splits: int = 10, seed: int = 0, gallery: str = "neutral"
+) -> Protocol:
+    """Makes the protocol.
+
+    Args:
+        folder: The set, as `list_photos(layout="frll")` reads it.
+        splits: Number of splits.
+        seed: Of the division of people.
+        gallery: Expression of the gallery's frontal photos; probes have the other one, so that
+            no probe shares the moment of its gallery photo.
+
+    Returns:
+        In each split one search and all its pairs for each kind of probe: `pairs` joins them, its
+        `fold` is 0 for three-quarter and 1 for profile probes.
+
+    Raises:
+        DaganError: There is no frontal photo of some person, or fewer than 4 people.
+    """
+    root = Path(folder)
+    items = [item for item in list_photos(root, "frll") if item.yaw is not None]
+    people = sorted({item.identity for item in items})
+    if len(people) < 4:
+        raise DaganError(f"{root}: {len(people)} people; expected at least 4 to divide")
+    faces, read = FaceTable(), []
+    rows = [faces.add(item.path.relative_to(root).as_posix()) for item in items]
+    for number in range(splits):
+        chosen = np.random.default_rng([seed, number]).permutation(people)
+        tested, trained = set(chosen[: len(people) // 2]), set(chosen[len(people) // 2 :])
+        table = TemplateTable()
+        of_kind: dict[str, list[int]] = {name: [] for name in ("gallery", *PROBES)}
+        for item, face in zip(items, rows, strict=True):
+            if item.identity not in tested:
+                continue
+            neutral = item.path.parent.name.startswith(gallery)
+            if item.yaw == 0.0:
+                kind = "gallery" if neutral else None
+            else:
+                kind = next((n for n, yaw in PROBES.items() if abs(item.yaw or 0) == yaw), None)
+                kind = None if neutral else kind
+            if kind is not None:
+                path = item.path.relative_to(root).as_posix()
+                of_kind[kind].append(table.add(path, path, item.identity, path, face))
+        templates = table.templates()
+        places = {kind: np.array(found, np.int64) for kind, found in of_kind.items()}
+        without = tested - set(templates.subjects[places["gallery"]])
+        if without:
+            raise DaganError(f"{root}: no {gallery} frontal photo of person {sorted(without)[0]}")
+        searches = tuple(Search(name, places["gallery"], places[name]) for name in PROBES)
+        parts = [search.pairs(templates) for search in searches]
+        pairs = Pairs(
+            np.concatenate([part.first for part in parts]),
+            np.concatenate([part.second for part in parts]),
+            np.concatenate([part.same for part in parts]),
+            np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts]),
+        )
+        training = [
+            (face, item.identity)
+            for item, face in zip(items, rows, strict=True)
+            if item.identity in trained
+        ]
+        read.append(
+            Split(
+                str(number + 1),
+                templates,
+                pairs,
+                searches,
+                np.array([face for face, _ in training], np.int64),
+                np.array([person for _, person in training], dtype=np.str_),
+            )
+        )
+    return Protocol("FRLL frontal to turned", root, faces.faces(), tuple(read), ())

@@ -1,0 +1,78 @@
+"""Reading protocol files: rows with their place, paths that stay inside the data folder."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from dagan_tf.errors import DaganError
+
+
+def read_text(file: Path) -> str:
+    """The file's text; DaganError names what is wrong with it."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DaganError(f"{file}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DaganError(f"{file}: not readable as text ({error})") from None
+
+
+def csv_rows(file: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yields (place, row) of a CSV file with a header; only the named columns.
+
+    Raises:
+        DaganError: A column is missing, a row is too short or long, or the last line is cut off.
+    """
+    text = read_text(file)
+    if text and not text.endswith("\n"):
+        raise DaganError(f"{file}: the last line has no end; expected a whole file")
+    reader = csv.reader(io.StringIO(text, newline=""))
+    header = [name.strip() for name in next(reader, [])]
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise DaganError(f"{file}: lacks column {missing[0]!r}; expected {', '.join(columns)}")
+    places = {name: header.index(name) for name in columns}
+    for row in reader:
+        where = f"{file}:{reader.line_num}"
+        if len(row) != len(header):
+            raise DaganError(f"{where}: {len(row)} values, expected {len(header)}")
+        yield where, {name: row[place].strip() for name, place in places.items()}
+
+
+def word_rows(
+    file: Path, counts: Sequence[int], *, separator: str | None = None
+) -> Iterator[tuple[str, list[str]]]:
+    """Yields (place, words) of a file without header; a row has one of the given counts."""
+    for number, line in enumerate(read_text(file).splitlines(), start=1):
+        words = [word.strip() for word in line.split(separator)]
+        if not line.strip():
+            continue
+        if len(words) not in counts:
+            expected = " or ".join(map(str, counts))
+            raise DaganError(f"{file}:{number}: {len(words)} values, expected {expected}")
+        yield f"{file}:{number}", words
+
+
+def inside(where: str, path: str) -> str:
+    """The path with "/", refused if it is absolute or leaves the data folder."""
+    clean = PurePosixPath(path.replace("\\", "/"))
+    depth = 0
+    for part in clean.parts:
+        depth += -1 if part == ".." else 1
+        if depth < 0:
+            break
+    if not path or clean.is_absolute() or depth <= 0 or ":" in path[1:2]:
+        raise DaganError(f"{where}: path {path!r} leaves the data folder")
+    parts: list[str] = []
+    for part in clean.parts:
+        parts = parts[:-1] if part == ".." else [*parts, part]
+    return "/".join(parts)
+
+
+def number(where: str, name: str, text: str) -> float:
+    """A number; NaN where the text is empty."""
+    try:
+        return float(text) if text else float("nan")
+    except ValueError:
+        raise DaganError(f"{where}: {name} is {text!r}; expected a number") from None
