@@ -65,7 +65,7 @@ def mesh_only(prepared: PreparedPhoto) -> PreparedPhoto:
         filling=np.full_like(texture.filling, head_scene.NEUTRAL_GREY),
         hollow=np.ones_like(texture.hollow),
         grain=np.zeros_like(texture.grain),
-        **unlit(texture.lit),
+        light=np.zeros(3),
     )
     grey = np.full_like(prepared.plate, round(head_scene.NEUTRAL_GREY))
     return replace(prepared, texture=dark, plate=grey)
@@ -79,7 +79,7 @@ def even_fill(prepared: PreparedPhoto) -> PreparedPhoto:
         filling=np.broadcast_to(mean, texture.filling.shape).astype(np.float32),
         hollow=np.ones_like(texture.hollow),
         grain=np.zeros_like(texture.grain),
-        **unlit(texture.lit),
+        light=np.zeros(3),
     )
     return replace(prepared, texture=flat)
 
@@ -87,12 +87,8 @@ def even_fill(prepared: PreparedPhoto) -> PreparedPhoto:
 def stretched(prepared: PreparedPhoto) -> PreparedPhoto:
     texture = prepared.texture
     ones = np.ones_like(texture.visible)
-    smeared = replace(texture, visible=ones, inside=ones, facing=ones, **unlit(texture.lit))
+    smeared = replace(texture, visible=ones, inside=ones, facing=ones, light=np.zeros(3))
     return replace(prepared, texture=smeared, plate=texture.photo)
-
-
-def unlit(lit: np.ndarray) -> dict[str, np.ndarray]:
-    return {"light": np.zeros(3), "lit": np.ones_like(lit)}
 
 
 WAYS: dict[str, tuple[bool, Callable[[PreparedPhoto], PreparedPhoto]]] = {

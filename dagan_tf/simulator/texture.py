@@ -68,8 +68,7 @@ class HeadTexture:
         known: (V,) float32 in [0, 1], how well the photo shows it for use elsewhere.
         filling: (V, 3) float32, colour in even light where neither side is seen.
         hollow: (V,) float32, factor on the filling.
-        light: (3,) direction of the light, camera axes; and
-        lit: (V,) brightness of each vertex in the photo, relative to even light.
+        light: (3,) direction of the light, camera axes.
         grain: (2, G, G) float32, fine structure of skin and hair.
         grain_places: (V, 2) float32, places in the grain.
     """
@@ -83,7 +82,6 @@ class HeadTexture:
     filling: np.ndarray
     hollow: np.ndarray
     light: np.ndarray
-    lit: np.ndarray
     grain: np.ndarray
     grain_places: np.ndarray
 
@@ -209,7 +207,6 @@ def head_texture(
         filling=filling.astype(np.float32),
         hollow=hollow.astype(np.float32),
         light=light,
-        lit=lit.astype(np.float32),
         grain=_grain(photo, positions, known, hair),
         grain_places=places.astype(np.float32),
     )
