@@ -207,11 +207,36 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
         The distance, at least 0.
     """
     real, fake = _check_features(real, fake)
-    factors = [_covariance_factor(real), _covariance_factor(fake)]
-    offset = ((real.mean(axis=0) - fake.mean(axis=0)) ** 2).sum()
-    traces = sum((factor**2).sum() for factor in factors)
-    cross = np.linalg.svd(factors[0] @ factors[1].T, compute_uv=False).sum()
-    return float(max(offset + traces - 2.0 * cross, 0.0))
+    real_offset, fake_offset = real.mean(axis=0), fake.mean(axis=0)
+    first = (real - real_offset) / np.sqrt(len(real) - 1)
+    second = (fake - fake_offset) / np.sqrt(len(fake) - 1)
+    offset = ((real_offset - fake_offset) ** 2).sum()
+    traces = (first**2).sum() + (second**2).sum()
+    return float(max(offset + traces - 2.0 * _trace_of_root(first, second), 0.0))
+
+
+# Below this share of the largest, the square roots of eigenvalues lose digits that singular values
+# of the factors keep.
+_LEAST_EIGENVALUE = 1e-9
+
+
+def _trace_of_root(first: np.ndarray, second: np.ndarray) -> float:
+    """tr((AᵀA BᵀB)^½) of A (N, D) and B (M, D): the sum of the singular values of A Bᵀ."""
+    if min(len(first), len(second)) > first.shape[1]:
+        try:
+            root = np.linalg.cholesky(first.T @ first)
+        except np.linalg.LinAlgError:  # features that depend on each other
+            root = None
+        if root is not None:
+            product = second @ root
+            squares = np.linalg.eigvalsh(product.T @ product)
+            if squares[0] > _LEAST_EIGENVALUE * squares[-1]:
+                return float(np.sqrt(squares).sum())
+    factors = [
+        rows if len(rows) <= rows.shape[1] else np.asarray(np.linalg.qr(rows, mode="r"))
+        for rows in (first, second)
+    ]
+    return float(np.linalg.svd(factors[0] @ factors[1].T, compute_uv=False).sum())
 
 
 def diversity(samples: np.ndarray, people: Sequence[str] | np.ndarray) -> float:
@@ -240,14 +265,6 @@ def diversity(samples: np.ndarray, people: Sequence[str] | np.ndarray) -> float:
 
 def _mean_of_pairs(gram: np.ndarray) -> float:
     return float(gram.sum() - np.trace(gram)) / (len(gram) * (len(gram) - 1))
-
-
-def _covariance_factor(samples: np.ndarray) -> np.ndarray:
-    """F with FᵀF = covariance; has at most min(N, D) rows."""
-    centred = (samples - samples.mean(axis=0)) / np.sqrt(len(samples) - 1)
-    if len(samples) <= samples.shape[1]:
-        return centred
-    return np.asarray(np.linalg.qr(centred, mode="r"))
 
 
 def _check_features(real: np.ndarray, fake: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -178,3 +178,24 @@ def test_diversity_counts_other_people_only() -> None:
     assert realism.diversity(samples, ["a", "b", "a"]) == pytest.approx((100 + 97) / 2)
     with pytest.raises(ValueError, match="at least 2 people"):
         realism.diversity(samples, ["a", "a", "a"])
+
+
+@pytest.mark.parametrize("kind", ["many", "few", "dependent", "ill-conditioned"])
+def test_frechet_distance_is_scipy_s_whatever_the_shape(kind):
+    rng = np.random.default_rng(3)
+    count = 20 if kind == "few" else 400
+    first, second = rng.normal(size=(count, 30)), 0.2 + 1.3 * rng.normal(size=(count, 30))
+    if kind == "dependent":
+        first[:, 3] = first[:, 4]
+    if kind == "ill-conditioned":
+        first[:, 3] *= 1e-7
+        second[:, 3] *= 1e-7
+    one, two = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
+    # Eigenvalues of the product: its root's trace without the root, for singular matrices too.
+    root = np.sqrt(np.maximum(np.linalg.eigvals(one @ two).real, 0.0)).sum()
+    apart = first.mean(axis=0) - second.mean(axis=0)
+    expected = apart @ apart + np.trace(one) + np.trace(two) - 2 * root
+    # The oracle's own rounding: the root of an eigenvalue that should be 0.
+    assert realism.frechet_distance(first, second) == pytest.approx(expected, rel=2e-6)
+    if kind == "many":
+        assert realism.frechet_distance(first, second) == pytest.approx(expected, rel=1e-10)
