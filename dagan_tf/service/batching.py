@@ -10,45 +10,23 @@ so that one broken image does not spoil its neighbours' answers.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import grpc
 import numpy as np
 
+from dagan_tf.service.batch_tasks import Arrays, BatchTask, Run, batch_size, merge, split
 from dagan_tf.service.config_file import BatchingParameters
 from dagan_tf.service.metrics import ServerMetrics
-from dagan_tf.service.status import RequestError, failed_precondition, invalid
+from dagan_tf.service.status import RequestError, invalid
 
-_Arrays = Mapping[str, np.ndarray]
-Run = Callable[[_Arrays], dict[str, np.ndarray]]
 _Key = tuple[object, ...]
-
-
-@dataclass(eq=False)
-class _Task:
-    """A request in a queue, or a part of one."""
-
-    inputs: _Arrays
-    size: int
-    run: Run
-    deadline: float | None
-    enqueued: float = field(default_factory=time.monotonic)
-    done: threading.Event = field(default_factory=threading.Event)
-    outputs: dict[str, np.ndarray] | None = None
-    error: Exception | None = None
-
-    def finish(
-        self, outputs: dict[str, np.ndarray] | None = None, error: Exception | None = None
-    ) -> None:
-        self.outputs, self.error = outputs, error
-        self.done.set()
 
 
 class Ticket:
     """A request that has been handed to the batcher."""
 
-    def __init__(self, batcher: "Batcher", tasks: Sequence[_Task]) -> None:
+    def __init__(self, batcher: "Batcher", tasks: Sequence[BatchTask]) -> None:
         self._batcher = batcher
         self._tasks = tasks
 
@@ -86,7 +64,7 @@ class Batcher:
         self._parameters = parameters
         self._metrics = metrics
         self._lock = threading.Condition()
-        self._queues: dict[_Key, deque[_Task]] = {}
+        self._queues: dict[_Key, deque[BatchTask]] = {}
         self._stopped = False
         self._busy = 0
         self._threads = [
@@ -107,7 +85,7 @@ class Batcher:
     def submit(
         self,
         key: _Key,
-        inputs: _Arrays,
+        inputs: Arrays,
         run: Run,
         *,
         deadline: float | None = None,
@@ -126,12 +104,12 @@ class Batcher:
         Raises:
             RequestError: The inputs cannot be batched, or the queue is full.
         """
-        size = _batch_size(inputs)
+        size = batch_size(inputs)
         limit, step = self._parameters.max_batch_size, self._parameters.execution_batch_size
         if size > limit:
             raise invalid(f"Task size {size} is larger than maximum input batch size {limit}")
         tasks = [
-            _Task(
+            BatchTask(
                 {name: array[start : start + step] for name, array in inputs.items()},
                 min(step, size - start),
                 run,
@@ -158,7 +136,7 @@ class Batcher:
             self._done()
         return Ticket(self, tasks)
 
-    def drop(self, tasks: Sequence[_Task], error: RequestError) -> None:
+    def drop(self, tasks: Sequence[BatchTask], error: RequestError) -> None:
         """Takes tasks that no batch has yet out of the queues."""
         with self._lock:
             for queue in self._queues.values():
@@ -187,7 +165,7 @@ class Batcher:
             self._process(batch)
             self._done()
 
-    def _next_batch(self) -> list[_Task] | None:
+    def _next_batch(self) -> list[BatchTask] | None:
         with self._lock:
             while True:
                 now = time.monotonic()
@@ -219,7 +197,7 @@ class Batcher:
                 soonest = min(due - now, soonest or due - now)
         return (best[1] if best else None), soonest
 
-    def _take(self, key: _Key) -> list[_Task]:
+    def _take(self, key: _Key) -> list[BatchTask]:
         queue, batch, size = self._queues[key], [], 0
         now = time.monotonic()
         while queue and size + queue[0].size <= self._parameters.execution_batch_size:
@@ -235,7 +213,7 @@ class Batcher:
             del self._queues[key]
         return batch
 
-    def _process(self, batch: list[_Task]) -> None:
+    def _process(self, batch: list[BatchTask]) -> None:
         if not batch:
             return
         started = time.monotonic()
@@ -244,8 +222,8 @@ class Batcher:
         waits = [started - task.enqueued for task in batch]
         self._metrics.batched(self._parameters.thread_pool_name, size + padding, waits)
         try:
-            outputs = batch[0].run(_merge(batch, padding))
-            _split(batch, outputs, size + padding)
+            outputs = batch[0].run(merge(batch, padding))
+            split(batch, outputs, size + padding)
         except Exception as error:
             if len(batch) == 1:
                 batch[0].finish(error=error)
@@ -260,43 +238,3 @@ class Batcher:
 
 def _too_late() -> RequestError:
     return RequestError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
-
-
-def _batch_size(inputs: _Arrays) -> int:
-    if any(array.ndim == 0 for array in inputs.values()):
-        raise invalid("Batching Run() input tensors must have at least one dimension")
-    sizes = {len(array) for array in inputs.values()}
-    if len(sizes) > 1:
-        raise invalid("Batching Run() input tensors must have equal 0th-dimension size")
-    size = sizes.pop() if sizes else 0
-    if size == 0:
-        raise invalid("Batching Run() input tensors must have a 0th-dimension size of 1 or more")
-    return size
-
-
-def _merge(batch: list[_Task], padding: int) -> _Arrays:
-    if len(batch) == 1 and not padding:
-        return batch[0].inputs
-    merged = {}
-    for name in batch[0].inputs:
-        arrays = [task.inputs[name] for task in batch]
-        if padding:  # A row of a request: known to be a valid input.
-            arrays.append(np.repeat(arrays[-1][:1], padding, axis=0))
-        merged[name] = np.concatenate(arrays)
-    return merged
-
-
-def _split(batch: list[_Task], outputs: Mapping[str, np.ndarray], size: int) -> None:
-    for array in outputs.values():
-        if array.ndim == 0:
-            raise failed_precondition("Batched output tensor has 0 dimensions")
-        if len(array) != size:
-            raise failed_precondition(
-                "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension "
-                "sizes of the input tensors"
-            )
-    start = 0
-    for task in batch:
-        end = start + task.size
-        task.finish(outputs={name: array[start:end] for name, array in outputs.items()})
-        start = end
