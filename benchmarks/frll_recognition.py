@@ -167,7 +167,7 @@ def main(argv: list[str]) -> None:
                     f"{system:10}"
                     + "".join(f"  {name} {over_splits(own[name])}" for name in MEASURES)
                 )
-        _compare(results[network], [name for name in extra])
+        _compare(results[network], list(extra))
     if FLAGS.output:
         Path(FLAGS.output).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
