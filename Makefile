@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+BAZEL_TESTS ?= //...
 PYTHON_215 ?= python3.11
 VENV_215 ?= .venv215
 TESTS_215 := tests/models tests/training tests/service tests/serving tests/trainer/test_task.py \
@@ -20,7 +21,7 @@ quickstart: $(VENV)/.installed
 	$(BIN)/python -m trainer.quickstart --output=runs/quickstart
 
 test: $(VENV)/.installed lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --cov
 
 # TensorFlow 2.15 with Keras 2 and tensorflow-addons (Python 3.11): what these touch.
 $(VENV_215)/.installed: setup.py
@@ -50,7 +51,7 @@ bench: $(VENV)/.installed
 # Debian's bazel-bootstrap is enough, without network; see third_party/bazel4.
 bazel: $(VENV)/.installed
 	PATH="$(abspath $(BIN)):$$PATH" bazel build //...
-	PATH="$(abspath $(BIN)):$$PATH" bazel test //...
+	PATH="$(abspath $(BIN)):$$PATH" bazel test $(BAZEL_TESTS)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

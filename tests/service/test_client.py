@@ -14,6 +14,7 @@ from dagan_tf.service.client_async import AsyncRefinerClient
 from dagan_tf.service.client_messages import split_files
 from dagan_tf.service.client_options import ClientOptions
 from dagan_tf.service.client_retry import Attempts
+from tests.service import faulty_server
 from tests.service.faulty_server import FaultyServer
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -179,7 +180,7 @@ def test_answers_that_do_not_fit_are_named(call, server, message):
         ({"retry": RetryPolicy(attempts=0)}, "attempts is 0"),
         ({"tls": TlsFiles(private_key="k")}, "together or not at all"),
         ({"tls": TlsFiles(root_certificates="/absent.pem")}, "/absent.pem: cannot be read"),
-        ({"tls": TlsFiles(root_certificates=__file__.replace("test_client", "faulty_server"))},
+        ({"tls": TlsFiles(root_certificates=faulty_server.__file__)},
          "expected a PEM file"),
     ],
 )  # fmt: skip
