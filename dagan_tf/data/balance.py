@@ -28,7 +28,7 @@ from dagan_tf.simulator.fitting import FaceFit
 from dagan_tf.simulator.simulator import Simulator
 
 POSES_NAME = "poses.csv"
-_COLUMNS = ("source", "yaw", "pitch", "roll", "reason")
+_COLUMNS = ("source", "yaw", "pitch", "roll", "reason", "face_model")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def measure_poses(
     workers: int = 1,
     progress: bool = True,
 ) -> list[PhotoPose]:
-    """Fits every photo; what was measured before is read from `output`/poses.csv.
+    """Fits every photo; what was measured with the same head is read from `output`/poses.csv.
 
     Args:
         photos: the set.
@@ -85,9 +85,10 @@ def measure_poses(
     """
     file = Path(output) / POSES_NAME
     file.parent.mkdir(parents=True, exist_ok=True)
-    known = {pose.source: pose for pose in _read(file)}
+    head = settings.face_model or ""
+    known = {pose.source: pose for pose in _read(file, head)}
     rest = [photo for photo in photos if str(photo.path) not in known]
-    begun = file.exists()
+    begun = file.exists() and file.stat().st_size > 0
     with file.open("a", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         if not begun:
@@ -103,7 +104,7 @@ def measure_poses(
                 if pose is None
                 else (f"{a:.3f}" for a in (pose.yaw, pose.pitch, pose.roll))
             )
-            writer.writerow([result.source, *angles, " ".join(result.reason.split())])
+            writer.writerow([result.source, *angles, " ".join(result.reason.split()), head])
             stream.flush()
     return [known[str(photo.path)] for photo in photos]
 
@@ -173,8 +174,8 @@ def _measure(simulator: Simulator, photo: PhotoItem) -> PhotoPose:
         return PhotoPose(str(photo.path), None, str(error))
 
 
-def _read(file: Path) -> list[PhotoPose]:
-    """What poses.csv holds; a killed process may have left its last line unfinished."""
+def _read(file: Path, face_model: str) -> list[PhotoPose]:
+    """What poses.csv holds of one head; a killed process may have left its last line unfinished."""
     if not file.exists():
         return []
     text = file.read_text(encoding="utf-8")
@@ -189,9 +190,10 @@ def _read(file: Path) -> list[PhotoPose]:
     poses = []
     for number, row in enumerate(rows[1:], start=2):
         try:
-            source, yaw, pitch, roll, reason = row
+            source, yaw, pitch, roll, reason, head = row
             pose = Pose(float(yaw), float(pitch), float(roll)) if yaw else None
         except ValueError:
             raise DaganError(f"{file}:{number}: {row}; expected {','.join(_COLUMNS)}") from None
-        poses.append(PhotoPose(source, pose, reason))
+        if head == face_model:
+            poses.append(PhotoPose(source, pose, reason))
     return poses

@@ -174,6 +174,8 @@ def plan_jobs(
     """
     settings.simulator()  # Made in the workers; bad settings fail here, before any work.
     _claim(output, settings)
+    for left in output.glob("*/.*.tmp"):  # of a process that was killed while it wrote
+        left.unlink()
     done, failed, refused = _told(output)
     return _jobs(wanted, done, failed, refused, together=settings.share_identity)
 

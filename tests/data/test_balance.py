@@ -116,3 +116,21 @@ def test_balance_from_the_command_line(portraits, tmp_path):
     alone = run(*flags, "--dry_run")
     assert alone.returncode == 2
     assert "--balance" in alone.stderr
+
+
+def test_poses_of_another_head_are_measured_anew_and_an_empty_file_is_a_new_one(
+    portraits, tmp_path, models_dir
+):
+    items = list_photos(portraits, "folder")
+    output = tmp_path / "o"
+    output.mkdir()
+    (output / "poses.csv").write_text("")
+    packaged = SimulationSettings(image_size=48)
+    first = measure_poses(items, output, packaged, progress=False)
+    assert measure_poses(items, output, packaged, progress=False)[1] == first[1]
+    other = SimulationSettings(
+        image_size=48, face_model=str(models_dir / "ict_facekit_light" / "ict_facekit_light.npz")
+    )
+    second = measure_poses(items, output, other, progress=False)
+    assert second[0].pose != first[0].pose
+    assert (output / "poses.csv").read_text().count("\n") == 7
