@@ -167,7 +167,7 @@ def children_of(process):
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
 def test_killed_again_and_again_it_ends_as_if_undisturbed(tmp_path, astronaut):
     folder = tmp_path / "photos"
-    for index in range(30):
+    for index in range(14):
         shifted = np.roll(astronaut[:256, 96:352], 2 * index, axis=1)
         write_png(folder_of(folder, f"p{index:02}") / "1.png", shifted)
     flags = [f"--photos={folder}", "--image_size=48", "--workers=2", "--yaws=-60,30"]
@@ -175,10 +175,10 @@ def test_killed_again_and_again_it_ends_as_if_undisturbed(tmp_path, astronaut):
     output = tmp_path / "killed"
     command = [sys.executable, "-m", "trainer.simulate", *flags, f"--output={output}"]
     kills = 0
-    for _ in range(6):
+    for _ in range(4):
         process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
         done_before = manifest_lines(output)
-        wanted = done_before + int(rng.integers(1, 9))
+        wanted = done_before + int(rng.integers(1, 6))
         while process.poll() is None and manifest_lines(output) < wanted:
             time.sleep(0.01)
         children = children_of(process.pid)
@@ -188,7 +188,7 @@ def test_killed_again_and_again_it_ends_as_if_undisturbed(tmp_path, astronaut):
         process.wait()
         for row in rows(output / "manifest.csv")[: manifest_lines(output)]:
             assert read_photo(output / row["path"]).shape == (48, 48, 3)
-    assert kills >= 3
+    assert kills >= 2
     deadline = time.monotonic() + 10
     while any(Path(f"/proc/{child}").exists() for child in children):
         assert time.monotonic() < deadline, "workers outlive their parent"
