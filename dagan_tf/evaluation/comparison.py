@@ -14,6 +14,7 @@ from dagan_tf.evaluation import realism
 from dagan_tf.evaluation.features import FEATURES, appearance_features, keep_face
 from dagan_tf.evaluation.identity import identity_margins, paired_distances
 from dagan_tf.evaluation.resampling import Interval, bootstrap_people, jackknife_people, rows_of
+from dagan_tf.metrics.roc import win_rate
 
 # One row of a table: from a column's name to a figure.
 Row = dict[str, Interval | float | None]
@@ -274,7 +275,7 @@ def _auc_interval(
     def area(drawn: np.ndarray) -> float:
         real = real_logits[rows_of(real_people, drawn)]
         fake = fake_logits[rows_of(fake_people, drawn)]
-        return realism.auc(real, fake) if len(real) and len(fake) else float("nan")
+        return win_rate(real, fake) if len(real) and len(fake) else float("nan")
 
     return bootstrap_people(area, np.union1d(real_people, fake_people), resamples=400)
 

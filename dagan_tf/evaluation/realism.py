@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from dagan_tf.metrics.roc import win_rate
+
 # From (N, ...) samples to (N,) logits, > 0 = taken for real.
 LogitFunction = Callable[[np.ndarray], np.ndarray]
 # From real samples, synthetic samples and a seed to a trained classifier.
@@ -123,17 +125,9 @@ def two_sample_test(
             on_real, on_fake = logits(real[real_held]), logits(fake[fake_held])
             real_logits[real_held] += on_real / repeats
             fake_logits[fake_held] += on_fake / repeats
-            aucs.append(auc(on_real, on_fake))
+            aucs.append(win_rate(on_real, on_fake))
             accuracies.append(((on_real > 0).mean() + (on_fake <= 0).mean()) / 2)
     return TwoSampleTest(float(np.mean(aucs)), float(np.mean(accuracies)), real_logits, fake_logits)
-
-
-def auc(real_scores: np.ndarray, fake_scores: np.ndarray) -> float:
-    """Share of (real, synthetic) pairs in which the real one scores higher; ties count half."""
-    fake_scores = np.sort(fake_scores)
-    below = np.searchsorted(fake_scores, real_scores, side="left")
-    not_above = np.searchsorted(fake_scores, real_scores, side="right")
-    return float((below + not_above).mean() / (2 * len(fake_scores)))
 
 
 def kernel_distance(real: np.ndarray, fake: np.ndarray) -> float:

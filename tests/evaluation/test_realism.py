@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.metrics.pairwise import polynomial_kernel
 
 from dagan_tf.evaluation import realism
+from dagan_tf.metrics.roc import win_rate
 
 
 @pytest.fixture
@@ -90,14 +91,14 @@ def test_distances_refuse_bad_features(measure) -> None:
 def test_auc_counts_ties_half() -> None:
     real, fake = np.array([1.0, 2.0, 2.0]), np.array([0.0, 2.0])
     wins = [1.0 if r > f else 0.5 if r == f else 0.0 for r, f in itertools.product(real, fake)]
-    assert realism.auc(real, fake) == pytest.approx(np.mean(wins))
+    assert win_rate(real, fake) == pytest.approx(np.mean(wins))
 
 
 def test_auc_agrees_with_scikit_learn() -> None:
     rng = np.random.default_rng(8)
     real, fake = rng.integers(0, 9, 50) + 1.0, rng.integers(0, 9, 70) * 1.0
     expected = roc_auc_score(np.repeat([1, 0], [50, 70]), np.concatenate([real, fake]))
-    assert realism.auc(real, fake) == pytest.approx(expected, rel=1e-12)
+    assert win_rate(real, fake) == pytest.approx(expected, rel=1e-12)
 
 
 def _people_set(rng, people: int, each: int, shift: float, person_spread: float):
