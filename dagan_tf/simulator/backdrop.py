@@ -37,20 +37,25 @@ def push_pull(image: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def clean_plate(
-    photo: np.ndarray, removed: np.ndarray, person: np.ndarray, margin: float
+    photo: np.ndarray,
+    coarse: np.ndarray,
+    removed: np.ndarray,
+    person: np.ndarray,
+    margin: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Takes a region out of a photo.
 
     Args:
         photo: (C, C, 3) uint8.
-        removed: (W, W) bool, the region, at any resolution.
+        coarse: (W, W, 3) uint8, the same at a lower resolution.
+        removed: (W, W) bool, the region.
         person: (W, W) bool; nothing of it is filled in, only what lies behind it.
         margin: pixels by which both are grown.
 
     Returns:
         (C, C, 3) uint8 and how much of each pixel is the photo's own, (C, C) float32 in [0, 1].
     """
-    side, work = photo.shape[0], removed.shape[0]
+    side = photo.shape[0]
     known, behind = (
         np.clip(
             cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) - margin,
@@ -59,8 +64,7 @@ def clean_plate(
         )
         for mask in (removed, removed | person)
     )
-    small = cv2.resize(photo, (work, work), interpolation=cv2.INTER_AREA).astype(np.float32)
-    filled = push_pull(small, behind)
+    filled = push_pull(coarse.astype(np.float32), behind)
     kept = cv2.resize(known, (side, side), interpolation=cv2.INTER_LINEAR)
     smooth = cv2.resize(filled, (side, side), interpolation=cv2.INTER_LINEAR)
     mixed = cv2.blendLinear(photo.astype(np.float32), smooth, kept, 1.0 - kept)

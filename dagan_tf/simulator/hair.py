@@ -20,18 +20,18 @@ LEAST_GROWTH, MOST_GROWTH = 0.86, 1.45
 _AXIS = (0.25, 0.7)
 
 
-def growth_along_rays(head: np.ndarray, person: np.ndarray, centre: np.ndarray) -> np.ndarray:
+def growth_along_rays(inner: np.ndarray, person: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """How much farther out the person's outline lies than the head's.
 
     Args:
-        head: (H, W) bool, the fitted head.
+        inner: (180,) the head's outline, what `outline_radii` returned.
         person: (H, W) bool, the person.
         centre: (2,) the skull's centre, pixels.
 
     Returns:
         (180,) ratios in [0.86, 1.45]; 1 where the person reaches the image's edge.
     """
-    inner, outer = outline_radii(head, centre), outline_radii(person, centre)
+    outer = outline_radii(person, centre)
     ratio = np.divide(outer, inner, out=np.ones_like(outer), where=np.isfinite(outer + inner))
     return smooth_radii(np.clip(ratio, LEAST_GROWTH, MOST_GROWTH))
 

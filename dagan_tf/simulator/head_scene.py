@@ -21,9 +21,10 @@ from dagan_tf.simulator.morphable_model import MorphableModel
 from dagan_tf.simulator.outline import outline_radii, smooth_radii
 from dagan_tf.simulator.rasterizer import rasterize
 from dagan_tf.simulator.regions import head_regions, smoothstep
+from dagan_tf.simulator.sampling import sample
 from dagan_tf.simulator.scene import HeadOutline
 from dagan_tf.simulator.shading import shade
-from dagan_tf.simulator.texture import SETTLED, HeadTexture, head_texture
+from dagan_tf.simulator.texture import HeadTexture, head_texture
 
 # The photo is worked on in a canvas of this many frames a side, so that there are surroundings to
 # draw from, at this many pixels per frame pixel, so that sampling it twice costs no sharpness.
@@ -35,6 +36,8 @@ WORK_SIZE = 256
 SUPERSAMPLING = 2
 # Near the cut through the neck the head fades into the surroundings, over this part of its height.
 NECK_FADE = 0.12
+# A view turned by less than the first, degrees, is the photo; by more than the second, not at all.
+SETTLED = (1.0, 4.0)
 NEUTRAL_GREY = 127.5
 
 
@@ -105,10 +108,10 @@ class SceneMaker:
         person = person_mask(small, bare)
         work = WORK_SIZE / size
         centre = (projected[self._regions.skull, :2].mean(axis=0) + 0.5) * work - 0.5
-        radii = _finite(outline_radii(bare, centre))
         if person is not None:
-            growth = growth_along_rays(bare, person, centre)
-            projected = fit_outline(projected, self._regions, growth, radii / work)
+            radii = outline_radii(bare, centre)
+            growth = growth_along_rays(radii, person, centre)
+            projected = fit_outline(projected, self._regions, growth, _finite(radii) / work)
         vertices = _unproject(camera, projected)
         normals = self._mesh.normals(vertices) @ camera.rotation.T.astype(np.float32)
         raster = rasterize(_scaled(projected, work), self.model.triangles, WORK_SIZE, WORK_SIZE)
@@ -121,10 +124,8 @@ class SceneMaker:
         height = float(np.ptp(projected[self._regions.skull, 1])) * work
         chin = (projected[self.model.landmark_vertices[8], 1] + 0.5) * work
         above = np.arange(WORK_SIZE)[:, None] < chin
-        removed = head & above if person is None else (head | person) & above
-        plate, kept = clean_plate(
-            canvas, removed, head if person is None else head | person, MARGIN * height
-        )
+        whole = head if person is None else head | person
+        plate, kept = clean_plate(canvas, small, whole & above, whole, MARGIN * height)
         shown = self._head_mask(projected, size)
         outline = HeadOutline(
             centre=_framed(centre / work, size, self.image_size),
@@ -140,10 +141,10 @@ class SceneMaker:
         camera = frame_camera(self.model, fit, pose, fine)
         projected = camera.project(prepared.vertices)
         normals = self._mesh.normals(prepared.vertices) @ camera.rotation.T.astype(np.float32)
-        turn = _turn(fit.pose, pose)
+        settled = float(smoothstep(*SETTLED, _turn(fit.pose, pose)))
         texture = prepared.texture
         values = texture.values(
-            normals, turn, self._mesh, self._regions, self.model.mirror, self._coverage
+            normals, settled, self._mesh, self._regions, self.model.mirror, self._coverage
         )
         triangles = self._mesh.front_facing(projected)
         raster = rasterize(projected, triangles, fine, fine)
@@ -164,10 +165,9 @@ class SceneMaker:
         else:
             canvas = texture.photo.shape[0]
             places = scene.photo_places(around.places, size, canvas, CANVAS_DENSITY)
-            image, known = scene.sample(prepared.plate, places), scene.sample(prepared.kept, places)
-            settled = float(smoothstep(*SETTLED, turn))
+            image, known = sample(prepared.plate, places), sample(prepared.kept, places)
             if settled < 1.0:
-                own = scene.sample(texture.photo, places)
+                own = sample(texture.photo, places)
                 image = settled * image.astype(np.float32) + (1.0 - settled) * own
                 known = np.maximum(known, 1.0 - settled)
             if self.background == "blur":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from dagan_tf.simulator.outline import ray_directions
@@ -86,8 +85,7 @@ def surroundings(source: HeadOutline, target: HeadOutline, size: int) -> Surroun
     reach = new * steps
     # From the outline on, as far from the old outline as the view's pixel is from the new one.
     before = np.where(steps < 1.0, old * steps, old + new * (steps - 1.0))
-    away = np.clip((steps - 1.0) / (_REST - 1.0), 0.0, 1.0)
-    settled = (away * away * (3.0 - 2.0 * away))[..., None]
+    settled = smoothstep(1.0, _REST, steps)[..., None]
     placed = target.centre + reach[..., None] * spokes
     moved = source.centre + before[..., None] * spokes
     # Shoulders are no rim of the head: they go with the neck, and keep their shape.
@@ -97,7 +95,8 @@ def surroundings(source: HeadOutline, target: HeadOutline, size: int) -> Surroun
     last = (size - 1) / 2.0 + _FAR * size * spokes
     placed = np.concatenate([placed, last[None]]).reshape(-1, 2)
     shown = np.concatenate([shown, last[None]]).reshape(-1, 2)
-    back = -_BEHIND * float(new.mean()) * np.append(away[:, 0], 1.0)
+    away = np.clip((_RINGS - 1.0) / (_REST - 1.0), 0.0, 1.0)
+    back = -_BEHIND * float(new.mean()) * np.append(away, 1.0)
     # Depth of the drawing only orders overlapping rings: the inner ones win.
     order = -np.repeat(np.arange(len(_RINGS) + 1.0), len(spokes))
     vertices = np.concatenate([placed, order[:, None]], axis=1).astype(np.float32)
@@ -110,19 +109,6 @@ def surroundings(source: HeadOutline, target: HeadOutline, size: int) -> Surroun
 def photo_places(places: np.ndarray, size: int, canvas: int, density: float) -> np.ndarray:
     """Pixels of the frame (..., 2) in the wider canvas; both share their centre."""
     return (places - (size - 1) / 2.0) * density + (canvas - 1) / 2.0
-
-
-def sample(image: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Bilinear samples of an image at (S, S, 2) pixels, edges repeated, of the image's dtype."""
-    return np.asarray(
-        cv2.remap(
-            image,
-            np.ascontiguousarray(places[..., 0], np.float32),
-            np.ascontiguousarray(places[..., 1], np.float32),
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-    )
 
 
 def compose(head: np.ndarray, coverage: np.ndarray, around: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from dagan_tf.simulator.lighting import estimate_light, light_on
 from dagan_tf.simulator.mesh import Mesh
 from dagan_tf.simulator.rasterizer import Raster
 from dagan_tf.simulator.regions import HeadRegions, smoothstep
+from dagan_tf.simulator.sampling import sample
 
 # Cosine between surface and line of sight: below the first a point gives no colour to the
 # filling, above the second it gives all of it.
@@ -40,8 +41,6 @@ BALD = 0.15
 # How far behind the nearest surface a vertex may lie and still count as seen, as a part of the
 # head's height.
 DEPTH_TOLERANCE = 0.02
-# A view turned by less than the first, degrees, is the photo; by more than the second, not at all.
-SETTLED = (1.0, 4.0)
 # How strongly the light falls on what is filled. What the photo shows is left as it shows it:
 # turned into the light it was recognised less well (benchmarks/simulator_identity.py).
 FILL_LIGHT = 0.4
@@ -86,14 +85,15 @@ class HeadTexture:
     grain_places: np.ndarray
 
     def values(
-        self, normals: np.ndarray, turn: float, mesh: Mesh, regions: HeadRegions,
+        self, normals: np.ndarray, settled: float, mesh: Mesh, regions: HeadRegions,
         mirror: np.ndarray | None, coverage: np.ndarray,
     ) -> np.ndarray:  # fmt: skip
         """What `shading.shade` spreads over the pixels of a view.
 
         Args:
             normals: (V, 3) unit normals in the view's camera axes.
-            turn: degrees between the photo's pose and the view's.
+            settled: in [0, 1]; 0 shows all the photo shows, as in the photo's own pose; 1 only
+                what may be turned.
             mesh: the head's connectivity.
             regions: its regions.
             mirror: (V,) index of each vertex' mirror image, or None.
@@ -102,13 +102,12 @@ class HeadTexture:
         Returns:
             (V, 13) float32.
         """
-        settled = float(smoothstep(*SETTLED, turn))
         stretch = self.facing / np.maximum(normals[:, 2], 0.15)
         well = self.inside * smoothstep(*STRETCH, stretch)
         trust = self.visible * (1.0 - settled * (1.0 - well))
         # Softened inwards only: trust never grows past what was seen.
         trust = np.minimum(trust, mesh.smooth(trust, 2))
-        now = 1.0 + (light_on(normals, self.light) - 1.0) * (1.0 - regions.hair)
+        now = _light_on_skin(normals, self.light, regions.hair)
         out = np.empty((len(trust), shading.COLUMNS), np.float32)
         out[:, shading.X : shading.Y + 1] = self.positions
         partner = slice(None) if mirror is None else mirror
@@ -153,7 +152,8 @@ def head_texture(
     visible = _visible(projected, raster, side, DEPTH_TOLERANCE * height)
     scale = person.shape[0] / side
     distance = cv2.distanceTransform(person.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    depth_inside = _sample(distance, (positions + 0.5) * scale - 0.5) / (scale * height)
+    places = (positions + 0.5) * scale - 0.5
+    depth_inside = _at_vertices(distance, places) / (scale * height)
     inside = smoothstep(*INSIDE, depth_inside).astype(np.float32)
     facing = normals[:, 2]
     hair = regions.hair
@@ -162,12 +162,10 @@ def head_texture(
     known = np.minimum(known, mesh.smooth(known, 2)).astype(np.float32)
 
     # Colours to fill from are local means, so that no freckle is spread over a cheek.
-    colours = _sample(cv2.GaussianBlur(coarse, (0, 0), 2.0), (positions + 0.5) * scale - 0.5)
+    colours = _at_vertices(cv2.GaussianBlur(coarse, (0, 0), 2.0), places)
     skin = known * (1.0 - hair)
     light = estimate_light(colours, normals, skin * smoothstep(0.3, 0.7, facing))
-    # Hair shines and shades itself: the light of skin says nothing about it.
-    lit = 1.0 + (light_on(normals, light) - 1.0) * (1.0 - hair)
-    even = colours / lit[:, None]
+    even = colours / _light_on_skin(normals, light, hair)[:, None]
     alike = _of_one_colour(even, skin)
     # Hair that falls over a cheek, or the collar behind a jaw, stays where the photo shows it; a
     # turned head would show it as a stain.
@@ -196,7 +194,7 @@ def head_texture(
     hollow = np.maximum(hollow, DARKEST_HOLLOW)
     around = np.arctan2(rest[:, 0], rest[:, 2]) * float(np.abs(rest[:, 0]).max())
     per_unit = height / float(np.ptp(rest[regions.skull, 1]))
-    places = per_unit * np.stack([around, -rest[:, 1]], axis=1)
+    grain_places = per_unit * np.stack([around, -rest[:, 1]], axis=1)
     return HeadTexture(
         photo=photo,
         positions=positions,
@@ -208,7 +206,7 @@ def head_texture(
         hollow=hollow.astype(np.float32),
         light=light,
         grain=_grain(photo, positions, known, hair),
-        grain_places=places.astype(np.float32),
+        grain_places=grain_places.astype(np.float32),
     )
 
 
@@ -249,7 +247,7 @@ def _grain(
     Noise, not a patch of the photo: a patch repeated is seen as a pattern. It tiles without seams.
     """
     luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
-    contrast = _sample(cv2.absdiff(luma, cv2.GaussianBlur(luma, (0, 0), 2.5)), positions)
+    contrast = _at_vertices(cv2.absdiff(luma, cv2.GaussianBlur(luma, (0, 0), 2.5)), positions)
     layers = []
     for share, blur, most in zip((1.0 - hair, hair), GRAIN_BLUR, GRAIN_CONTRAST, strict=True):
         use = known * share > 0.6
@@ -273,13 +271,11 @@ def _noise(across: float, along: float) -> np.ndarray:
     return np.asarray((smooth - smooth.mean()) / smooth.std(), np.float32)
 
 
-def _sample(image: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """(N, ...) bilinear samples at (N, 2) pixel positions, float32, edges repeated."""
-    sampled = cv2.remap(
-        image.astype(np.float32),
-        np.ascontiguousarray(positions[None, :, 0], np.float32),
-        np.ascontiguousarray(positions[None, :, 1], np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(sampled[0])
+def _light_on_skin(normals: np.ndarray, light: np.ndarray, hair: np.ndarray) -> np.ndarray:
+    """(V,) as `light_on`; 1 on hair, which shines and shades itself in its own way."""
+    return np.asarray(1.0 + (light_on(normals, light) - 1.0) * (1.0 - hair))
+
+
+def _at_vertices(image: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """(V, ...) float32 samples of an image at (V, 2) pixel positions."""
+    return sample(image.astype(np.float32), positions[None])[0]

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 
 from dagan_tf.simulator.backdrop import clean_plate, push_pull
@@ -22,12 +23,16 @@ def test_nothing_known_gives_grey():
     np.testing.assert_allclose(filled, 127.5)
 
 
+def halved(photo):
+    return cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+
+
 def test_the_plate_keeps_no_trace_of_what_was_removed():
     photo = np.full((120, 120, 3), (20, 120, 220), np.uint8)
     person = disc(120, (60, 60), 30)
     photo[person] = (250, 0, 0)
     mask = disc(60, (29.5, 29.5), 15)
-    plate, kept = clean_plate(photo, mask, mask, margin=2.0)
+    plate, kept = clean_plate(photo, halved(photo), mask, mask, margin=2.0)
     assert plate[..., 0].max() < 60
     assert kept[60, 60] == 0
     corner = (slice(0, 10), slice(0, 10))
@@ -40,7 +45,7 @@ def test_the_body_stays_but_is_not_smeared_over_the_backdrop():
     photo[80:] = 10  # dark clothes
     head, person = disc(60, (29.5, 29.5), 9), disc(60, (29.5, 29.5), 9)
     person[40:] = True
-    plate, kept = clean_plate(photo, head, person, margin=2.0)
+    plate, kept = clean_plate(photo, halved(photo), head, person, margin=2.0)
     assert plate[59, 59].min() > 200
     assert plate[110, 60].max() == 10
     assert kept[110, 60] == 1

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from dagan_tf.simulator.hair import MOST_GROWTH, fit_outline, growth_along_rays
+from dagan_tf.simulator.outline import outline_radii
 from dagan_tf.simulator.regions import HeadRegions
 from tests.simulator.test_outline import disc
 
@@ -22,12 +23,13 @@ def ball(loose):
 
 def test_growth_is_the_ratio_of_the_outlines_within_limits():
     centre = np.array([50.0, 50.0])
-    head = disc(101, (50, 50), 30)
+    head = outline_radii(disc(101, (50, 50), 30), centre)
+    small = outline_radii(disc(101, (50, 50), 20), centre)
     np.testing.assert_allclose(
         growth_along_rays(head, disc(101, (50, 50), 36), centre), 1.2, atol=0.04
     )
     np.testing.assert_allclose(
-        growth_along_rays(disc(101, (50, 50), 20), disc(101, (50, 50), 45), centre), MOST_GROWTH
+        growth_along_rays(small, disc(101, (50, 50), 45), centre), MOST_GROWTH
     )
     # A person who reaches the image's edge has no outline there.
     np.testing.assert_allclose(growth_along_rays(head, np.ones((101, 101), bool), centre), 1.0)
