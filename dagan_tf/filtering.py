@@ -12,7 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dagan_tf.data.manifest import MANIFEST_NAME, ManifestRow, ManifestWriter, read_manifest
+from dagan_tf.data.manifest import (
+    MANIFEST_NAME,
+    ManifestRow,
+    ManifestWriter,
+    manifest_so_far,
+    read_manifest,
+)
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo
 
@@ -26,8 +32,7 @@ Scorer = Callable[[np.ndarray, Sequence[str]], np.ndarray]
 
 def rejected_rows(folder: str | os.PathLike[str]) -> list[ManifestRow]:
     """Rows that a filter took out of a folder's manifest."""
-    apart = Path(folder) / REJECTED_NAME
-    return read_manifest(apart) if (apart / MANIFEST_NAME).exists() else []
+    return manifest_so_far(Path(folder) / REJECTED_NAME)
 
 
 def filter_folder(folder: str | os.PathLike[str], score: Scorer, keep_percentile: float) -> int:

@@ -22,6 +22,7 @@ from dagan_tf.data.manifest import (
     ManifestWriter,
     SkippedRow,
     SkippedWriter,
+    manifest_so_far,
     read_manifest,
     read_skipped,
 )
@@ -85,9 +86,7 @@ def refine_folder(
     rows = read_manifest(source)
     target.mkdir(parents=True, exist_ok=True)
     claim_folder(target, label)
-    done = (
-        {row.path for row in read_manifest(target)} if (target / MANIFEST_NAME).exists() else set()
-    )
+    done = {row.path for row in manifest_so_far(target)}
     done |= {row.path for row in rejected_rows(target)}
     failed = {row.source for row in read_skipped(target)}
     todo = [row for row in rows if row.path not in done and row.path not in failed]

@@ -55,23 +55,13 @@ def _angles(name: str) -> list[float] | None:
 
 def _balance(photos, settings, workers):  # type: ignore[no-untyped-def]
     """Plans the views, writes balance.json and balance.png, returns the views of each photo."""
-    from dagan_tf.data.balance import measure_poses, plan_views
+    from dagan_tf.data.balance import balance_record, measure_poses, plan_views
     from dagan_tf.evaluation.plots import plot_pose_histograms
     from dagan_tf.faces.photo_io import write_bytes
 
     poses = measure_poses(photos, FLAGS.output, settings, workers=workers)
     plan = plan_views(photos, poses, seed=FLAGS.seed)
-    planned = sum(len(views) for views in plan.views)
-    record = {
-        "edges": plan.before.edges.tolist(),
-        "before": plan.before.counts.tolist(),
-        "after": plan.after.counts.tolist(),
-        "entropy_before": plan.before.entropy,
-        "entropy_after": plan.after.entropy,
-        "photos_without_a_pose": sum(pose.pose is None for pose in poses),
-        "views_planned": planned,
-        "views_no_photo_allows": plan.missing,
-    }
+    record = balance_record(plan, poses)
     plot = plot_pose_histograms(
         plan.before.edges,
         plan.before.counts,
@@ -85,8 +75,9 @@ def _balance(photos, settings, workers):  # type: ignore[no-untyped-def]
     ):
         write_bytes(os.path.join(FLAGS.output, name), data)
     print(
-        f"yaw entropy of {len(photos)} photos {plan.before.entropy:.3f}, with {planned} views "
-        f"{plan.after.entropy:.3f} (1 = even); {plan.missing} views that no photo allows; plot in "
+        f"yaw entropy of {len(photos)} photos {plan.before.entropy:.3f}, with "
+        f"{record['views_planned']} views {plan.after.entropy:.3f} (1 = even); "
+        f"{plan.missing} views that no photo allows; plot in "
         f"{os.path.join(FLAGS.output, 'balance.png')}"
     )
     return plan.views

@@ -6,29 +6,28 @@ yaw up to the fullest one, as far as the photos allow.
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.data.pose_histogram import PoseHistogram, pose_histogram
+from dagan_tf.data.row_files import RowWriter, read_rows_if_there
 from dagan_tf.data.simulate import SimulationSettings
 from dagan_tf.data.views import View
 from dagan_tf.data.workers import run_jobs
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.simulator.camera import Pose
-from dagan_tf.simulator.fitting import FaceFit
-from dagan_tf.simulator.simulator import Simulator
+from dagan_tf.simulator.simulator import Simulator, yaw_refusal
 
 POSES_NAME = "poses.csv"
-_COLUMNS = ("source", "yaw", "pitch", "roll", "reason", "face_model")
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,18 @@ class PhotoPose:
     source: str
     pose: Pose | None
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class _PoseRow:
+    """A row of poses.csv; angles are NaN where the photo has no pose."""
+
+    source: str
+    yaw: float
+    pitch: float
+    roll: float
+    reason: str
+    face_model: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,26 +97,22 @@ def measure_poses(
     file = Path(output) / POSES_NAME
     file.parent.mkdir(parents=True, exist_ok=True)
     head = settings.face_model or ""
-    known = {pose.source: pose for pose in _read(file, head)}
+    known = {
+        row.source: _pose_of(row)
+        for row in read_rows_if_there(file, _PoseRow)
+        if row.face_model == head
+    }
     rest = [photo for photo in photos if str(photo.path) not in known]
-    begun = file.exists() and file.stat().st_size > 0
-    with file.open("a", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        if not begun:
-            writer.writerow(_COLUMNS)
+    with RowWriter(file, _PoseRow) as writer:
         results = run_jobs(rest, _measure, _start, (settings,), workers)
         for result in tqdm(
             results, total=len(rest), unit="photo", desc="poses", disable=not progress
         ):
             known[result.source] = result
-            pose = result.pose
-            angles = (
-                ("", "", "")
-                if pose is None
-                else (f"{a:.3f}" for a in (pose.yaw, pose.pitch, pose.roll))
+            pose = result.pose or Pose(np.nan, np.nan, np.nan)
+            writer.write(
+                _PoseRow(result.source, pose.yaw, pose.pitch, pose.roll, result.reason, head)
             )
-            writer.writerow([result.source, *angles, " ".join(result.reason.split()), head])
-            stream.flush()
     return [known[str(photo.path)] for photo in photos]
 
 
@@ -145,7 +152,7 @@ def plan_views(
     for bin_ in sorted(range(len(middles)), key=lambda b: (-abs(middles[b]), middles[b])):
         yaw = round(float(middles[bin_]), 1)
         need = goal - int(before.counts[bin_])
-        able = [n for n, own in yaws.items() if Simulator.refusal(_fit_of(own), yaw) is None]
+        able = [n for n, own in yaws.items() if yaw_refusal(own, yaw) is None]
         missing += max(0, need - len(able))
         for _ in range(min(need, len(able))):
             best = min(able, key=lambda n: (given[n], given_by[photos[n].identity], int(chance[n])))
@@ -157,10 +164,18 @@ def plan_views(
     return BalancePlan(views, before, pose_histogram([*yaws.values(), *planned]), missing)
 
 
-def _fit_of(yaw: float) -> FaceFit:
-    """A fit of which only the pose counts."""
-    empty = np.zeros(0, np.float32)
-    return FaceFit(camera=None, pose=Pose(yaw), identity=empty, expression=empty, error=0.0)  # type: ignore[arg-type]
+def balance_record(plan: BalancePlan, poses: Sequence[PhotoPose]) -> dict[str, Any]:
+    """What balance.json holds: the histograms before and after, their entropies, counts."""
+    return {
+        "edges": plan.before.edges.tolist(),
+        "before": plan.before.counts.tolist(),
+        "after": plan.after.counts.tolist(),
+        "entropy_before": plan.before.entropy,
+        "entropy_after": plan.after.entropy,
+        "photos_without_a_pose": sum(pose.pose is None for pose in poses),
+        "views_planned": sum(len(views) for views in plan.views),
+        "views_no_photo_allows": plan.missing,
+    }
 
 
 def _start(settings: SimulationSettings) -> Simulator:
@@ -174,26 +189,6 @@ def _measure(simulator: Simulator, photo: PhotoItem) -> PhotoPose:
         return PhotoPose(str(photo.path), None, str(error))
 
 
-def _read(file: Path, face_model: str) -> list[PhotoPose]:
-    """What poses.csv holds of one head; a killed process may have left its last line unfinished."""
-    if not file.exists():
-        return []
-    text = file.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        partial = file.with_suffix(".partial")
-        partial.write_text(whole, encoding="utf-8")
-        os.replace(partial, file)
-    rows = list(csv.reader(whole.splitlines()))
-    if rows and tuple(rows[0]) != _COLUMNS:
-        raise DaganError(f"{file}: columns {rows[0]}; expected {','.join(_COLUMNS)}")
-    poses = []
-    for number, row in enumerate(rows[1:], start=2):
-        try:
-            source, yaw, pitch, roll, reason, head = row
-            pose = Pose(float(yaw), float(pitch), float(roll)) if yaw else None
-        except ValueError:
-            raise DaganError(f"{file}:{number}: {row}; expected {','.join(_COLUMNS)}") from None
-        if head == face_model:
-            poses.append(PhotoPose(source, pose, reason))
-    return poses
+def _pose_of(row: _PoseRow) -> PhotoPose:
+    pose = None if np.isnan(row.yaw) else Pose(row.yaw, row.pitch, row.roll)
+    return PhotoPose(row.source, pose, row.reason)

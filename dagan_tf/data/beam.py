@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from dagan_tf.data.manifest import (
-    MANIFEST_NAME,
     ManifestRow,
     ManifestWriter,
     SkippedRow,
     SkippedWriter,
-    read_manifest,
+    manifest_so_far,
     read_skipped,
 )
 from dagan_tf.data.photos import PhotoItem
@@ -116,8 +115,7 @@ def fold_rows(folder: Path) -> None:
     files = sorted((folder / ROWS).glob("*.json")) if (folder / ROWS).is_dir() else []
     if not files:
         return
-    manifest_there = (folder / MANIFEST_NAME).exists()
-    done = {row.path for row in read_manifest(folder)} if manifest_there else set()
+    done = {row.path for row in manifest_so_far(folder)}
     told = {(row.source, row.yaw) for row in read_skipped(folder)}
     with ManifestWriter(folder) as manifest, SkippedWriter(folder) as skipped:
         for file in files:

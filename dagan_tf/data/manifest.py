@@ -1,21 +1,12 @@
 """`manifest.csv` and `skipped.csv`: what a folder of simulated or refined faces holds, and why
-some photos are missing from it.
-
-Rows are appended one by one, each flushed to the disk, so a killed process leaves at most one
-unfinished last line. That line is not counted when reading and is cut off when appending.
+some photos are missing from it. Written and read as `row_files` says.
 """
 
-import csv
-import io
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, fields
-from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import Any, BinaryIO, Generic, TypeVar
+from dataclasses import dataclass
+from pathlib import Path
 
-from dagan_tf.errors import DaganError
-from dagan_tf.faces.photo_io import write_bytes
+from dagan_tf.data.row_files import RowWriter, read_rows, read_rows_if_there
 
 MANIFEST_NAME = "manifest.csv"
 SKIPPED_NAME = "skipped.csv"
@@ -67,58 +58,7 @@ class SkippedRow:
     yaw: str = ""
 
 
-Row = TypeVar("Row", ManifestRow, SkippedRow)
-
-_PATHS = ("path", "mask_path", "depth_path")
-
-
-class _RowWriter(Generic[Row]):
-    """Appends rows durably. Use it as a context manager."""
-
-    def __init__(self, file: Path, row_type: type[Row]) -> None:
-        columns = [field.name for field in fields(row_type)]
-        repaired = b""
-        if file.exists():
-            repaired = _whole_lines(file.read_bytes())
-            if repaired:
-                # Refuses to append to another kind of file.
-                found, rows = _parse(file, repaired, row_type)
-                if found != columns:
-                    repaired = _table(columns, rows)
-                    write_bytes(file, repaired)
-        self._columns = columns
-        self._stream: BinaryIO = file.open("ab")
-        self._stream.truncate(len(repaired))
-        if not repaired:
-            self._write_line(columns)
-
-    def write(self, row: Row) -> None:
-        """Writes one row and waits until it is on the disk."""
-        _check_paths(row, where="row")
-        self._write_line(_values(row, self._columns))
-
-    def close(self) -> None:
-        """Closes the file; nothing is lost without it."""
-        self._stream.close()
-
-    def __enter__(self) -> "_RowWriter[Row]":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _write_line(self, values: list[str]) -> None:
-        self._stream.write(_line(values))
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
-
-
-class ManifestWriter(_RowWriter[ManifestRow]):
+class ManifestWriter(RowWriter[ManifestRow]):
     """Appends to `FOLDER/manifest.csv`, creating it with its header if needed."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -126,7 +66,7 @@ class ManifestWriter(_RowWriter[ManifestRow]):
         super().__init__(Path(folder) / MANIFEST_NAME, ManifestRow)
 
 
-class SkippedWriter(_RowWriter[SkippedRow]):
+class SkippedWriter(RowWriter[SkippedRow]):
     """Appends to `FOLDER/skipped.csv`, creating it with its header if needed."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -141,7 +81,12 @@ def read_manifest(folder: str | os.PathLike[str]) -> list[ManifestRow]:
         DaganError: The file is missing or damaged, has other columns, a value that is not a
             number, or a path that leaves the folder.
     """
-    return _read(Path(folder) / MANIFEST_NAME, ManifestRow)
+    return read_rows(Path(folder) / MANIFEST_NAME, ManifestRow)
+
+
+def manifest_so_far(folder: str | os.PathLike[str]) -> list[ManifestRow]:
+    """As `read_manifest`, but a folder without a manifest has no rows yet."""
+    return read_rows_if_there(Path(folder) / MANIFEST_NAME, ManifestRow)
 
 
 def read_skipped(folder: str | os.PathLike[str]) -> list[SkippedRow]:
@@ -150,95 +95,4 @@ def read_skipped(folder: str | os.PathLike[str]) -> list[SkippedRow]:
     Raises:
         DaganError: The file is damaged or has other columns.
     """
-    file = Path(folder) / SKIPPED_NAME
-    return _read(file, SkippedRow) if file.exists() else []
-
-
-def _read(file: Path, row_type: type[Row]) -> list[Row]:
-    try:
-        data = file.read_bytes()
-    except FileNotFoundError:
-        raise DaganError(f"{file}: no such file") from None
-    except OSError as error:
-        raise DaganError(f"{file}: {error.strerror or error}") from None
-    return _parse(file, _whole_lines(data), row_type)[1]
-
-
-def _whole_lines(data: bytes) -> bytes:
-    """Cuts an unfinished last record. Every line feed ends a record: `_format` lets none in."""
-    return data[: data.rfind(b"\n") + 1]
-
-
-def _parse(file: Path, data: bytes, row_type: type[Row]) -> tuple[list[str], list[Row]]:
-    """Returns the file's columns, of which the optional last ones may be absent, and its rows."""
-    try:
-        text = data.decode("utf-8-sig")
-        records = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DaganError(f"{file}: not a CSV file in UTF-8 ({error})") from None
-    columns = [field.name for field in fields(row_type)]
-    header = records[0] if records else []
-    required = sum(field.default is MISSING for field in fields(row_type))
-    if len(header) < required or header != columns[: len(header)]:
-        missing = [name for name in columns if name not in header]
-        unknown = [name for name in header if name not in columns]
-        what = (
-            f"missing column {missing[0]!r}"
-            if missing
-            else f"unknown column {unknown[0]!r}"
-            if unknown
-            else "columns in another order"
-        )
-        raise DaganError(f"{file}: {what}; expected {','.join(columns)}")
-    rows = []
-    for number, record in enumerate(records[1:], start=2):
-        where = f"{file}:{number}"
-        if len(record) != len(header):
-            raise DaganError(f"{where}: {len(record)} values; expected {len(header)}")
-        values: dict[str, Any] = {}
-        for field, text in zip(fields(row_type)[: len(header)], record, strict=True):
-            parse: Callable[[str], Any] = float if field.type is float else str
-            try:
-                values[field.name] = parse(text)
-            except ValueError:
-                raise DaganError(f"{where}: {field.name} is {text!r}; expected a number") from None
-        row = row_type(**values)
-        _check_paths(row, where=where)
-        rows.append(row)
-    return header, rows
-
-
-def _line(values: list[str]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(values)
-    return line.getvalue().encode("utf-8")
-
-
-def _values(row: ManifestRow | SkippedRow, columns: list[str]) -> list[str]:
-    return [_format(getattr(row, name)) for name in columns]
-
-
-def _table(columns: list[str], rows: Sequence[ManifestRow | SkippedRow]) -> bytes:
-    """The whole file with all columns, for files that were begun without the newer ones."""
-    return b"".join([_line(columns), *(_line(_values(row, columns)) for row in rows)])
-
-
-def _check_paths(row: ManifestRow | SkippedRow, where: str) -> None:
-    for name in _PATHS:
-        text = getattr(row, name, "")
-        if name == "path" and isinstance(row, ManifestRow) and not text:
-            raise DaganError(f"{where}: path is empty")
-        path = PurePosixPath(text)
-        if path.is_absolute() or ".." in path.parts or "\\" in text or ":" in text[1:2]:
-            raise DaganError(
-                f"{where}: {name} is {text!r}; expected a path inside the folder, with /"
-            )
-
-
-def _format(value: str | float) -> str:
-    if isinstance(value, str):
-        return " ".join(value.splitlines())
-    text = f"{value:.4f}"
-    if "." in text:  # Neither nan nor inf.
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
+    return read_rows_if_there(Path(folder) / SKIPPED_NAME, SkippedRow)

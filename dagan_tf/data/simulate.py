@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
@@ -20,12 +21,11 @@ import numpy as np
 from tqdm import tqdm
 
 from dagan_tf.data.manifest import (
-    MANIFEST_NAME,
     ManifestRow,
     ManifestWriter,
     SkippedRow,
     SkippedWriter,
-    read_manifest,
+    manifest_so_far,
     read_skipped,
 )
 from dagan_tf.data.photos import PhotoItem
@@ -69,13 +69,19 @@ class SimulationSettings:
     share_identity: bool = False
 
     def simulator(self) -> Simulator:
-        """The simulator; raises DaganError on a bad setting."""
-        for name, limit in (("yaw_jitter", MAX_YAW), ("pitch_jitter", MAX_PITCH)):
-            value = getattr(self, name)
-            if not 0 <= value <= limit:
-                raise DaganError(f"{name}: got {value}, expected degrees in [0, {limit:g}]")
-        model = MorphableModel.load(self.face_model) if self.face_model else None
-        return Simulator(model=model, image_size=self.image_size, background=self.background)
+        """The simulator, the same at every call; raises DaganError on a bad setting."""
+        return _simulator(self)
+
+
+@lru_cache(maxsize=1)
+def _simulator(settings: SimulationSettings) -> Simulator:
+    """Made once: the head's mesh and the detectors' weights take a while to load."""
+    for name, limit in (("yaw_jitter", MAX_YAW), ("pitch_jitter", MAX_PITCH)):
+        value = getattr(settings, name)
+        if not 0 <= value <= limit:
+            raise DaganError(f"{name}: got {value}, expected degrees in [0, {limit:g}]")
+    model = MorphableModel.load(settings.face_model) if settings.face_model else None
+    return Simulator(model=model, image_size=settings.image_size, background=settings.background)
 
 
 @dataclass(frozen=True)
@@ -200,8 +206,7 @@ def summarise(
 
 def _told(output: Path) -> tuple[set[str], set[str], set[tuple[str, str]]]:
     """Views made, photos without any, and (photo, view) that were refused."""
-    there = (output / MANIFEST_NAME).exists()
-    done = {row.path for row in read_manifest(output)} if there else set()
+    done = {row.path for row in manifest_so_far(output)}
     told = read_skipped(output)
     failed = {row.source for row in told if not row.yaw}
     return done, failed, {(row.source, row.yaw) for row in told if row.yaw}

@@ -142,14 +142,7 @@ class Simulator:
         Returns:
             One line with the yaw asked for and what is possible, or None if it can be shown.
         """
-        own = fit.pose.yaw
-        if abs(own) <= FREE_YAW or yaw * np.sign(own) >= abs(own) - 0.5:
-            return None
-        side = f"{min(own, 90.0):+.0f} to +90" if own > 0 else f"-90 to {max(own, -90.0):+.0f}"
-        return (
-            f"yaw: got {yaw:+.0f}, expected {side} degrees: the photo is turned by {own:+.0f} and "
-            "hides the other side of the face"
-        )
+        return yaw_refusal(fit.pose.yaw, yaw)
 
     @staticmethod
     def check_angles(yaws: Sequence[float], pitch: float | None) -> None:
@@ -231,3 +224,14 @@ class Simulator:
             identity=identity,
             fit_error=prepared.fit.error,
         )
+
+
+def yaw_refusal(own: float, yaw: float) -> str | None:
+    """As `Simulator.refusal`, for a photo turned by `own` degrees."""
+    if abs(own) <= FREE_YAW or yaw * np.sign(own) >= abs(own) - 0.5:
+        return None
+    side = f"{min(own, 90.0):+.0f} to +90" if own > 0 else f"-90 to {max(own, -90.0):+.0f}"
+    return (
+        f"yaw: got {yaw:+.0f}, expected {side} degrees: the photo is turned by {own:+.0f} and "
+        "hides the other side of the face"
+    )
