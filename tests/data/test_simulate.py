@@ -13,7 +13,8 @@ import pytest
 
 from dagan_tf.data import simulate
 from dagan_tf.data.photos import list_photos
-from dagan_tf.data.simulate import SimulationSettings, simulate_folder
+from dagan_tf.data.simulate import SimulationSettings, simulate_folder, simulate_views
+from dagan_tf.data.views import all_views
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 
@@ -71,9 +72,12 @@ def test_a_rerun_makes_only_what_is_missing(photos, tmp_path):
     items = list_photos(photos, "folder")
     simulate_folder(items[:1], output, (30,), SETTINGS, progress=False)
     first = output / "ann/1_yaw+030.png"
+    left = output / "ann/.1_yaw+060.png.0a1b2c3d.tmp"  # of a process that was killed
+    left.write_bytes(b"half")
     stamp = first.stat().st_mtime_ns
     summary = simulate_folder(items, output, (30, 60), SETTINGS, progress=False)
     assert summary.views == 4
+    assert not left.exists()
     assert first.stat().st_mtime_ns == stamp
     again = simulate_folder(items, output, (30, 60), SETTINGS, progress=False)
     assert (again.made, again.done_before, again.skipped) == (0, 2, 2)
@@ -341,6 +345,10 @@ def test_a_person_s_photos_share_one_shape(tmp_path, astronaut, monkeypatch):
     for group in fitted[:2]:
         np.testing.assert_array_equal(group[0], group[1])
     assert len(rows(tmp_path / "v" / "manifest.csv")) == 6
+    # A photo that needs nothing more still shapes the person's head.
+    wanted = [(items[0], all_views((20,), None)), (items[1], all_views((60,), None))]
+    simulate_views(wanted, tmp_path / "v", settings, progress=False)
+    assert len(fitted.pop()) == 2
     alone = simulate_folder(items, tmp_path / "w", (20,), SETTINGS, progress=False)
     assert alone.views == 3
     assert [len(group) for group in fitted[3:]] == [1, 1, 1]

@@ -89,3 +89,24 @@ def test_the_bootstrap_resamples_people():
     )
     with pytest.raises(DaganError, match="1 person"):
         bootstrap_pairs(auc, scores[:2], same[:2], ["a", "a"], ["a", "a"])
+
+
+def test_a_pair_is_repeated_as_often_as_its_people_are_drawn():
+    first, second = np.array(["a", "a", "b", "a"]), np.array(["a", "b", "c", "c"])
+    same = first == second
+    scores = np.array([1.0, 10.0, 100.0, 1000.0])
+    found = []
+
+    def measure(rows, genuine):
+        found.append((rows[genuine].sum(), rows[~genuine].sum()))
+        return 0.0
+
+    bootstrap_pairs(measure, scores, same, first, second, rounds=200, seed=5)
+    rng = np.random.default_rng(5)
+    expected = []
+    for _ in range(200):
+        a, b, c = np.bincount(rng.integers(3, size=3), minlength=3)
+        genuine, impostor = a * 1.0, 10.0 * a * b + 100.0 * b * c + 1000.0 * a * c
+        if genuine and impostor:
+            expected.append((genuine, impostor))
+    assert found == expected

@@ -123,6 +123,12 @@ def test_accuracy_by_folds_by_hand():
     assert outcome.std == pytest.approx(np.std([1, 1, 0.5]))
 
 
+def test_of_equally_good_thresholds_the_middle_one_is_taken():
+    # 1.5, 3.5 and 5.5 are each right about four of six.
+    scores = np.array([2.0, 4.0, 6.0, 1.0, 3.0, 5.0])
+    assert best_threshold(scores, np.array([True] * 3 + [False] * 3)) == 3.5
+
+
 def test_best_threshold_is_no_worse_than_any_other():
     for seed in range(200):
         scores, same = random_case(seed)

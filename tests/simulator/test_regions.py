@@ -23,6 +23,7 @@ def test_hair_grows_on_the_skull_and_not_on_the_face():
     tip = model.mean[:, 0].argmax()
     assert regions.ear[tip] == 1
     assert regions.loose[tip] > 0.9
+    assert regions.hair[regions.ear == 1].max() == 0
     neck = model.mean[:, 1].argmin()
     assert regions.hair[neck] == regions.loose[neck] == 0
     assert not regions.skull[neck]

@@ -50,7 +50,10 @@ def test_hidden_points_take_the_mirrored_side_then_the_filling(scene):
     mirrored = scene(TRUST=0.0, MIRROR_TRUST=1.0)
     np.testing.assert_allclose(mirrored.colour, scene.photo[:, ::-1], atol=0.5)
     assert mirrored.seen.max() == 0
-    filled = scene(MIRROR_TRUST=0.0)
+    both = scene(TRUST=0.75)
+    expected = 0.75 * scene.photo + 0.25 * scene.photo[:, ::-1].astype(np.float32)
+    np.testing.assert_allclose(both.colour, expected, atol=0.5)
+    filled = scene(TRUST=0.0, MIRROR_TRUST=0.0)
     np.testing.assert_allclose(filled.colour, np.broadcast_to([10, 20, 30], (16, 16, 3)), rtol=1e-5)
     half = scene(MIRROR_TRUST=0.5)
     np.testing.assert_allclose(half.colour, (mirrored.colour + filled.colour) / 2, atol=1e-3)
