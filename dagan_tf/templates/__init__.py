@@ -1,0 +1,1 @@
+"""Template methods: from features of faces to scores of pairs of templates, on any features."""
