@@ -4,6 +4,7 @@ from scipy.special import softmax
 
 from dagan_tf.errors import DaganError
 from dagan_tf.templates.fusion import fused, mean_scores, media_encodings, softmax_scores
+from tests.toy_templates import templates_of
 
 # Template 0: a still and a video of two frames; template 1: one still.
 FEATURES = np.array([[1.0, 0], [0, 2], [0, 4], [3, 4]], np.float32)
