@@ -27,6 +27,13 @@ flags.DEFINE_string("host", "127.0.0.1", "Address to listen on; beyond it use --
 flags.DEFINE_integer("port", 8500, "Port; 0 takes a free one.", 0, 65535)
 flags.DEFINE_string("ssl_config_file", None, "TLS and mutual TLS: an SSLConfig as text.")
 flags.DEFINE_bool("enable_batching", False, "Put requests together.")
+flags.DEFINE_integer(
+    "max_batch_pixels",
+    None,
+    "Requests are put together up to so many pixels; 0: no limit. Default: 16384 without a GPU, "
+    "else 0.",
+    lower_bound=0,
+)
 flags.DEFINE_string("batching_parameters_file", None, "How: a BatchingParameters as text.")
 flags.DEFINE_string("monitoring_config_file", None, "Metrics: a MonitoringConfig as text.")
 flags.DEFINE_integer("rest_api_port", 8501, "Port of the metrics; 0 takes a free one.", 0, 65535)
@@ -41,6 +48,16 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_float("drain_seconds", 0.0, "At SIGTERM, time as NOT_SERVING before refusing.", 0.0)
 flags.DEFINE_float("grace_seconds", 30.0, "At SIGTERM, time for requests under way.", 0.0)
+
+
+def _max_batch_pixels() -> int:
+    if FLAGS.max_batch_pixels is not None:
+        return FLAGS.max_batch_pixels
+    import tensorflow as tf
+
+    from dagan_tf.service.batching import CPU_BATCH_PIXELS
+
+    return 0 if tf.config.list_physical_devices("GPU") else CPU_BATCH_PIXELS
 
 
 def main(argv: list[str]) -> None:
@@ -70,6 +87,7 @@ def main(argv: list[str]) -> None:
         port=FLAGS.port,
         ssl=config_file.read_ssl(ssl) if ssl else None,
         batching=batching,
+        max_batch_pixels=_max_batch_pixels(),
         metrics_path=config_file.read_monitoring(monitoring) if monitoring else None,
         rest_api_port=FLAGS.rest_api_port,
         access_log=FLAGS.access_log,
@@ -92,4 +110,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_app(main)
+    run_app(main, uses_tensorflow=True)

@@ -13,6 +13,12 @@ Arrays = Mapping[str, np.ndarray]
 Run = Callable[[Arrays], dict[str, np.ndarray]]
 
 
+def _held() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(eq=False)
 class BatchTask:
     """A request in a queue, or a part of one.
@@ -22,8 +28,9 @@ class BatchTask:
         size: number of images.
         run: answers a whole batch.
         deadline: `time.monotonic()` after which nobody waits; None for never.
+        most: images that a batch may have when it is put together from several tasks.
         enqueued: `time.monotonic()` of its arrival.
-        done: set once `outputs` or `error` is.
+        pending: held until `outputs` or `error` is set. A bare lock: an Event costs three of them.
         outputs: what the model answered.
         error: why it did not.
     """
@@ -32,8 +39,9 @@ class BatchTask:
     size: int
     run: Run
     deadline: float | None
+    most: int
     enqueued: float = field(default_factory=time.monotonic)
-    done: threading.Event = field(default_factory=threading.Event)
+    pending: threading.Lock = field(default_factory=_held)
     outputs: dict[str, np.ndarray] | None = None
     error: Exception | None = None
 
@@ -42,7 +50,11 @@ class BatchTask:
     ) -> None:
         """Hands the outcome to whoever waits."""
         self.outputs, self.error = outputs, error
-        self.done.set()
+        self.pending.release()
+
+    def wait(self, seconds: float | None) -> bool:
+        """Whether it was finished within so many seconds (None: waits for ever). Ask once."""
+        return self.pending.acquire(timeout=-1 if seconds is None else max(0.0, seconds))
 
 
 def batch_size(inputs: Arrays) -> int:

@@ -22,6 +22,10 @@ from dagan_tf.service.status import RequestError, invalid
 
 _Key = tuple[object, ...]
 
+# Larger images keep two cores busy by themselves, and putting them together only drives their
+# activations out of the cache (docs/experiments.md).
+CPU_BATCH_PIXELS = 128 * 128
+
 
 class Ticket:
     """A request that has been handed to the batcher."""
@@ -44,7 +48,7 @@ class Ticket:
         """
         for task in self._tasks:
             left = None if task.deadline is None else task.deadline - time.monotonic()
-            if not task.done.wait(left):
+            if not task.wait(left):
                 self._batcher.drop(self._tasks, _too_late())
                 raise _too_late()
         for task in self._tasks:
@@ -59,8 +63,18 @@ class Ticket:
 class Batcher:
     """Worker threads over one queue for each model version, signature and image size."""
 
-    def __init__(self, parameters: BatchingParameters, metrics: ServerMetrics) -> None:
-        """Starts the threads."""
+    def __init__(
+        self, parameters: BatchingParameters, metrics: ServerMetrics, *, max_pixels: int = 0
+    ) -> None:
+        """Starts the threads.
+
+        Args:
+            parameters: Sizes, waiting times and threads, as in TensorFlow Serving.
+            metrics: Where the size and the wait of each batch are recorded.
+            max_pixels: Requests are put together only as long as a batch has no more pixels than
+                this; 0 for no limit.
+        """
+        self._max_pixels = max_pixels
         self._parameters = parameters
         self._metrics = metrics
         self._lock = threading.Condition()
@@ -106,6 +120,7 @@ class Batcher:
         """
         size = batch_size(inputs)
         limit, step = self._parameters.max_batch_size, self._parameters.execution_batch_size
+        most = self._most(inputs)
         if size > limit:
             raise invalid(f"Task size {size} is larger than maximum input batch size {limit}")
         tasks = [
@@ -114,6 +129,7 @@ class Batcher:
                 min(step, size - start),
                 run,
                 deadline,
+                most=most,
             )
             for start in range(0, size, step)
         ]
@@ -189,7 +205,7 @@ class Batcher:
                 del self._queues[key]  # Keys of unloaded versions must not stay for ever.
                 continue
             due = queue[0].enqueued + timeout
-            full = sum(task.size for task in queue) >= self._parameters.execution_batch_size
+            full = sum(task.size for task in queue) >= queue[0].most
             if full or due <= now or self._stopped:
                 if best is None or queue[0].enqueued < best[0]:
                     best = (queue[0].enqueued, key)
@@ -198,9 +214,10 @@ class Batcher:
         return (best[1] if best else None), soonest
 
     def _take(self, key: _Key) -> list[BatchTask]:
-        queue, batch, size = self._queues[key], [], 0
+        queue, size = self._queues[key], 0
+        batch: list[BatchTask] = []
         now = time.monotonic()
-        while queue and size + queue[0].size <= self._parameters.execution_batch_size:
+        while queue and (not batch or size + queue[0].size <= queue[0].most):
             task = queue.popleft()
             if task.deadline is not None and task.deadline <= now:
                 task.finish(error=_too_late())
@@ -230,6 +247,17 @@ class Batcher:
                 return
             for task in batch:
                 self._process([task])
+
+    def _most(self, inputs: Arrays) -> int:
+        """Images of this size that a batch put together may have."""
+        pixels = max(
+            (array.shape[1] * array.shape[2] for array in inputs.values() if array.ndim == 4),
+            default=0,
+        )
+        most = self._parameters.execution_batch_size
+        if not (self._max_pixels and pixels):
+            return most
+        return min(most, max(1, self._max_pixels // pixels))
 
     def _padding(self, size: int) -> int:
         fitting = [allowed for allowed in self._parameters.allowed_batch_sizes if allowed >= size]

@@ -60,6 +60,7 @@ class ServerOptions:
             loaded yet; without it no label can be given at the start, as in TensorFlow Serving.
         enable_model_warmup: Replay each version's warm-up requests before it is available.
         batching: Put requests together; None runs each by itself.
+        max_batch_pixels: Only as long as a batch has no more pixels than this; 0 for no limit.
         ssl: Encryption; None for none.
         metrics_path: Path of the metrics page; None for no page.
         rest_api_port: Port of the metrics page; 0 chooses a free one.
@@ -77,6 +78,7 @@ class ServerOptions:
     allow_version_labels_for_unavailable_models: bool = False
     enable_model_warmup: bool = True
     batching: BatchingParameters | None = None
+    max_batch_pixels: int = 0
     ssl: SslConfig | None = None
     metrics_path: str | None = None
     rest_api_port: int = 8501
@@ -155,8 +157,9 @@ class RunningServer:
         log = AccessLog(options.access_log) if options.access_log else None
         if log is not None:
             self._stops.append(log.close)
-        batcher = Batcher(options.batching, metrics) if options.batching is not None else None
-        if batcher is not None:
+        batcher = None
+        if options.batching is not None:
+            batcher = Batcher(options.batching, metrics, max_pixels=options.max_batch_pixels)
             self._stops.append(batcher.stop)
         self._gate = Gate(_SERVICES)
         self._server = grpc.server(

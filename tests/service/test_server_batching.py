@@ -46,9 +46,11 @@ def model():
 def make():
     made = []
 
-    def make(**parameters) -> Batcher:
+    def make(max_pixels: int = 0, **parameters) -> Batcher:
         parameters = {"num_batch_threads": 1, "batch_timeout_micros": 0, **parameters}
-        made.append(Batcher(BatchingParameters(**parameters), ServerMetrics()))
+        made.append(
+            Batcher(BatchingParameters(**parameters), ServerMetrics(), max_pixels=max_pixels)
+        )
         return made[-1]
 
     yield make
@@ -76,6 +78,26 @@ def test_waiting_requests_become_one_batch_and_each_gets_its_part(make, model):
     assert [ticket.result()["y"].tolist() for ticket in tickets] == [[2, 4], [6], [8, 10]]
     assert first.result()["y"].tolist() == [0]
     assert [batch.tolist() for batch in model.batches] == [[0], [1, 2, 3, 4, 5]]
+
+
+def test_batch_of_several_requests_keeps_to_the_pixels(make, model):
+    batcher = make(max_pixels=2 * 4 * 4, max_batch_size=8)
+    _hold(batcher, model)
+    small = [batcher.submit(KEY, {"x": np.ones((1, 4, 4, 1))}, model) for _ in range(5)]
+    large = [batcher.submit(KEY, {"x": np.ones((1, 8, 8, 1))}, model) for _ in range(2)]
+    many = batcher.submit(KEY, {"x": np.ones((3, 4, 5, 1))}, model)
+    model.go.set()
+    assert all((ticket.result()["y"] == 2).all() for ticket in [*small, *large, many])
+    sizes: dict[tuple[int, ...], list[int]] = {}
+    for batch in model.batches[1:]:
+        sizes.setdefault(batch.shape[1:3], []).append(len(batch))
+    # A request of its own is not taken apart; one larger than the limit still runs.
+    assert sizes == {(4, 4): [2, 2, 1], (8, 8): [1, 1], (4, 5): [3]}
+
+
+def test_full_by_pixels_does_not_wait_for_the_timeout(make, model):
+    batcher = make(max_pixels=4 * 4, max_batch_size=8, batch_timeout_micros=60_000_000)
+    assert (batcher.submit(KEY, {"x": np.ones((1, 4, 4, 1))}, model).result()["y"] == 2).all()
 
 
 def test_full_batch_does_not_wait_for_the_timeout(make, model):
