@@ -32,6 +32,10 @@ from dagan_tf.filtering import rejected_rows
 
 SETTINGS_NAME = "refine.json"
 
+_Batch = list[tuple[ManifestRow, np.ndarray]]
+_Refined = tuple[_Batch, np.ndarray]
+Stream = Callable[[Callable[[_Batch], _Refined], Iterable[_Batch]], Iterable[_Refined]]
+
 
 class RefiningError(DaganError):
     """A folder that cannot be refined as asked."""
@@ -53,6 +57,7 @@ def refine_folder(
     *,
     label: str,
     batch_size: int = 8,
+    stream: Stream = map,
     progress: bool = True,
 ) -> RefiningSummary:
     """Refines every image of a simulated folder that is not refined yet.
@@ -60,9 +65,12 @@ def refine_folder(
     Args:
         input_folder: What `trainer.simulate` wrote.
         output_folder: Folder to fill; another one than `input_folder`.
-        refine: uint8 (N, H, W, 3) to the same; a `Refiner` or a `RefinerClient`'s `refine`.
+        refine: uint8 (N, H, W, 3) to the same; a `Refiner` or a `RefinerClient`'s
+            `request_images`.
         label: Names the model. A folder begun with one model is not continued with another.
         batch_size: Most images given to `refine` at once.
+        stream: Applies it to the batches, answers in their order. With a `RefinerClient`'s
+            `in_flight`, files are read and written while the server works.
         progress: A bar on stderr.
 
     Returns:
@@ -103,8 +111,11 @@ def refine_folder(
             skipped += 1
             bar.update()
 
-        for batch in _batches(_read(source, todo, skip), batch_size):
-            images = refine(np.stack([image for _, image in batch]))
+        def refined_batch(batch: _Batch) -> _Refined:
+            return batch, refine(np.stack([image for _, image in batch]))
+
+        batches = _batches(_read(source, todo, skip), batch_size)
+        for batch, images in stream(refined_batch, batches):
             for (row, _), image in zip(batch, images, strict=True):
                 _write(source, target, row, image)
                 manifest.write(row)
@@ -147,11 +158,9 @@ def _read(
         yield row, image
 
 
-def _batches(
-    images: Iterable[tuple[ManifestRow, np.ndarray]], size: int
-) -> Iterator[list[tuple[ManifestRow, np.ndarray]]]:
+def _batches(images: Iterable[tuple[ManifestRow, np.ndarray]], size: int) -> Iterator[_Batch]:
     """Groups neighbours of one shape."""
-    batch: list[tuple[ManifestRow, np.ndarray]] = []
+    batch: _Batch = []
     for row, image in images:
         if batch and (len(batch) == size or batch[0][1].shape != image.shape):
             yield batch

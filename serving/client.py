@@ -65,10 +65,10 @@ def main(argv: list[str]) -> None:
             summary = refine_folder(
                 FLAGS.input,
                 FLAGS.output,
-                client.refine,
+                client.request_images,
                 label=client.label,
-                # As many images at once as the requests under way hold.
-                batch_size=FLAGS.batch_size * FLAGS.concurrency,
+                batch_size=FLAGS.batch_size,
+                stream=client.in_flight,
                 progress=FLAGS.progress,
             )
         else:

@@ -155,11 +155,13 @@ class RefinerClient:
                 future.cancel()
 
     def request_images(self, images: np.ndarray) -> np.ndarray:
-        """`refine` in one request, whatever its size."""
-        request = messages.images_request(images, self.options.model_name, self.version)
-        return messages.read_images(
-            self._call(self._predict, request), images, self.options.address
-        )
+        """`refine` of at least one image in the calling thread, one request after the other."""
+        answers = []
+        for part in messages.split_images(images, self.options):
+            request = messages.images_request(part, self.options.model_name, self.version)
+            response = self._call(self._predict, request)
+            answers.append(messages.read_images(response, part, self.options.address))
+        return np.concatenate(answers)
 
     def request_encoded(self, files: Sequence[bytes]) -> list[bytes]:
         """`refine_encoded` in one request, whatever its size."""

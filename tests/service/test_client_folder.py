@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dagan_tf.data.manifest import read_skipped
+from dagan_tf.data.manifest import ManifestRow, ManifestWriter, read_manifest, read_skipped
 from dagan_tf.faces.photo_io import read_photo, write_png
-from dagan_tf.refining import RefiningError
+from dagan_tf.refining import RefiningError, refine_folder
 from dagan_tf.service.client import RefinerClient, RetryPolicy, ServiceError
 from dagan_tf.service.client_folder import refine_image_folder
 from dagan_tf.service.server import start_server
@@ -152,3 +152,40 @@ def test_retries_reach_a_server_that_starts_late(server, photos, tmp_path):
         summary = refine_image_folder(client, photos, tmp_path / "out", progress=False)
         assert summary.refined == 8
     late.__exit__()
+
+
+def test_simulated_folder_keeps_several_requests_under_way(tmp_path):
+    folder = tmp_path / "simulated"
+    folder.mkdir()
+    with ManifestWriter(folder) as manifest:
+        for index in range(6):
+            write_png(folder / f"{index}.png", np.full((8, 8, 3), index, np.uint8))
+            manifest.write(
+                ManifestRow(f"{index}.png", "", "photo.jpg", "id", 60.0, 0.0, 0.0, fit_error=0.03)
+            )
+    meeting = threading.Barrier(2, timeout=20)  # Broken unless two requests run side by side.
+
+    def refine(images):
+        meeting.wait()
+        return images + 100
+
+    with RefinerClient("127.0.0.1:1", concurrency=2) as client:
+        summary = refine_folder(
+            folder,
+            tmp_path / "out",
+            refine,
+            label="adder",
+            batch_size=1,
+            stream=client.in_flight,
+            progress=False,
+        )
+    assert summary.refined == 6
+    assert [row.path for row in read_manifest(tmp_path / "out")] == [f"{i}.png" for i in range(6)]
+    for index in range(6):
+        assert (read_photo(tmp_path / "out" / f"{index}.png") == 100 + index).all()
+
+
+def test_request_larger_than_a_message_is_cut_in_the_calling_thread(server):
+    images = np.random.default_rng(0).integers(0, 256, (5, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
+    with RefinerClient(server.address, batch_size=2) as client:
+        np.testing.assert_array_equal(client.request_images(images), client.refine(images))
