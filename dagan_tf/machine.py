@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.weights import FACE_DETECTOR_CNN, FACE_EMBEDDING, LANDMARKS_68, weight_path
+from dagan_tf.faces.weights import (
+    FACE_DETECTOR_CNN,
+    FACE_EMBEDDING,
+    LANDMARKS_5,
+    LANDMARKS_68,
+    weight_path,
+)
 
 NEEDED = "needed"
 OPTIONAL = "optional"
@@ -106,6 +112,7 @@ def _weights() -> list[Finding]:
     findings = []
     for name, level, use in (
         (LANDMARKS_68, NEEDED, "landmarks (trained on 300-W: no commercial use)"),
+        (LANDMARKS_5, NEEDED, "placing the box for the landmarks"),
         (FACE_DETECTOR_CNN, OPTIONAL, "finding profile faces"),
         (FACE_EMBEDDING, OPTIONAL, "measuring identity"),
     ):

@@ -1,7 +1,7 @@
 """Finds faces: dlib's HOG detector first, dlib's CNN where HOG sees nothing."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -21,12 +21,6 @@ _HOG_PIXELS = 1200 * 1200
 # The CNN sees faces of about 40 px and costs 4 us a pixel: at most about 2 s.
 _CNN_SHORT_SIDE = 200
 _CNN_PIXELS = 700 * 700
-# Where the CNN is sure of a face, a HOG answer too weak by itself still places the box better.
-_HOG_WEAK_THRESHOLD = -1.0
-_SAME_FACE_OVERLAP = 0.5
-# From a CNN box to the HOG box of the same face, as fractions of its size: right, down, larger
-# (means over FRLL and ORL frontals).
-_CNN_TO_HOG = (0.04, 0.1, 1.05)
 
 
 @dataclass(frozen=True)
@@ -39,7 +33,8 @@ class FaceBox:
         width: Extent in x, > 0.
         height: Extent in y, > 0.
         score: The detector's confidence; comparable only within one detector.
-        detector: "hog", "cnn" or "given".
+        detector: "hog", "cnn" or "given". The CNN's boxes lie elsewhere on a face than HOG's: they
+            follow the visible head, HOG's the middle of the eyes.
     """
 
     left: float
@@ -85,16 +80,16 @@ class FaceDetector:
         check_photo(photo)
         if min(photo.shape[:2]) < _MIN_SHORT_SIDE:
             return []
-        boxes = self._run_hog(photo, threshold=0.0)
+        boxes = self._run_hog(photo)
         if not boxes and self._use_cnn:
             boxes = self._detect_cnn(photo)
         return sorted(boxes, key=lambda box: (-box.area, box.left, box.top))
 
-    def _run_hog(self, photo: np.ndarray, threshold: float) -> list[FaceBox]:
+    def _run_hog(self, photo: np.ndarray) -> list[FaceBox]:
         if self._hog is None:
             self._hog = dlib.get_frontal_face_detector()
         resized, scale = _resize(photo, _HOG_SHORT_SIDE, _HOG_PIXELS)
-        rectangles, scores, _ = self._hog.run(resized, 0, threshold)
+        rectangles, scores, _ = self._hog.run(resized, 0)
         return [
             _box(rectangle, score, scale, "hog")
             for rectangle, score in zip(rectangles, scores, strict=True)
@@ -105,11 +100,7 @@ class FaceDetector:
             path = weight_path(FACE_DETECTOR_CNN)
             self._cnn = dlib.cnn_face_detection_model_v1(str(path))
         resized, scale = _resize(photo, _CNN_SHORT_SIDE, _CNN_PIXELS)
-        found = [_box(face.rect, face.confidence, scale, "cnn") for face in self._cnn(resized, 0)]
-        if not found:
-            return []
-        candidates = self._run_hog(photo, threshold=_HOG_WEAK_THRESHOLD)
-        return [_place_like_hog(box, candidates) for box in found]
+        return [_box(face.rect, face.confidence, scale, "cnn") for face in self._cnn(resized, 0)]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_hog": None, "_cnn": None}
@@ -145,30 +136,3 @@ def _box(rectangle: Any, score: float, scale: float, detector: str) -> FaceBox:
         score=float(score),
         detector=detector,
     )
-
-
-def _place_like_hog(box: FaceBox, candidates: list[FaceBox]) -> FaceBox:
-    """The landmark predictor knows HOG boxes only; the CNN's lie elsewhere on the same face."""
-    overlap, best = max(
-        ((_overlap(box, candidate), candidate) for candidate in candidates),
-        key=lambda pair: pair[0],
-        default=(0.0, box),
-    )
-    if overlap >= _SAME_FACE_OVERLAP:
-        return replace(best, score=box.score, detector="cnn")
-    right, down, larger = _CNN_TO_HOG
-    return replace(
-        box,
-        left=box.left + box.width * (right + (1 - larger) / 2),
-        top=box.top + box.height * (down + (1 - larger) / 2),
-        width=box.width * larger,
-        height=box.height * larger,
-    )
-
-
-def _overlap(a: FaceBox, b: FaceBox) -> float:
-    """Intersection over union."""
-    width = min(a.left + a.width, b.left + b.width) - max(a.left, b.left)
-    height = min(a.top + a.height, b.top + b.height) - max(a.top, b.top)
-    shared = max(0.0, width) * max(0.0, height)
-    return shared / (a.area + b.area - shared)

@@ -6,6 +6,7 @@ from pathlib import Path
 from dagan_tf.errors import DaganError
 
 LANDMARKS_68 = "shape_predictor_68_face_landmarks.dat"
+LANDMARKS_5 = "shape_predictor_5_face_landmarks.dat"
 FACE_DETECTOR_CNN = "mmod_human_face_detector.dat"
 FACE_EMBEDDING = "dlib_face_recognition_resnet_model_v1.dat"
 

@@ -78,7 +78,7 @@ def test_box_at_the_border_and_outside(astronaut, face):
 def test_cnn_takes_over_where_hog_sees_nothing(astronaut, face):
     photo = np.ascontiguousarray(astronaut[20:260, 100:340])
     detector = FaceDetector()
-    detector._run_hog = lambda photo, threshold: []
+    detector._run_hog = lambda photo: []
     (box,) = detector.detect(photo)
     assert box.detector == "cnn"
     assert abs(box.left + box.width / 2 + 100 - (face.box.left + face.box.width / 2)) < 12
@@ -88,15 +88,13 @@ def test_cnn_takes_over_where_hog_sees_nothing(astronaut, face):
     assert without.detect(photo) == []
 
 
-def test_cnn_box_is_placed_by_a_weak_hog_answer(astronaut):
+def test_the_cnns_box_gives_the_same_landmarks(astronaut, face):
     photo = np.ascontiguousarray(astronaut[20:260, 100:340])
     detector = FaceDetector()
-    (strong,) = detector.detect(photo)
-    real = detector._run_hog
-    detector._run_hog = lambda photo, threshold: real(photo, threshold) if threshold < 0 else []
+    detector._run_hog = lambda photo: []
     (box,) = detector.detect(photo)
-    assert (box.detector, box.left, box.width) == ("cnn", strong.left, strong.width)
-    assert box.score != strong.score
+    points = LandmarkPredictor().predict(photo, box) + np.array([100, 20])
+    assert relative_error(points, face.landmarks) < 0.04
 
 
 def test_no_face(finder):

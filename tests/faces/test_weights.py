@@ -8,7 +8,13 @@ from dagan_tf.faces import weights
 
 
 @pytest.mark.parametrize(
-    "name", [weights.LANDMARKS_68, weights.FACE_DETECTOR_CNN, weights.FACE_EMBEDDING]
+    "name",
+    [
+        weights.LANDMARKS_68,
+        weights.LANDMARKS_5,
+        weights.FACE_DETECTOR_CNN,
+        weights.FACE_EMBEDDING,
+    ],
 )
 def test_every_weight_file_is_there(name):
     assert weights.weight_path(name).stat().st_size > 500_000

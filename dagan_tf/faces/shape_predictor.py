@@ -1,0 +1,70 @@
+"""Runs dlib's regression trees, which predict a set of points of a face from its box."""
+
+from typing import Any
+
+import cv2
+import dlib
+import numpy as np
+
+from dagan_tf.errors import DaganError
+from dagan_tf.faces.detector import FaceBox, check_photo
+from dagan_tf.faces.weights import weight_path
+
+# dlib answers in whole pixels and reads single pixels: in a face of this width that is fine
+# enough, and neither a tiny nor a huge photo changes the answer.
+_BOX_WIDTH = 300.0
+# The trees read pixels beyond the box too.
+_SURROUNDINGS = 0.6
+
+
+class ShapePredictor:
+    """One of dlib's shape predictors (Kazemi and Sullivan, CVPR 2014).
+
+    The weights are loaded at the first use and never pickled.
+    """
+
+    def __init__(self, weights: str) -> None:
+        """Args: weights: File name, as in `faces.weights`."""
+        self._weights = weights
+        self._predictor: Any = None
+
+    def predict(self, photo: np.ndarray, box: FaceBox) -> np.ndarray:
+        """Returns (K, 2) float32 points, pixels, x right and y down; K depends on the weights.
+
+        Args:
+            photo: (H, W, 3) uint8 RGB.
+            box: Of the face, as it lay around the faces that the weights were trained on.
+
+        Raises:
+            DaganError: The box lies outside the photo.
+        """
+        check_photo(photo)
+        if self._predictor is None:
+            self._predictor = dlib.shape_predictor(str(weight_path(self._weights)))
+        height, width = photo.shape[:2]
+        left = max(0, int(box.left - _SURROUNDINGS * box.width))
+        top = max(0, int(box.top - _SURROUNDINGS * box.height))
+        right = min(width, int(box.left + (1 + _SURROUNDINGS) * box.width) + 1)
+        bottom = min(height, int(box.top + (1 + _SURROUNDINGS) * box.height) + 1)
+        if right <= left or bottom <= top:
+            raise DaganError(f"{box} lies outside the photo of {width}x{height} pixels")
+
+        crop = photo[top:bottom, left:right]
+        scale = _BOX_WIDTH / box.width
+        size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        crop_scale = np.array([size[0] / crop.shape[1], size[1] / crop.shape[0]])
+        origin = np.array([left, top])
+        resized = cv2.resize(np.ascontiguousarray(crop), size, interpolation=interpolation)
+
+        # Pixel centres are at integers in both images, hence the halves.
+        corners = np.array(
+            [(box.left, box.top), (box.left + box.width, box.top + box.height)], dtype=np.float64
+        )
+        corners = np.rint((corners - origin + 0.5) * crop_scale - 0.5).astype(int)
+        shape = self._predictor(resized, dlib.rectangle(*corners.ravel().tolist()))
+        points = np.array([(part.x, part.y) for part in shape.parts()], dtype=np.float64)
+        return ((points + 0.5) / crop_scale - 0.5 + origin).astype(np.float32)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_predictor": None}
