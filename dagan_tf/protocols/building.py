@@ -45,6 +45,7 @@ class FaceTable:
         """All faces so far."""
         return Faces(
             tuple(self._paths),
+            tuple(sighting for _, sighting in self._rows),
             np.array(self._boxes, np.float32).reshape(-1, 4),
             np.array(self._landmarks, np.float32).reshape(-1, 5, 2),
             np.array(self._scores, np.float32),

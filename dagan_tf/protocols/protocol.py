@@ -19,6 +19,7 @@ class Faces:
 
     Attributes:
         paths: F image paths, relative to the protocol's root, with forward slashes.
+        sightings: F names that tell people in one image apart; "" where nothing has to.
         boxes: (F, 4) float32 left, top, width, height, px; NaN where unknown.
         landmarks: (F, 5, 2) float32 px: eye on the left of an upright frontal image (the
             subject's right eye), other eye, nose, mouth corners likewise; NaN where unknown.
@@ -26,6 +27,7 @@ class Faces:
     """
 
     paths: tuple[str, ...]
+    sightings: tuple[str, ...]
     boxes: np.ndarray
     landmarks: np.ndarray
     scores: np.ndarray
