@@ -21,7 +21,10 @@ from trainer.flags import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
-    "protocol", None, "frll, lfw, cfp, cfp-ff, ijba, ijba-search, ijbb or ijbc.", required=True
+    "protocol",
+    None,
+    "frll, lfw, cfp, cfp-ff, ijba, ijba-search, ijbb, ijbb-search, ijbc or ijbc-search.",
+    required=True,
 )
 flags.DEFINE_string("data", None, "The set's folder.", required=True)
 flags.DEFINE_list("features", [], "NAME=FILE.npz of each system.")

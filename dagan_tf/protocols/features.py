@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -73,15 +74,15 @@ def read_features(
 
     Raises:
         DaganError: File and row of what is wrong: not an .npz, an array that lacks or has another
-            length, a face named twice, a value that is not finite, a face of the protocol without
-            features.
+            length or type, a face named twice, a value that is not finite, features all 0, a face
+            of the protocol without features.
     """
     try:
         with np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise DaganError(f"{file}: no such file") from None
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, AttributeError) as error:
         raise DaganError(f"{file}: not a whole .npz file ({error})") from None
     for name in ("features", "paths"):
         if name not in arrays:
@@ -94,13 +95,22 @@ def read_features(
     for name, values in arrays.items():
         if values.shape[:1] != (len(features),):
             raise DaganError(f"{file}: {name} has shape {values.shape}; expected {len(features)}")
-    bad = ~np.isfinite(features).all(axis=1)
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise DaganError(
-            f"{file}: features of row {row} ({paths[row]}) hold values that are not finite"
-            f" ({bad.sum()} such rows)"
-        )
+    for name, kinds, expected in (
+        ("paths", "U", "texts"),
+        ("sightings", "U", "texts"),
+        ("yaw", "fiu", "numbers"),
+    ):
+        if name in arrays and (arrays[name].dtype.kind not in kinds or arrays[name].ndim != 1):
+            raise DaganError(f"{file}: {name} are {arrays[name].dtype}; expected {expected} (N,)")
+    for bad, what in (
+        (~np.isfinite(features).all(axis=1), "hold values that are not finite"),
+        (~features.any(axis=1), "are all 0"),
+    ):
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            raise DaganError(
+                f"{file}: features of row {row} ({paths[row]}) {what} ({bad.sum()} such rows)"
+            )
     sightings = arrays.get("sightings", np.full(len(paths), ""))
     several = "sightings" in arrays
     rows: dict[tuple[str, str], int] = {}

@@ -103,7 +103,9 @@ class Search:
         """Every probe against every gallery template: P x G pairs, probe by probe."""
         first = np.repeat(self.probes, len(self.gallery))
         second = np.tile(self.gallery, len(self.probes))
-        same = templates.subjects[first] == templates.subjects[second]
+        # By number: texts of that many pairs would fill the memory.
+        _, person = np.unique(templates.subjects, return_inverse=True)
+        same = person[first] == person[second]
         return Pairs(first, second, same, np.zeros(len(first), dtype=np.int32))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.frll import read_frll
 from dagan_tf.protocols.ijba import read_ijba_search, read_ijba_verification
-from dagan_tf.protocols.ijbc import read_ijb_meta
+from dagan_tf.protocols.ijbc import read_ijb_meta, read_ijb_search
 from dagan_tf.protocols.image_pairs import read_cfp, read_lfw
 from dagan_tf.protocols.protocol import Protocol
 
@@ -19,7 +19,9 @@ _READERS: dict[str, Callable[[Path, int], Protocol]] = {
     "ijba": lambda root, seed: read_ijba_verification(root),
     "ijba-search": lambda root, seed: read_ijba_search(root),
     "ijbb": lambda root, seed: read_ijb_meta(root / "meta", root / "loose_crop", "ijbb"),
+    "ijbb-search": lambda root, seed: read_ijb_search(root / "meta", root / "loose_crop", "ijbb"),
     "ijbc": lambda root, seed: read_ijb_meta(root / "meta", root / "loose_crop", "ijbc"),
+    "ijbc-search": lambda root, seed: read_ijb_search(root / "meta", root / "loose_crop", "ijbc"),
 }
 PROTOCOLS = tuple(_READERS)
 

@@ -43,6 +43,10 @@ def damaged(arrays, name, change):
         ("paths", lambda p: np.where(np.arange(len(p)) == 2, "img/x.jpg", p),
          r"no features of face 2, 'img/b1\.jpg' \(1 are missing in all\)"),
         ("features", lambda f: f.ravel(), "expected floats"),
+        ("features", lambda f: np.where(np.arange(len(f))[:, None] == 3, 0, f),
+         r"f\.npz: features of row 3 \(img/c1\.jpg\) are all 0 \(1 such"),
+        ("yaw", lambda y: y.astype(str), r"yaw are <U\d+; expected numbers \(N,\)"),
+        ("paths", lambda p: np.arange(len(p)), r"paths are int64; expected texts"),
     ],
 )  # fmt: skip
 def test_bad_features_name_file_and_row(toy, name, change, message):
@@ -60,7 +64,10 @@ def test_bad_features_name_file_and_row(toy, name, change, message):
 def test_files_that_are_no_features_are_named(toy):
     protocol, arrays, file = toy
     whole = file.read_bytes()
-    for data in (b"", b"no archive", whole[: len(whole) // 2]):
+    np.savez_compressed(file, **arrays)
+    packed = bytearray(file.read_bytes())
+    packed[60:90] = bytes(30)
+    for data in (b"", b"no archive", whole[: len(whole) // 2], bytes(packed)):
         file.write_bytes(data)
         with pytest.raises(DaganError, match=r"f\.npz: not a whole \.npz file"):
             read_features(file, protocol.faces)
