@@ -25,6 +25,8 @@ from dagan_tf.config_sections import (
 )
 from dagan_tf.errors import DaganError
 
+PRESETS = "dagan_tf.presets"
+
 
 class ConfigError(DaganError):
     """A key, value or file of a configuration that cannot be used."""
@@ -69,19 +71,29 @@ class Config:
 
     def to_yaml(self) -> str:
         """YAML text from which `load_config` makes an equal Config."""
-        return yaml.safe_dump(asdict(self), sort_keys=False, allow_unicode=True)
+        return to_yaml(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes `to_yaml` to `path`, whole or not at all."""
-        path = Path(path)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(self.to_yaml(), encoding="utf-8")
-        os.replace(temporary, path)
+        save_config(self, path)
 
 
-def preset_names() -> list[str]:
-    """Names of the packaged presets."""
-    folder = resources.files("dagan_tf.presets")
+def to_yaml(config: Any) -> str:
+    """YAML text of a configuration, a dataclass of dataclasses."""
+    return yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True)
+
+
+def save_config(config: Any, path: str | os.PathLike[str]) -> None:
+    """Writes `to_yaml(config)` to `path`, whole or not at all."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(to_yaml(config), encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def preset_names(package: str = PRESETS) -> list[str]:
+    """Names of the presets in a package."""
+    folder = resources.files(package)
     return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith("yaml"))
 
 
@@ -97,7 +109,24 @@ def load_config(source: str | os.PathLike[str], overrides: Iterable[str] = ()) -
         ConfigError: unknown preset, file or key (the nearest name is offered), or a value of the
             wrong type or range (key, value and expectation are quoted).
     """
-    tree = _read(source)
+    return read_config(Config, PRESETS, source, overrides)
+
+
+def read_config(
+    kind: type, package: str, source: str | os.PathLike[str], overrides: Iterable[str] = ()
+) -> Any:
+    """As `load_config`, for a configuration of any kind.
+
+    Args:
+        kind: dataclass to make.
+        package: that holds its presets.
+        source: as of `load_config`.
+        overrides: likewise.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    tree = _read(source, package)
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key.strip():
@@ -113,25 +142,25 @@ def load_config(source: str | os.PathLike[str], overrides: Iterable[str] = ()) -
             node[last] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise ConfigError(f"override {override!r}: the value is no YAML ({error})") from error
-    return _build(Config, tree, "")
+    return _build(kind, tree, "")
 
 
-def differences(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
+def differences(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
     """Dotted keys whose values differ, each with (old, new)."""
     before, after = _flatten(asdict(old)), _flatten(asdict(new))
     return {key: (before[key], after[key]) for key in before if before[key] != after[key]}
 
 
-def _read(source: str | os.PathLike[str]) -> dict[str, Any]:
+def _read(source: str | os.PathLike[str], package: str) -> dict[str, Any]:
     path = Path(source)
-    if str(source) in preset_names():
-        text = (resources.files("dagan_tf.presets") / f"{source}.yaml").read_text(encoding="utf-8")
+    if str(source) in preset_names(package):
+        text = (resources.files(package) / f"{source}.yaml").read_text(encoding="utf-8")
     elif path.suffix in (".yaml", ".yml"):
         if not path.is_file():
             raise ConfigError(f"config {str(path)!r}: no such file")
         text = path.read_text(encoding="utf-8")
     else:
-        names = ", ".join(preset_names())
+        names = ", ".join(preset_names(package))
         raise ConfigError(
             f"config {str(source)!r}: expected a .yaml file or a preset, one of {names}"
         )
