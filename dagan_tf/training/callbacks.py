@@ -87,9 +87,8 @@ class MetricsLog(StepCallback):
         values = current_metrics(self.model, self.step)
         for metric in self.model.metrics:
             metric.reset_state()
-        for name in ("generator", "discriminator"):
-            optimizer = getattr(self.model, f"{name}_optimizer")
-            values[f"{name}_learning_rate"] = learning_rate(optimizer)
+        for name, optimizer in self.model.named_optimizers.items():
+            values[f"{name}learning_rate"] = learning_rate(optimizer)
         alarms = self._watch.check(self.step, values) if self._watch else []
         line: dict[str, object] = {
             "step": self.step,
@@ -119,9 +118,7 @@ class MetricsLog(StepCallback):
         minutes, seconds = divmod(round(left), 60)
         return (
             f"step {self.step}/{self._total}  {rate * self._batch_size:.1f} images/s"
-            f"  G {values['generator_loss']:.4f}  D {values['discriminator_loss']:.4f}"
-            f"  L_con {values['convergence']:.4f}  k {values['balance']:.3f}"
-            f"  moved {values['refinement']:.4f}  left {minutes}:{seconds:02d}"
+            f"  {self.model.status(values)}  left {minutes}:{seconds:02d}"
         )
 
     def _forget_after(self, step: int) -> None:

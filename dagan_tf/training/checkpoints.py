@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import keras
 import tensorflow as tf
@@ -23,6 +24,7 @@ from dagan_tf.models.discriminator import build_discriminator
 from dagan_tf.models.generator import build_generator
 from dagan_tf.training.dagan import DAGAN
 from dagan_tf.training.objectives import REALISM
+from dagan_tf.training.progress import Progress
 
 CONFIG_NAME = "config.yaml"
 IDENTITIES_NAME = "identities.json"
@@ -137,7 +139,13 @@ def list_checkpoints(model_dir: str | os.PathLike[str]) -> list[str]:
     return [steps[step] for step in sorted(steps, reverse=True)]
 
 
-def restore_latest(dagan: DAGAN, manager: tf.train.CheckpointManager) -> int:
+class Resumable(Protocol):
+    """A model that counts its steps."""
+
+    progress: Progress
+
+
+def restore_latest(model: Resumable, manager: tf.train.CheckpointManager) -> int:
     """Restores the newest checkpoint that is whole, if any.
 
     Returns:
@@ -153,7 +161,7 @@ def restore_latest(dagan: DAGAN, manager: tf.train.CheckpointManager) -> int:
             manager.checkpoint.restore(path).assert_existing_objects_matched()
 
         _restore_first(paths, restore)
-    return int(tf.convert_to_tensor(dagan.progress.steps))
+    return int(tf.convert_to_tensor(model.progress.steps))
 
 
 def restore_best(dagan: DAGAN, manager: tf.train.CheckpointManager) -> int | None:

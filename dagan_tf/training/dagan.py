@@ -1,6 +1,6 @@
 """DA-GAN as one Keras model: `fit` trains refiner and discriminator together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -122,6 +122,23 @@ class DAGAN(keras.Model):
         self.discriminator_optimizer = discriminator_optimizer
         build_optimizer_weights(generator_optimizer, self.generator.trainable_variables)
         build_optimizer_weights(discriminator_optimizer, self.discriminator.trainable_variables)
+
+    @property
+    def named_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """Both optimisers by the prefix of their rates' names in logs."""
+        return {
+            "generator_": self.generator_optimizer,
+            "discriminator_": self.discriminator_optimizer,
+        }
+
+    @staticmethod
+    def status(values: Mapping[str, float]) -> str:
+        """What the status line says of the metrics."""
+        return (
+            f"G {values['generator_loss']:.4f}  D {values['discriminator_loss']:.4f}"
+            f"  L_con {values['convergence']:.4f}  k {values['balance']:.3f}"
+            f"  moved {values['refinement']:.4f}"
+        )
 
     @property
     def reconstructs(self) -> bool:

@@ -5,14 +5,13 @@ import importlib.util
 import warnings
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
 
 from dagan_tf.compat import KERAS_3, legacy_optimizer
 from dagan_tf.config import ConfigError
-from dagan_tf.config_sections import TrainingConfig
 
 ADDONS_PREFIX = "tfa."
 # What to set on a TensorFlow that tensorflow-addons cannot be imported with.
@@ -29,8 +28,21 @@ INSTEAD = {
 _MOMENTUM = ("RMSprop", "SGD")
 
 
+class OptimizerSettings(Protocol):
+    """What `TrainingConfig` and a recogniser's settings have in common."""
+
+    @property
+    def optimizer(self) -> str: ...
+    @property
+    def optimizer_wrapper(self) -> str: ...
+    @property
+    def beta_1(self) -> float: ...
+    @property
+    def ema_decay(self) -> float: ...
+
+
 def build_optimizer(
-    settings: TrainingConfig, rate: Callable[[Any], tf.Tensor]
+    settings: OptimizerSettings, rate: Callable[[Any], tf.Tensor]
 ) -> keras.optimizers.Optimizer:
     """The optimiser that `settings` names, not built yet.
 

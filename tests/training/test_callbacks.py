@@ -14,6 +14,7 @@ from dagan_tf.training.callbacks import (
     StopTraining,
     current_metrics,
 )
+from dagan_tf.training.dagan import DAGAN
 from dagan_tf.training.samples import image_grid
 from dagan_tf.training.watch import DivergedError
 
@@ -24,10 +25,14 @@ class Model:
     def __init__(self, value=0.5):
         names = ("generator_loss", "discriminator_loss", "convergence", "balance", "refinement")
         self.metrics = [keras.metrics.Mean(name=name) for name in names]
-        self.generator_optimizer = keras.optimizers.Adam(0.25)
-        self.discriminator_optimizer = keras.optimizers.Adam(0.125)
+        self.named_optimizers = {
+            "generator_": keras.optimizers.Adam(0.25),
+            "discriminator_": keras.optimizers.Adam(0.125),
+        }
         self.stop_training = False
         self.see(value)
+
+    status = staticmethod(DAGAN.status)
 
     def see(self, value):
         for metric in self.metrics:
