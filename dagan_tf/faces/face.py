@@ -47,6 +47,10 @@ class FaceFinder:
             Face(box, self._predictor.predict(photo, box)) for box in self._detector.detect(photo)
         ]
 
+    def locate(self, photo: np.ndarray) -> FaceBox | None:
+        """See `FaceDetector.locate`: of profiles, too."""
+        return self._detector.locate(photo)
+
     def find_one(
         self,
         photo: np.ndarray,

@@ -1,0 +1,45 @@
+"""The frame of profiles from a box: where a simulated profile is known to lie."""
+
+import numpy as np
+import pytest
+
+from dagan_tf.errors import DaganError
+from dagan_tf.faces.alignment import apply_similarity
+from dagan_tf.faces.detector import FaceBox
+from dagan_tf.simulator.morphable_model import MorphableModel
+from dagan_tf.simulator.profile_frame import profile_landmarks, profile_matrix
+
+
+def test_the_box_lands_where_it_lies_in_simulated_views():
+    # By hand: a box 100 wide takes 64 / 1.544 = 41.45 px; its centre is .021 widths behind the
+    # frame's centre (31.5) and .059 above it.
+    matrix = profile_matrix(FaceBox(50, 70, 100, 100, 1.0, "cnn"), 90.0, 64)
+    width = 64 / 1.544
+    expected = np.array([31.5 - 0.021 * width, 31.5 - 0.059 * width])
+    np.testing.assert_allclose(apply_similarity(matrix, np.array([100.0, 120.0])), expected)
+    edges = apply_similarity(matrix, np.array([[50.0, 120.0], [150.0, 120.0]]))
+    assert np.ptp(edges[:, 0]) == pytest.approx(width)
+
+
+def test_the_other_side_is_the_mirror_image():
+    box = FaceBox(50, 70, 100, 100, 1.0, "cnn")
+    point = np.array([[90.0, 130.0]])
+    one = apply_similarity(profile_matrix(box, 90.0, 64), point)
+    other = apply_similarity(
+        profile_matrix(box, -90.0, 64), np.array([200.0, 0.0]) + point * [-1, 1]
+    )
+    np.testing.assert_allclose(other, np.array([63.0, 0.0]) + one * [-1, 1])
+
+
+def test_landmarks_of_both_sides_face_their_way():
+    model = MorphableModel.load()
+    right, left = (profile_landmarks(model, side, 64) for side in (90.0, -90.0))
+    assert right.shape == (68, 2)
+    assert right[30, 0] > right[:17, 0].max()  # The nose's tip is the foremost.
+    assert left[30, 0] < left[:17, 0].min()
+    assert right[30, 0] + left[30, 0] == pytest.approx(63.0, abs=0.5)
+
+
+def test_three_quarter_views_are_refused():
+    with pytest.raises(DaganError, match="yaw = 45"):
+        profile_matrix(FaceBox(0, 0, 10, 10, 1.0, "cnn"), 45.0, 64)
