@@ -58,3 +58,20 @@ def make_real(folder: Path, *, people: int = 4, photos: int = 3, size: int = 16)
         for photo in range(photos):
             write_png(folder / f"p{person}" / f"{photo}.png", toy_face(rng, size))
     return folder
+
+
+def make_frll(folder: Path, *, people: int = 8, size: int = 4) -> Path:
+    """A folder as the London Set is laid out: 10 photos a person, each person of one colour."""
+    views = ("front", "left_3quarter", "right_3quarter", "left_profile", "right_profile")
+    rng = np.random.default_rng(3)
+    for person in range(people):
+        colour = rng.integers(30, 220, 3)
+        for expression in ("neutral", "smiling"):
+            for view in views:
+                (folder / f"{expression}_{view}").mkdir(parents=True, exist_ok=True)
+                photo = colour + rng.integers(-20, 20, (size, size, 3))
+                write_png(
+                    folder / f"{expression}_{view}" / f"{person:03d}_03.png",
+                    photo.astype(np.uint8),
+                )
+    return folder

@@ -4,6 +4,7 @@ Ten seeded splits; in each, half of the people are under test and none of them i
 """
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,12 @@ PROBES = {"three-quarter": 45.0, "profile": 90.0}
 
 
 def read_frll(
-    folder: str | os.PathLike[str], *, splits: int = 10, seed: int = 0, gallery: str = "neutral"
+    folder: str | os.PathLike[str],
+    *,
+    splits: int = 10,
+    seed: int = 0,
+    gallery: str = "neutral",
+    reserved: Collection[str] = (),
 ) -> Protocol:
     """Makes the protocol.
 
@@ -27,6 +33,8 @@ def read_frll(
         seed: Of the division of people.
         gallery: Expression of the gallery's frontal photos; probes have the other one, so that
             no probe shares the moment of its gallery photo.
+        reserved: People who are never under test, such as those whom a refiner was trained on;
+            they are trained on in every split, the others are divided.
 
     Returns:
         In each split one search and all its pairs for each kind of probe: `pairs` joins them, its
@@ -38,13 +46,18 @@ def read_frll(
     root = Path(folder)
     items = [item for item in list_photos(root, "frll") if item.yaw is not None]
     people = sorted({item.identity for item in items})
+    unknown = set(reserved) - set(people)
+    if unknown:
+        raise DaganError(f"{root}: reserved person {min(unknown)!r} is not there")
+    people = [person for person in people if person not in set(reserved)]
     if len(people) < 4:
         raise DaganError(f"{root}: {len(people)} people; expected at least 4 to divide")
     faces, read = FaceTable(), []
     rows = [faces.add(item.path.relative_to(root).as_posix()) for item in items]
     for number in range(splits):
         chosen = np.random.default_rng([seed, number]).permutation(people)
-        tested, trained = set(chosen[: len(people) // 2]), set(chosen[len(people) // 2 :])
+        tested = set(chosen[: len(people) // 2])
+        trained = set(chosen[len(people) // 2 :]) | set(reserved)
         table = TemplateTable()
         of_kind: dict[str, list[int]] = {name: [] for name in ("gallery", *PROBES)}
         for item, face in zip(items, rows, strict=True):

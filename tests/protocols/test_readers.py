@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.photo_io import write_png
 from dagan_tf.metrics.intervals import over_splits
 from dagan_tf.metrics.templates import media_means, pair_scores
 from dagan_tf.metrics.verification import tar_at_far
 from dagan_tf.protocols.building import check_images
 from dagan_tf.protocols.frll import read_frll
 from dagan_tf.protocols.ijba import read_ijba_search, read_ijba_verification
-from dagan_tf.protocols.ijbc import read_ijb_meta, read_ijb_search
+from dagan_tf.protocols.ijbc import read_ijb_meta
 from dagan_tf.protocols.image_pairs import read_cfp, read_lfw
+from tests.toy_folders import make_frll
 
 HEADER = (
     "TEMPLATE_ID,SUBJECT_ID,FILE,MEDIA_ID,SIGHTING_ID,FRAME,FACE_X,FACE_Y,FACE_WIDTH,FACE_HEIGHT,"
@@ -83,22 +83,8 @@ def test_ijba_errors_name_file_and_line(tmp_path, metadata, comparisons, message
     assert "\n" not in str(error.value)
 
 
-def test_a_face_listed_twice_counts_once_and_is_reported(tmp_path):
-    write_split(tmp_path, 1, [*METADATA, METADATA[1]], ["1,2"])
-    protocol = read_ijba_verification(tmp_path, splits=[1])
-    assert [len(found) for _, found in protocol.splits[0].templates.media_of(0)] == [1, 2]
-    assert protocol.skipped[0].where.endswith("verify_metadata_1.csv:7")
-    assert "1 rows skipped: the row repeats a face of the template" in protocol.summary()
-
-
 def test_truncated_and_missing_files_are_named(tmp_path):
-    split = write_split(tmp_path, 1, METADATA, ["1,2", "1,3"])
-    comparisons = split / "verify_comparisons_1.csv"
-    # Cut off within an id, 3 could have been 30.
-    comparisons.write_text("1,2\n1,3")
-    with pytest.raises(DaganError, match=r"comparisons_1\.csv: the last line has no end"):
-        read_ijba_verification(tmp_path, splits=[1])
-    comparisons.write_text("1,2\n")
+    split = write_split(tmp_path, 1, METADATA, ["1,2"])
     file = split / "verify_metadata_1.csv"
     file.write_text(file.read_text()[:-9])
     with pytest.raises(DaganError, match="last line has no end"):
@@ -186,57 +172,6 @@ def test_ijbc(tmp_path):
         read_ijb_meta(tmp_path, tmp_path)
 
 
-IJBB = {
-    "name_5pts_score.txt": "".join(f"{n}.jpg 0 1 2 3 4 5 6 7 8 9 1\n" for n in range(1, 8)),
-    "face_tid_mid.txt": "1.jpg 7 70\n2.jpg 7 70\n3.jpg 8 80\n4.jpg 9 90\n5.jpg 10 91\n"
-    "6.jpg 11 92\n7.jpg 99 93\n",
-    "1N_gallery_S1.csv": "TEMPLATE_ID,SUBJECT_ID,FILENAME\n7,100,a\n7,100,b\n",
-    "1N_gallery_S2.csv": "TEMPLATE_ID,SUBJECT_ID,FILENAME\n8,200,a\n",
-    "1N_probe_mixed.csv": "TEMPLATE_ID,SUBJECT_ID,FILENAME\n9,100,a\n10,200,b\n11,300,c\n",
-}
-
-
-def write_ijbb(folder, **changes):
-    for name, text in (IJBB | {f"{key}.csv": text for key, text in changes.items()}).items():
-        (folder / f"ijbb_{name}").write_text(text)
-
-
-def test_ijbb_search_is_an_open_set_in_each_gallery(tmp_path):
-    write_ijbb(tmp_path)
-    protocol = read_ijb_search(tmp_path, tmp_path, "ijbb")
-    split = protocol.splits[0]
-    assert [search.name for search in split.searches] == ["S1", "S2"]
-    assert "99" not in split.templates.ids  # of the 1:1 protocol only
-    for search, gallery, same in zip(
-        split.searches, ["100", "200"], [[True, False, False], [False, True, False]], strict=True
-    ):
-        assert split.templates.subjects[search.gallery].tolist() == [gallery]
-        assert split.templates.subjects[search.probes].tolist() == ["100", "200", "300"]
-        assert search.pairs(split.templates).same.tolist() == same
-    assert [(media, len(faces)) for media, faces in split.templates.media_of(0)] == [("70", 2)]
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"1N_probe_mixed": "TEMPLATE_ID,SUBJECT_ID\n7,100\n"},
-         r"probe_mixed\.csv: template '7' is in gallery S1 and among the probes"),
-        ({"1N_gallery_S2": "TEMPLATE_ID,SUBJECT_ID\n8,200\n8,201\n"},
-         r"gallery_S2\.csv:3: template '8' shows '201', before '200'"),
-        ({"1N_gallery_S2": "TEMPLATE_ID,SUBJECT_ID\n8,200\n50,201\n"},
-         r"gallery_S2\.csv:3: template '50' has no faces"),
-        ({"1N_gallery_S2": "TEMPLATE_ID,SUBJECT_ID\n8,\n"}, r"S2\.csv:2: TEMPLATE_ID is '8', SUBJ"),
-        ({"1N_gallery_S2": "TEMPLATE_ID,SUBJECT_ID\n8,20"}, r"S2\.csv: the last line has no end"),
-        ({"1N_gallery_S1": "TEMPLATE\n8\n"}, "lacks column 'TEMPLATE_ID'"),
-    ],
-)  # fmt: skip
-def test_ijbb_search_errors_name_file_and_line(tmp_path, changes, message):
-    write_ijbb(tmp_path, **changes)
-    with pytest.raises(DaganError, match=message) as error:
-        read_ijb_search(tmp_path, tmp_path, "ijbb")
-    assert "\n" not in str(error.value)
-
-
 def test_lfw(tmp_path):
     file = tmp_path / "pairs.txt"
     file.write_text("2\t1\nAnn\t1\t2\nAnn\t1\tBen\t3\nBen\t1\t3\nBen\t1\tAnn\t2\n")
@@ -281,13 +216,7 @@ def test_cfp(tmp_path):
 
 
 def test_frll(tmp_path):
-    views = ("front", "left_3quarter", "right_3quarter", "left_profile", "right_profile")
-    for person in range(8):
-        for expression in ("neutral", "smiling"):
-            for view in views:
-                folder = tmp_path / f"{expression}_{view}"
-                folder.mkdir(exist_ok=True)
-                write_png(folder / f"{person:03d}_03.png", np.zeros((4, 4, 3), np.uint8))
+    make_frll(tmp_path)
     protocol = read_frll(tmp_path, splits=3, seed=1)
     assert len(protocol.splits) == 3
     for split in protocol.splits:
@@ -309,3 +238,19 @@ def test_frll(tmp_path):
         a.templates.ids.tolist() != b.templates.ids.tolist()
         for a, b in zip(protocol.splits, other.splits, strict=True)
     )
+
+
+def test_frll_reserved_people_are_trained_on_and_never_tested(tmp_path):
+    make_frll(tmp_path)
+    protocol = read_frll(tmp_path, splits=20, reserved=["000", "005"])
+    for split in protocol.splits:
+        tested = set(split.templates.subjects)
+        assert len(tested) == 3  # Half of the six others.
+        assert not tested & {"000", "005"}
+        assert {"000", "005"} <= set(split.training_subjects)
+        assert not tested & set(split.training_subjects)
+    assert len({person for s in protocol.splits for person in s.templates.subjects}) == 6
+    with pytest.raises(DaganError, match="reserved person '009' is not there"):
+        read_frll(tmp_path, reserved=["009"])
+    with pytest.raises(DaganError, match="3 people; expected at least 4"):
+        read_frll(tmp_path, reserved=["000", "001", "002", "003", "004"])
