@@ -32,7 +32,6 @@ TEST = [
     "pytest-timeout",
     "ruff",
     "scikit-image",
-    "selenium",
     "setuptools",
     "tf2onnx>=1.16",
     "types-PyYAML",
@@ -53,6 +52,7 @@ setup(
         "dagan_tf": ["py.typed"],
         "dagan_tf.evaluation": ["*.html.j2"],
         "dagan_tf.presets": ["*.yaml"],
+        "dagan_tf.recognition.presets": ["*.yaml"],
         "dagan_tf.simulator.assets": ["*.npz", "*.md"],
     },
     install_requires=[

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from dagan_tf.compat import KERAS_3
 from dagan_tf.faces.alignment import invert_similarity, warp_similarity
+from dagan_tf.recognition.losses import triplet_semihard
 from dagan_tf.training.losses import identity_perception
 from tests.training.test_dagan import make, run
 
@@ -38,6 +39,17 @@ def test_sigmoid_identity_loss_is_the_focal_loss_without_focus():
     )
     ours = identity_perception(logits, labels, "sigmoid")
     np.testing.assert_allclose(5 * ours, summed, rtol=1e-5)
+
+
+def test_the_triplet_loss_is_triplet_semi_hard_loss():
+    rng = np.random.default_rng(1)
+    embeddings = tf.math.l2_normalize(tf.constant(rng.normal(size=(24, 5)), tf.float32), axis=1)
+    labels = tf.constant(rng.integers(0, 5, 24), tf.int32)
+    theirs = tfa.losses.triplet_semihard_loss(
+        labels, embeddings, margin=0.3, distance_metric="squared-L2"
+    )
+    ours = tf.reduce_mean(triplet_semihard(embeddings, labels, margin=0.3))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
 
 
 def _their_warp(photo, matrix, size, interpolation):

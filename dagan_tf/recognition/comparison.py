@@ -1,0 +1,104 @@
+"""Paired comparison of systems over splits and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from dagan_tf.errors import DaganError
+from dagan_tf.recognition.systems import Run
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better one system is than another on the same splits and seeds.
+
+    Attributes:
+        better: the one.
+        base: the other.
+        probes: kind of probe.
+        measure: of `MEASURES`.
+        mean: difference, mean over splits.
+        low: lower end of its 95 % interval, NaN with fewer than 2 splits.
+        high: upper end.
+        corrected_low: the same, with a variance that allows for people shared between splits.
+        corrected_high: likewise.
+        splits: number of splits.
+    """
+
+    better: str
+    base: str
+    probes: str
+    measure: str
+    mean: float
+    low: float
+    high: float
+    corrected_low: float
+    corrected_high: float
+    splits: int
+
+
+def paired_gain(
+    runs: Sequence[Run],
+    better: str,
+    base: str,
+    probes: str,
+    measure: str,
+    *,
+    test_ratio: float = 1.0,
+) -> Gain:
+    """Compares two systems.
+
+    Seeds are averaged within a split; Student's interval is over splits. The corrected interval
+    has the variance of Nadeau and Bengio, "Inference for the generalization error", 2003: (1 / J +
+    people tested / people trained on) instead of 1 / J, as the splits draw from the same people.
+
+    Args:
+        runs: of both, over the same splits and seeds.
+        better: a system.
+        base: another.
+        probes: kind of probe.
+        measure: of `MEASURES`.
+        test_ratio: people tested over people trained on, in a split.
+
+    Raises:
+        DaganError: the two systems' splits or seeds differ, or there are none.
+    """
+    values = {
+        system: {
+            (run.split, run.seed): run.figures[probes][measure]
+            for run in runs
+            if run.system == system
+        }
+        for system in (better, base)
+    }
+    if not values[better] or set(values[better]) != set(values[base]):
+        raise DaganError(
+            f"{better} has {len(values[better])} runs and {base} {len(values[base])}; expected the"
+            " same splits and seeds"
+        )
+    of_split: dict[str, list[float]] = {}
+    for key, value in values[better].items():
+        of_split.setdefault(key[0], []).append(value - values[base][key])
+    gains = np.array([np.mean(found) for found in of_split.values()])
+    count = len(gains)
+    mean, half, corrected = float(gains.mean()), float("nan"), float("nan")
+    if count > 1:
+        factor = stats.t.ppf(0.975, count - 1) * gains.std(ddof=1)
+        half = float(factor * np.sqrt(1.0 / count))
+        corrected = float(factor * np.sqrt(1.0 / count + test_ratio))
+    return Gain(
+        better,
+        base,
+        probes,
+        measure,
+        mean,
+        mean - half,
+        mean + half,
+        mean - corrected,
+        mean + corrected,
+        count,
+    )

@@ -1,0 +1,159 @@
+"""One recogniser's settings: frozen dataclasses, presets in `dagan_tf/recognition/presets/`."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from dagan_tf.config import ConfigError, read_config
+from dagan_tf.config_sections import choice, number
+
+PRESETS = "dagan_tf.recognition.presets"
+
+
+@dataclass(frozen=True)
+class CropConfig:
+    """What the recogniser is shown.
+
+    Attributes:
+        image_size: side of the aligned crops, pixels.
+        features: `none`: the network sees the crops; `dlib` or `tflite`: frozen features are taken
+            from them once, and the network is a head on these.
+        tflite: file of `tflite`, input (B, 112, 112, 3).
+        max_yaw: real photos turned further are not trained on, degrees; 90 takes all.
+        synthetic_share: of each batch, where the system has synthetic images.
+        flip: mirror half of the crops at random.
+        shift: move crops by up to so many pixels at random.
+    """
+
+    image_size: int = number(64, minimum=16, maximum=1024)
+    features: str = choice("none", "none", "dlib", "tflite")
+    tflite: str = ""
+    max_yaw: float = number(60.0, minimum=0, maximum=90)
+    synthetic_share: float = number(0.5, minimum=0, maximum=1)
+    flip: bool = True
+    shift: int = number(2, minimum=0)
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The embedding network (see `backbones.py`).
+
+    Attributes:
+        backbone: `small` (64 to 112 px), `resnet50` (bottlenecks 3, 4, 6, 3), `linear` (a head on
+            frozen features), the name of a class of `keras.applications`, or a `.keras` file.
+        filters: of the first stage of `small` and `resnet50`; doubled at each stage.
+        dimensions: of the embedding.
+        dropout: before the embedding.
+    """
+
+    backbone: str = "small"
+    filters: int = number(16, minimum=1)
+    dimensions: int = number(128, minimum=1)
+    dropout: float = number(0.0, minimum=0, maximum=0.9)
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """The loss (see `losses.py`).
+
+    Attributes:
+        form: `softmax`, `l2_softmax`, `triplet`, `angular_margin`, or `discriminant`: the linear
+            head of `linear_head.py`, solved and not trained, for frozen features only.
+        alpha: length of the embedding in `l2_softmax`.
+        scale: of the cosines in `angular_margin`.
+        margin: of `angular_margin`, radians, or of `triplet`, squared distance.
+        shrinkage: of `discriminant`.
+    """
+
+    form: str = choice(
+        "l2_softmax", "softmax", "l2_softmax", "triplet", "angular_margin", "discriminant"
+    )
+    alpha: float = number(16.0, minimum=1e-3)
+    scale: float = number(16.0, minimum=1e-3)
+    margin: float = number(0.2, minimum=0, maximum=3)
+    shrinkage: float = number(0.3, minimum=1e-6, maximum=1)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How long and how fast.
+
+    Attributes:
+        steps: optimiser steps, the same for every system.
+        pretrain_steps: the first so many see synthetic images only, the later ones real ones only;
+            0 mixes them throughout by `crops.synthetic_share`.
+        batch_size: images a step, over all devices.
+        images_per_person: of one person in a batch; triplets need 2 or more.
+        learning_rate: at first.
+        decay_steps: halve it every so many steps (0 = never).
+        learning_rate_floor: it is not halved below this.
+        weight_decay: of kernels, as an L2 penalty.
+        optimizer: see the GAN's.
+        optimizer_wrapper: see the GAN's.
+        beta_1: decay of the mean gradient; the momentum of SGD.
+        precision: Keras dtype policy.
+        log_every: steps between lines of metrics.jsonl.
+        checkpoint_every: steps between checkpoints.
+    """
+
+    steps: int = number(1000, minimum=1)
+    pretrain_steps: int = number(0, minimum=0)
+    batch_size: int = number(32, minimum=1)
+    images_per_person: int = number(2, minimum=1)
+    learning_rate: float = number(1e-3, minimum=0)
+    decay_steps: int = number(0, minimum=0)
+    learning_rate_floor: float = number(1e-5, minimum=0)
+    weight_decay: float = number(0.0, minimum=0)
+    optimizer: str = choice("Adam", "Adam", "AdamW", "RMSprop", "SGD")
+    optimizer_wrapper: str = choice("none", "none", "tfa.Lookahead")
+    beta_1: float = number(0.9, minimum=0, maximum=0.9999)
+    precision: str = choice("float32", "float32", "mixed_bfloat16")
+    log_every: int = number(50, minimum=1)
+    checkpoint_every: int = number(500, minimum=1)
+
+    @property
+    def ema_decay(self) -> float:
+        """No average is kept."""
+        return 0.0
+
+
+@dataclass(frozen=True)
+class RecogniserConfig:
+    """All settings of one recogniser."""
+
+    name: str = "face-64"
+    crops: CropConfig = field(default_factory=CropConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    head: HeadConfig = field(default_factory=HeadConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        frozen = self.crops.features != "none"
+        if self.head.form == "discriminant" and not frozen:
+            raise ConfigError(
+                "head.form = 'discriminant' with crops.features = 'none': expected frozen features"
+            )
+        if frozen != (self.network.backbone == "linear"):
+            raise ConfigError(
+                f"network.backbone = {self.network.backbone!r} with crops.features ="
+                f" {self.crops.features!r}: frozen features and backbone 'linear' go together"
+            )
+        if self.crops.features == "tflite" and not self.crops.tflite:
+            raise ConfigError("crops.tflite = '': expected the file of crops.features = 'tflite'")
+        each = self.training.images_per_person
+        if self.training.batch_size % each:
+            raise ConfigError(
+                f"training.batch_size = {self.training.batch_size}: expected a multiple of"
+                f" training.images_per_person = {each}"
+            )
+        if self.head.form == "triplet" and each < 2:
+            raise ConfigError(
+                f"training.images_per_person = {each}: triplets need 2 images of a person"
+            )
+
+
+def load_recogniser_config(
+    source: str | os.PathLike[str], overrides: Iterable[str] = ()
+) -> RecogniserConfig:
+    """As `dagan_tf.config.load_config`, for a recogniser."""
+    return read_config(RecogniserConfig, PRESETS, source, overrides)

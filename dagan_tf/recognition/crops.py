@@ -1,0 +1,193 @@
+"""Aligned crops of every image an experiment needs, in one array on disk: made once, read by rows.
+
+`FOLDER/crops.npy` (N, S, S, 3) uint8 in the canonical frame, `landmarks.npy` (N, 68, 2) float32
+pixels, `images.json` a row an image, `skipped.csv`. Profiles are framed by the CNN's box and the
+side that the layout tells, all else by the fitted head.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from dagan_tf.data.manifest import SkippedRow, SkippedWriter, read_manifest
+from dagan_tf.data.photos import PhotoItem
+from dagan_tf.errors import DaganError
+from dagan_tf.faces.alignment import apply_similarity, warp_similarity
+from dagan_tf.faces.photo_io import read_photo
+from dagan_tf.simulator.framing import frame_matrix
+from dagan_tf.simulator.profile_frame import PROFILE_YAW, profile_landmarks, profile_matrix
+from dagan_tf.simulator.simulator import Simulator
+
+CROPS_NAME = "crops.npy"
+LANDMARKS_NAME = "landmarks.npy"
+IMAGES_NAME = "images.json"
+_FINGERPRINT_NAME = "fingerprint.txt"
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One crop.
+
+    Attributes:
+        path: of the image it was made of.
+        identity: the person.
+        yaw: degrees; nominal where a layout tells it, else of the fit.
+        kind: `real`, or the name of a folder of synthetic images.
+    """
+
+    path: str
+    identity: str
+    yaw: float
+    kind: str
+
+
+@dataclass(frozen=True, eq=False)
+class Crops:
+    """What `make_crops` left.
+
+    Attributes:
+        images: (N, S, S, 3) uint8, a memmap.
+        landmarks: (N, 68, 2) float32, pixels.
+        rows: N rows.
+    """
+
+    images: np.ndarray
+    landmarks: np.ndarray
+    rows: Sequence[ImageRow]
+
+
+def make_crops(
+    photos: Sequence[PhotoItem],
+    synthetic: Mapping[str, str | os.PathLike[str]],
+    folder: str | os.PathLike[str],
+    *,
+    image_size: int,
+    progress: bool = True,
+) -> Crops:
+    """Aligns all images, or reuses what an earlier run made of the same ones.
+
+    Args:
+        photos: real ones.
+        synthetic: folders of `trainer.simulate` or `trainer.refine` by name; their images are in
+            the canonical frame already.
+        folder: to make or reuse.
+        image_size: side of the crops, pixels.
+        progress: show bars on stderr.
+
+    Returns:
+        The crops.
+
+    Raises:
+        DaganError: an image that cannot be read, a folder without manifest.
+    """
+    folder = Path(folder)
+    listed = {name: read_manifest(source) for name, source in synthetic.items()}
+    mark = _fingerprint(photos, synthetic, image_size)
+    if not _is_made(folder, mark):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _FINGERPRINT_NAME).unlink(missing_ok=True)
+        aligner = _Aligner(image_size)
+        images: list[np.ndarray] = []
+        points: list[np.ndarray] = []
+        rows: list[ImageRow] = []
+        with SkippedWriter(folder) as skipped:
+            for item in tqdm(photos, desc="align", unit="photo", disable=not progress):
+                try:
+                    crop, landmarks, yaw = aligner.real(item)
+                except DaganError as error:
+                    skipped.write(SkippedRow(str(item.path), str(error)))
+                    continue
+                images.append(crop)
+                points.append(landmarks)
+                rows.append(ImageRow(str(item.path), item.identity, yaw, "real"))
+        for name, source in synthetic.items():
+            for row in tqdm(listed[name], desc=name, unit="image", disable=not progress):
+                path = Path(source) / row.path
+                crop, landmarks = aligner.synthetic(path, row.yaw, row.landmarks)
+                images.append(crop)
+                points.append(landmarks)
+                rows.append(ImageRow(str(path), row.identity, row.yaw, name))
+        if not images:
+            raise DaganError(f"{str(folder)!r}: none of {len(photos)} photos could be aligned")
+        np.save(folder / CROPS_NAME, np.stack(images))
+        np.save(folder / LANDMARKS_NAME, np.stack(points))
+        text = json.dumps([asdict(row) for row in rows], indent=0)
+        (folder / IMAGES_NAME).write_text(text, encoding="utf-8")
+        (folder / _FINGERPRINT_NAME).write_text(mark, encoding="utf-8")
+    return Crops(
+        np.load(folder / CROPS_NAME, mmap_mode="r"),
+        np.load(folder / LANDMARKS_NAME),
+        [ImageRow(**row) for row in json.loads((folder / IMAGES_NAME).read_text("utf-8"))],
+    )
+
+
+class _Aligner:
+    """Frames images of all kinds alike."""
+
+    def __init__(self, image_size: int) -> None:
+        self._size = image_size
+        self._simulator = Simulator(image_size=image_size)
+        self._profiles = {
+            side: profile_landmarks(self._simulator.model, side, image_size) for side in (-90, 90)
+        }
+
+    def real(self, item: PhotoItem) -> tuple[np.ndarray, np.ndarray, float]:
+        """Crop, landmarks and yaw."""
+        photo = read_photo(item.path)
+        if item.yaw is not None and abs(item.yaw) >= PROFILE_YAW:
+            box = self._simulator.finder.locate(photo)
+            if box is None:
+                raise DaganError(f"{item.path}: no face found in the profile photo")
+            matrix = profile_matrix(box, item.yaw, self._size)
+            crop = warp_similarity(photo, matrix, self._size)
+            return crop, self._profiles[90 if item.yaw > 0 else -90], item.yaw
+        face = self._simulator.finder.find_one(photo)
+        fit = self._simulator.fit(photo, face=face)
+        matrix = frame_matrix(self._simulator.model, fit, self._size)
+        crop = warp_similarity(photo, matrix, self._size)
+        yaw = fit.pose.yaw if item.yaw is None else item.yaw
+        return crop, apply_similarity(matrix, face.landmarks).astype(np.float32), yaw
+
+    def synthetic(self, path: Path, yaw: float, known: str) -> tuple[np.ndarray, np.ndarray]:
+        """Crop and landmarks."""
+        image = read_photo(path)
+        if image.shape[0] != image.shape[1]:
+            raise DaganError(f"{str(path)!r} is {image.shape[1]}x{image.shape[0]}; expected square")
+        ratio = self._size / image.shape[0]
+        if ratio != 1:
+            method = cv2.INTER_AREA if ratio < 1 else cv2.INTER_CUBIC
+            image = cv2.resize(image, (self._size, self._size), interpolation=method)
+        # Real profiles have the mean head's landmarks: what is compared is read alike.
+        if abs(yaw) > PROFILE_YAW or not known:
+            return image, self._profiles[90 if yaw > 0 else -90]
+        points = np.array([pair.split(",") for pair in known.split()], np.float32)
+        return image, (points + 0.5) * ratio - 0.5
+
+
+def _is_made(folder: Path, mark: str) -> bool:
+    try:
+        return (folder / _FINGERPRINT_NAME).read_text(encoding="utf-8") == mark
+    except OSError:
+        return False
+
+
+def _fingerprint(
+    photos: Sequence[PhotoItem], synthetic: Mapping[str, str | os.PathLike[str]], size: int
+) -> str:
+    digest = hashlib.sha256(repr((size, sorted(synthetic))).encode())
+    for item in photos:
+        digest.update(f"{item.path}\0{item.yaw}\0{item.path.stat().st_mtime_ns}\n".encode())
+    for name in sorted(synthetic):
+        for row in read_manifest(synthetic[name]):
+            stamp = (Path(synthetic[name]) / row.path).stat().st_mtime_ns
+            digest.update(f"{name}\0{row}\0{stamp}\n".encode())
+    return digest.hexdigest()

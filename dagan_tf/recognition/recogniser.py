@@ -1,0 +1,155 @@
+"""The recogniser: a backbone, the weights of the people it is trained on, and the step."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from dagan_tf.compat import build_optimizer_weights
+from dagan_tf.recognition import losses
+from dagan_tf.recognition.config import HeadConfig
+from dagan_tf.training.progress import Progress
+
+METRIC_NAMES = ("loss", "accuracy")
+
+
+@keras.saving.register_keras_serializable(package="dagan_tf")
+class People(keras.layers.Layer):
+    """A column of weights, and a bias, for each person."""
+
+    def __init__(self, dimensions: int, people: int, **kwargs: Any) -> None:
+        """Args: dimensions: D. people: K."""
+        super().__init__(**kwargs)
+        self.dimensions, self.people = dimensions, people
+        self.directions = self.add_weight(
+            name="directions", shape=(dimensions, people), initializer="glorot_uniform"
+        )
+        self.bias = self.add_weight(name="bias", shape=(people,), initializer="zeros")
+        self.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        sizes = {"dimensions": self.dimensions, "people": self.people}
+        return {**super().get_config(), **sizes}
+
+
+@keras.saving.register_keras_serializable(package="dagan_tf")
+class Recogniser(keras.Model):
+    """Trains a backbone; calling it gives embeddings.
+
+    Attributes:
+        backbone: from `build_backbone`.
+        people: weights of the people trained on; `triplet` leaves them alone.
+        progress: steps done.
+    """
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        people: int,
+        head: HeadConfig,
+        *,
+        weight_decay: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        """Wires the parts.
+
+        Args:
+            backbone: the network.
+            people: number of people trained on.
+            head: the loss.
+            weight_decay: L2 penalty on kernels.
+            **kwargs: the model's name.
+        """
+        super().__init__(**kwargs)
+        self.backbone = backbone
+        self.head = head
+        self.weight_decay = weight_decay
+        self.people = People(backbone.output_shape[-1], people, name="people", dtype="float32")
+        self.progress = Progress(name="progress")
+        self._means = {name: keras.metrics.Mean(name=name) for name in METRIC_NAMES}
+        self.built = True
+
+    def compile(self, optimizer: keras.optimizers.Optimizer, **kwargs: Any) -> None:
+        super().compile(optimizer=optimizer, **kwargs)
+        build_optimizer_weights(optimizer, self.weights_trained)
+
+    @property
+    def weights_trained(self) -> list[tf.Variable]:
+        """What the optimiser moves."""
+        head = [] if self.head.form == "triplet" else [self.people.directions]
+        if self.head.form in ("softmax", "l2_softmax"):
+            head.append(self.people.bias)
+        return [*self.backbone.trainable_variables, *head]
+
+    @property
+    def named_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """The optimiser by the prefix of its rate's name in logs: none."""
+        return {"": self.optimizer}
+
+    @staticmethod
+    def status(values: Mapping[str, float]) -> str:
+        """What the status line says of the metrics."""
+        return f"loss {values['loss']:.4f}  accuracy {values['accuracy']:.3f}"
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return list(self._means.values())
+
+    def call(self, values: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """(N, D) float32 embeddings of uint8 crops or float32 features."""
+        if values.dtype == tf.uint8:
+            values = tf.cast(values, tf.float32) / 127.5 - 1.0
+        return self.backbone(values, training=training)
+
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        labels = batch["labels"]
+        weights = self.weights_trained
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        with tf.GradientTape() as tape:
+            embeddings = tf.cast(self(batch["values"], training=True), tf.float32)
+            loss = tf.reduce_mean(self.losses_of(embeddings, labels))
+            penalty = tf.add_n([tf.nn.l2_loss(w) for w in weights if len(w.shape) > 1])
+            # Optimisers add gradients up over replicas.
+            share = (loss + self.weight_decay * penalty) / replicas
+        gradients = tape.gradient(share, weights)
+        self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        self.progress.update(loss, tf.constant(1.0))
+        self._means["loss"].update_state(loss)
+        self._means["accuracy"].update_state(self._accuracy(embeddings, labels))
+        return {name: metric.result() for name, metric in self._means.items()}
+
+    def losses_of(self, embeddings: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """(N,) float32, the head's loss of each sample."""
+        head = self.head
+        directions = tf.convert_to_tensor(self.people.directions)
+        bias = tf.convert_to_tensor(self.people.bias)
+        if head.form == "softmax":
+            return losses.softmax(embeddings, directions, bias, labels)
+        if head.form == "l2_softmax":
+            return losses.l2_softmax(embeddings, directions, bias, labels, alpha=head.alpha)
+        if head.form == "angular_margin":
+            return losses.angular_margin(
+                embeddings, directions, labels, scale=head.scale, margin=head.margin
+            )
+        return losses.triplet_semihard(embeddings, labels, margin=head.margin)
+
+    def _accuracy(self, embeddings: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Share whose own person, or of triplets whose nearest other sample, is right."""
+        unit = tf.math.l2_normalize(embeddings, axis=1)
+        if self.head.form == "triplet":
+            alike = tf.linalg.set_diag(
+                tf.linalg.matmul(unit, unit, transpose_b=True), -tf.ones(tf.shape(labels))
+            )
+            found = tf.gather(labels, tf.argmax(alike, axis=1))
+        else:
+            directions = tf.convert_to_tensor(self.people.directions)
+            if self.head.form == "angular_margin":
+                directions = tf.math.l2_normalize(directions, axis=0)
+            else:
+                unit = self.head.alpha * unit if self.head.form == "l2_softmax" else embeddings
+            scores = tf.linalg.matmul(unit, directions)
+            if self.head.form != "angular_margin":
+                scores += tf.convert_to_tensor(self.people.bias)
+            found = tf.argmax(scores, axis=1, output_type=tf.int32)
+        return tf.reduce_mean(tf.cast(tf.equal(tf.cast(found, tf.int32), labels), tf.float32))

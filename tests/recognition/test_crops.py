@@ -1,0 +1,108 @@
+"""Real photos and simulated views come out framed alike, and are aligned once only."""
+
+import csv
+import os
+
+import numpy as np
+import pytest
+
+from dagan_tf.data.manifest import ManifestRow, ManifestWriter
+from dagan_tf.data.photos import list_photos
+from dagan_tf.faces.detector import FaceBox
+from dagan_tf.faces.face import FaceFinder
+from dagan_tf.faces.photo_io import write_png
+from dagan_tf.recognition import crops as crops_module
+from dagan_tf.recognition.crops import make_crops
+from dagan_tf.simulator.simulator import Simulator
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory, astronaut):
+    """Photos in FRLL's layout and a folder of views, all of one portrait."""
+    root = tmp_path_factory.mktemp("crops")
+    portrait = np.ascontiguousarray(astronaut[:280, 90:370])
+    turned = Simulator(image_size=288).simulate(portrait, yaws=(90,))[0].image
+    for view, photo in (
+        ("neutral_front", portrait),
+        ("neutral_right_profile", turned),
+        ("smiling_front", np.full((100, 100, 3), 128, np.uint8)),
+    ):
+        (root / "photos" / view).mkdir(parents=True)
+        write_png(root / "photos" / view / "001_03.png", photo)
+    folder = root / "views"
+    folder.mkdir()
+    with ManifestWriter(folder) as manifest:
+        for view in Simulator(image_size=2 * SIZE).simulate(portrait, yaws=(90, 60)):
+            name = f"{view.pose.yaw:+.0f}.png"
+            write_png(folder / name, view.image)
+            points = " ".join(f"{x:.1f},{y:.1f}" for x, y in view.landmarks)
+            manifest.write(
+                ManifestRow(name, "", "p", "001", view.pose.yaw, 0.0, 0.0, 0.02, landmarks=points)
+            )
+    return root
+
+
+@pytest.fixture(scope="module")
+def crops(folders):
+    photos = list_photos(folders / "photos", "frll")
+    # The CNN misses this one profile: its box as it lies in simulated views on average.
+    box = FaceBox(46.3, 39.2, 186.5, 186.5, 1.0, "cnn")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FaceFinder, "locate", lambda *_: box)
+        return make_crops(
+            photos,
+            {"simulated": folders / "views"},
+            folders / "made",
+            image_size=SIZE,
+            progress=False,
+        )
+
+
+def test_what_they_show(crops):
+    assert [(row.kind, row.yaw) for row in crops.rows] == [
+        ("real", 0.0),
+        ("real", 90.0),
+        ("simulated", 90.0),
+        ("simulated", 60.0),
+    ]
+    assert {row.identity for row in crops.rows} == {"001"}
+    assert crops.images.shape == (4, SIZE, SIZE, 3)
+    assert crops.landmarks.shape == (4, 68, 2)
+
+
+def test_a_photo_without_a_face_is_named(folders, crops):
+    with (folders / "made" / "skipped.csv").open() as stream:
+        (row,) = csv.DictReader(stream)
+    assert row["source"].endswith("smiling_front/001_03.png")
+    assert "no face found" in row["reason"]
+
+
+def test_a_profile_lies_where_the_simulated_one_does(crops):
+    """The "real" profile is a simulated one: the two crops show the same."""
+    real, simulated = (np.asarray(crops.images[row], int) for row in (1, 2))
+    apart = np.abs(real - simulated).mean()
+    moved = np.abs(np.roll(real, SIZE // 8, axis=1) - simulated).mean()
+    assert apart < 0.5 * moved
+    assert apart < 0.5 * np.abs(real[:, ::-1] - simulated).mean()
+    np.testing.assert_allclose(crops.landmarks[1], crops.landmarks[2], atol=0.05 * SIZE)
+
+
+def test_crops_are_made_once_and_anew_if_an_image_changes(folders, crops, monkeypatch):
+    def no_more(_):
+        raise AssertionError("aligned again")
+
+    monkeypatch.setattr(crops_module, "_Aligner", no_more)
+    photos = list_photos(folders / "photos", "frll")
+    views = {"simulated": folders / "views"}
+
+    def make():
+        return make_crops(photos, views, folders / "made", image_size=SIZE, progress=False)
+
+    again = make()
+    np.testing.assert_array_equal(again.images, crops.images)
+    assert list(again.rows) == list(crops.rows)
+    os.utime(folders / "views" / "+60.png", (1, 1))
+    with pytest.raises(AssertionError, match="aligned again"):
+        make()
