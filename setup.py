@@ -32,6 +32,7 @@ TEST = [
     "pytest-timeout",
     "ruff",
     "scikit-image",
+    "selenium",
     "setuptools",
     "tf2onnx>=1.16",
     "types-PyYAML",

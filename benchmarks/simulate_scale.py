@@ -19,7 +19,8 @@ import numpy as np
 from absl import flags
 
 from dagan_tf.data.photos import PhotoItem, list_photos
-from dagan_tf.data.simulate import SimulationSettings, simulate_folder
+from dagan_tf.data.simulate import simulate_folder
+from dagan_tf.data.view_maker import SimulationSettings
 from trainer.flags import run_app
 
 FLAGS = flags.FLAGS

@@ -63,7 +63,7 @@ def mesh_only(prepared: PreparedPhoto) -> PreparedPhoto:
         texture,
         known=np.zeros_like(texture.known),
         filling=np.full_like(texture.filling, head_scene.NEUTRAL_GREY),
-        hollow=np.ones_like(texture.hollow),
+        shade=np.ones_like(texture.shade),
         grain=np.zeros_like(texture.grain),
         light=np.zeros(3),
     )
@@ -77,7 +77,7 @@ def even_fill(prepared: PreparedPhoto) -> PreparedPhoto:
     flat = replace(
         texture,
         filling=np.broadcast_to(mean, texture.filling.shape).astype(np.float32),
-        hollow=np.ones_like(texture.hollow),
+        shade=np.ones_like(texture.shade),
         grain=np.zeros_like(texture.grain),
         light=np.zeros(3),
     )

@@ -39,7 +39,8 @@ def main(argv: list[str]) -> int:
     from dagan_tf.config import load_config
     from dagan_tf.data.packing import pack_real
     from dagan_tf.data.photos import list_photos, orl_folder
-    from dagan_tf.data.simulate import SimulationSettings, simulate_folder
+    from dagan_tf.data.simulate import simulate_folder
+    from dagan_tf.data.view_maker import SimulationSettings
     from dagan_tf.errors import DaganError
     from dagan_tf.evaluation.run_report import report_run
     from dagan_tf.export import export_model_dir

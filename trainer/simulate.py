@@ -86,7 +86,8 @@ def _balance(photos, settings, workers):  # type: ignore[no-untyped-def]
 def main(argv: list[str]) -> None:
     del argv
     from dagan_tf.data.photos import list_photos
-    from dagan_tf.data.simulate import SimulationSettings, simulate_views
+    from dagan_tf.data.simulate import simulate_views
+    from dagan_tf.data.view_maker import SimulationSettings
     from dagan_tf.data.views import all_views
     from dagan_tf.errors import DaganError
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.data.pose_histogram import PoseHistogram, pose_histogram
 from dagan_tf.data.row_files import RowWriter, read_rows_if_there
-from dagan_tf.data.simulate import SimulationSettings
+from dagan_tf.data.view_maker import SimulationSettings
 from dagan_tf.data.views import View
 from dagan_tf.data.workers import run_jobs
 from dagan_tf.errors import DaganError

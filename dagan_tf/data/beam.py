@@ -25,15 +25,8 @@ from dagan_tf.data.manifest import (
     read_skipped,
 )
 from dagan_tf.data.photos import PhotoItem
-from dagan_tf.data.simulate import (
-    Job,
-    SimulationSettings,
-    SimulationSummary,
-    make_views,
-    plan_jobs,
-    start_maker,
-    summarise,
-)
+from dagan_tf.data.simulate import SimulationSummary, plan_jobs, summarise
+from dagan_tf.data.view_maker import Job, SimulationSettings, make_views, start_maker
 from dagan_tf.data.views import View
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import write_bytes

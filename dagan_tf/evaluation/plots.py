@@ -36,15 +36,17 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class _Theme:
+class Theme:
+    """Colours of a page."""
+
     text: str
     grid: str
     # Told apart by colour-blind eyes too, and of similar weight on either background.
     series: tuple[str, ...]
 
 
-_LIGHT = _Theme("#4b5563", "#e5e7eb", ("#2563eb", "#d97706", "#059669", "#9333ea", "#dc2626"))
-_DARK = _Theme("#a8b0bd", "#303845", ("#6ea8fe", "#f2b04c", "#4fd1a5", "#c79bff", "#ff8080"))
+_LIGHT = Theme("#4b5563", "#e5e7eb", ("#2563eb", "#d97706", "#059669", "#9333ea", "#dc2626"))
+_DARK = Theme("#a8b0bd", "#303845", ("#6ea8fe", "#f2b04c", "#4fd1a5", "#c79bff", "#ff8080"))
 
 # No screen shows more points on a line, and the file stays small.
 _MAX_POINTS = 1500
@@ -69,7 +71,7 @@ def plot_curves(
         The plot.
     """
 
-    def draw(figure: Figure, theme: _Theme) -> None:
+    def draw(figure: Figure, theme: Theme) -> None:
         axes = figure.add_subplot()
         for number, curve in enumerate(curves):
             colour = theme.series[number % len(theme.series)]
@@ -78,11 +80,11 @@ def plot_curves(
                 axes.plot(x, y, color=colour, linewidth=0.7, alpha=0.25)
                 y = _smoothed(y)
             axes.plot(x, y, color=colour, linewidth=1.7, label=curve.label)
-        _style(figure, theme, x_label, y_label)
+        style(figure, theme, x_label, y_label)
         if len(curves) > 1:
             axes.legend(frameon=False, fontsize=8, labelcolor=theme.text)
 
-    return _render(draw, size)
+    return render(draw, size)
 
 
 def plot_pose_histograms(
@@ -113,16 +115,16 @@ def plot_pose_histograms(
         if len(counts) != len(width):
             raise ValueError(f"{name} has {len(counts)} counts; expected {len(width)}")
 
-    def draw(figure: Figure, theme: _Theme) -> None:
+    def draw(figure: Figure, theme: Theme) -> None:
         panels = ((before_label, before, theme.series[1]), (after_label, after, theme.series[0]))
         for column, (label, counts, colour) in enumerate(panels):
             axes = figure.add_subplot(1, 2, column + 1)
             axes.bar(left + 0.06 * width, counts, 0.88 * width, align="edge", color=colour)
             axes.set_title(label, fontsize=9, color=theme.text, loc="left")
             axes.set_xlim(left[0], left[-1] + width[-1])
-        _style(figure, theme, "yaw (degrees)", "images")
+        style(figure, theme, "yaw (degrees)", "images")
 
-    return _render(draw, size)
+    return render(draw, size)
 
 
 def plot_bars(
@@ -142,7 +144,7 @@ def plot_bars(
         The plot.
     """
 
-    def draw(figure: Figure, theme: _Theme) -> None:
+    def draw(figure: Figure, theme: Theme) -> None:
         axes = figure.add_subplot()
         for row, (value, low, high) in enumerate(values.values()):
             colour = theme.series[row % len(theme.series)]
@@ -150,12 +152,13 @@ def plot_bars(
             axes.plot([value], [row], "o", color=colour, markersize=7)
         axes.set_yticks(range(len(values)), list(values))
         axes.set_ylim(len(values) - 0.5, -0.5)
-        _style(figure, theme, x_label, "")
+        style(figure, theme, x_label, "")
 
-    return _render(draw, size)
+    return render(draw, size)
 
 
-def _style(figure: Figure, theme: _Theme, x_label: str, y_label: str) -> None:
+def style(figure: Figure, theme: Theme, x_label: str, y_label: str) -> None:
+    """Gives all axes of a figure the report's looks and names."""
     for axes in figure.axes:
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
@@ -167,7 +170,8 @@ def _style(figure: Figure, theme: _Theme, x_label: str, y_label: str) -> None:
         axes.set_ylabel(y_label, fontsize=8, color=theme.text)
 
 
-def _render(draw: Callable[[Figure, _Theme], None], size: tuple[float, float]) -> Plot:
+def render(draw: Callable[[Figure, Theme], None], size: tuple[float, float]) -> Plot:
+    """Draws a figure of (width, height) inches in both themes."""
     pictures = []
     for theme in (_LIGHT, _DARK):
         figure = Figure(figsize=size, dpi=160, layout="constrained")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dagan_tf.errors import DaganError
-from dagan_tf.protocols.protocol import Faces, Templates
+from dagan_tf.protocols.protocol import Faces, Skipped, Templates
 
 _UNKNOWN_BOX = (np.nan,) * 4
 _UNKNOWN_LANDMARKS = ((np.nan, np.nan),) * 5
@@ -45,6 +45,7 @@ class FaceTable:
         """All faces so far."""
         return Faces(
             tuple(self._paths),
+            tuple(sighting for _, sighting in self._rows),
             np.array(self._boxes, np.float32).reshape(-1, 4),
             np.array(self._landmarks, np.float32).reshape(-1, 5, 2),
             np.array(self._scores, np.float32),
@@ -52,13 +53,18 @@ class FaceTable:
 
 
 class TemplateTable:
-    """Templates of one split."""
+    """Templates of one split.
+
+    Attributes:
+        skipped: Rows that repeat a face of a medium of a template; they count once.
+    """
 
     def __init__(self) -> None:
+        self.skipped: list[Skipped] = []
         self._ids: dict[str, int] = {}
         self._subjects: list[str] = []
         self._media: dict[tuple[int, str], int] = {}
-        self._rows: list[tuple[int, int]] = []
+        self._rows: dict[tuple[int, int], None] = {}
 
     def add(self, where: str, template: str, subject: str, media: str, face: int) -> int:
         """Adds a face to a template; returns the template's row.
@@ -73,7 +79,10 @@ class TemplateTable:
             raise DaganError(
                 f"{where}: template {template!r} shows {subject!r}, before {self._subjects[row]!r}"
             )
-        self._rows.append((face, self._media.setdefault((row, media), len(self._media))))
+        key = face, self._media.setdefault((row, media), len(self._media))
+        if key in self._rows:
+            self.skipped.append(Skipped(where, "the row repeats a face of the template"))
+        self._rows[key] = None
         return row
 
     def find(self, where: str, template: str) -> int:
@@ -87,7 +96,7 @@ class TemplateTable:
 
     def templates(self) -> Templates:
         """All templates so far."""
-        face, media = np.array(self._rows, np.int64).reshape(-1, 2).T
+        face, media = np.array(list(self._rows), np.int64).reshape(-1, 2).T
         return Templates(
             ids=np.array(list(self._ids), dtype=np.str_),
             subjects=np.array(self._subjects, dtype=np.str_),

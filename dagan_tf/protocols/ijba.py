@@ -36,7 +36,7 @@ def read_ijba_verification(
         splits: Which of the 10.
 
     Returns:
-        The protocol; comparisons that repeat one are left out and listed as skipped.
+        The protocol; comparisons and faces that repeat one are left out and listed as skipped.
 
     Raises:
         DaganError: A file or column is missing, a row is malformed, a path leaves the folder, or a
@@ -49,7 +49,7 @@ def read_ijba_verification(
         _add_templates(folder / f"verify_metadata_{split}.csv", faces, table)
         first, second, met = [], [], set()
         file = folder / f"verify_comparisons_{split}.csv"
-        for where, (one, two) in word_rows(file, (2,), separator=","):
+        for where, (one, two) in word_rows(file, (2,), separator=",", whole=True):
             pair = table.find(where, one), table.find(where, two)
             if pair in met:
                 skipped.append(Skipped(where, "the comparison repeats an earlier one"))
@@ -57,6 +57,7 @@ def read_ijba_verification(
             met.add(pair)
             first.append(pair[0])
             second.append(pair[1])
+        skipped += table.skipped
         templates = table.templates()
         left, right = np.array(first, np.int64), np.array(second, np.int64)
         same = templates.subjects[left] == templates.subjects[right]
@@ -75,7 +76,7 @@ def read_ijba_search(
 
     Arguments and errors as `read_ijba_verification`.
     """
-    faces, read = FaceTable(), []
+    faces, skipped, read = FaceTable(), [], []
     for split in splits:
         folder = Path(root) / "IJB-A_1N_sets" / f"split{split}"
         table = TemplateTable()
@@ -85,10 +86,11 @@ def read_ijba_search(
         if len(both):
             name = table.templates().ids[both[0]]
             raise DaganError(f"{folder}: template {name!r} is in the gallery and among the probes")
-        search = Search(str(split), gallery, probes)
+        skipped += table.skipped
+        search = Search("search", gallery, probes)
         trained = _training(folder / f"train_{split}.csv", faces)
         read.append(Split(str(split), table.templates(), None, (search,), *trained))
-    return Protocol("IJB-A 1:N", Path(images or root), faces.faces(), tuple(read), ())
+    return Protocol("IJB-A 1:N", Path(images or root), faces.faces(), tuple(read), tuple(skipped))
 
 
 def _add_templates(file: Path, faces: FaceTable, table: TemplateTable) -> np.ndarray:

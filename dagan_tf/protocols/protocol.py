@@ -19,6 +19,7 @@ class Faces:
 
     Attributes:
         paths: F image paths, relative to the protocol's root, with forward slashes.
+        sightings: F names that tell people in one image apart; "" where nothing has to.
         boxes: (F, 4) float32 left, top, width, height, px; NaN where unknown.
         landmarks: (F, 5, 2) float32 px: eye on the left of an upright frontal image (the
             subject's right eye), other eye, nose, mouth corners likewise; NaN where unknown.
@@ -26,6 +27,7 @@ class Faces:
     """
 
     paths: tuple[str, ...]
+    sightings: tuple[str, ...]
     boxes: np.ndarray
     landmarks: np.ndarray
     scores: np.ndarray
@@ -101,7 +103,9 @@ class Search:
         """Every probe against every gallery template: P x G pairs, probe by probe."""
         first = np.repeat(self.probes, len(self.gallery))
         second = np.tile(self.gallery, len(self.probes))
-        same = templates.subjects[first] == templates.subjects[second]
+        # By number: texts of that many pairs would fill the memory.
+        _, person = np.unique(templates.subjects, return_inverse=True)
+        same = person[first] == person[second]
         return Pairs(first, second, same, np.zeros(len(first), dtype=np.int32))
 
 

@@ -18,15 +18,19 @@ def read_text(file: Path) -> str:
         raise DaganError(f"{file}: not readable as text ({error})") from None
 
 
+def _whole(file: Path, text: str) -> str:
+    if text and not text.endswith("\n"):
+        raise DaganError(f"{file}: the last line has no end; expected a whole file")
+    return text
+
+
 def csv_rows(file: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
     """Yields (place, row) of a CSV file with a header; only the named columns.
 
     Raises:
         DaganError: A column is missing, a row is too short or long, or the last line is cut off.
     """
-    text = read_text(file)
-    if text and not text.endswith("\n"):
-        raise DaganError(f"{file}: the last line has no end; expected a whole file")
+    text = _whole(file, read_text(file))
     reader = csv.reader(io.StringIO(text, newline=""))
     header = [name.strip() for name in next(reader, [])]
     missing = [name for name in columns if name not in header]
@@ -41,10 +45,16 @@ def csv_rows(file: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str
 
 
 def word_rows(
-    file: Path, counts: Sequence[int], *, separator: str | None = None
+    file: Path, counts: Sequence[int], *, separator: str | None = None, whole: bool = False
 ) -> Iterator[tuple[str, list[str]]]:
-    """Yields (place, words) of a file without header; a row has one of the given counts."""
-    for number, line in enumerate(read_text(file).splitlines(), start=1):
+    """Yields (place, words) of a file without header; a row has one of the given counts.
+
+    `whole` refuses a last line without end: it may have been cut off within an id.
+    """
+    text = read_text(file)
+    if whole:
+        _whole(file, text)
+    for number, line in enumerate(text.splitlines(), start=1):
         words = [word.strip() for word in line.split(separator)]
         if not line.strip():
             continue

@@ -8,6 +8,11 @@ import numpy as np
 # Room round the person that is taken away with it, as a part of the head's height: the edge
 # pixels of a photo mix hair and backdrop.
 MARGIN = 0.06
+# Wisps of hair are sought this far from what is removed, and are thinner than this, both in
+# margins. They differ from the backdrop round them by more than so many times what 95 % of the
+# backdrop far from the person does, and by more than these grey levels.
+_WISPS_REACH, _WISPS_WIDTH = 5.0, 1.5
+_WISPS_CONTRAST, _WISPS_LEAST = 1.5, 3.0
 
 
 def push_pull(image: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -56,6 +61,7 @@ def clean_plate(
         (C, C, 3) uint8 and how much of each pixel is the photo's own, (C, C) float32 in [0, 1].
     """
     side = photo.shape[0]
+    removed = removed | _wisps(coarse, removed, removed | person, margin)
     known, behind = (
         np.clip(
             cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) - margin,
@@ -69,3 +75,23 @@ def clean_plate(
     smooth = cv2.resize(filled, (side, side), interpolation=cv2.INTER_LINEAR)
     mixed = cv2.blendLinear(photo.astype(np.float32), smooth, kept, 1.0 - kept)
     return np.clip(np.rint(mixed), 0, 255).astype(np.uint8), kept
+
+
+def _wisps(
+    coarse: np.ndarray, removed: np.ndarray, person: np.ndarray, margin: float
+) -> np.ndarray:
+    """(W, W) bool: single hairs beside a head, where the backdrop is even enough to tell."""
+    away = cv2.distanceTransform((~person).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    far = away > _WISPS_REACH * margin
+    rows = np.flatnonzero(removed.any(axis=1))
+    if far.mean() < 0.05 or not len(rows):
+        return np.zeros_like(person)
+    beyond = push_pull(coarse.astype(np.float32), (away > 1.0).astype(np.float32))
+    bytes_beyond = np.rint(beyond).astype(np.uint8)
+    around = cv2.medianBlur(bytes_beyond, 2 * round(_WISPS_WIDTH * margin) + 1)
+    differs = cv2.absdiff(bytes_beyond, around).max(axis=2)
+    least = max(_WISPS_LEAST, _WISPS_CONTRAST * float(np.quantile(differs[far], 0.95)))
+    # Below the head there are shoulders.
+    wisps = ~far & ~person & (differs > least)
+    wisps[rows.max() + 1 :] = False
+    return np.asarray(wisps)

@@ -56,5 +56,6 @@ def fit_outline(
     near_outline = smoothstep(*_AXIS, ahead)
     upper = growth[len(growth) // 2 :].mean()
     factor = near_outline * along_rays(growth, offset) + (1.0 - near_outline) * upper
-    factor = 1.0 + regions.loose * (factor - 1.0)
+    outwards = regions.grows * np.maximum(factor - 1.0, 0.0)
+    factor = 1.0 + regions.loose * (outwards + np.minimum(factor - 1.0, 0.0))
     return (centre + offset * factor[:, None]).astype(np.float32)

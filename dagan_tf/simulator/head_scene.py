@@ -18,6 +18,7 @@ from dagan_tf.simulator.framing import frame_camera, frame_depth, frame_matrix
 from dagan_tf.simulator.hair import fit_outline, growth_along_rays
 from dagan_tf.simulator.mesh import Mesh
 from dagan_tf.simulator.morphable_model import MorphableModel
+from dagan_tf.simulator.occlusion import sky_seen
 from dagan_tf.simulator.outline import outline_radii, smooth_radii
 from dagan_tf.simulator.rasterizer import rasterize
 from dagan_tf.simulator.regions import head_regions, smoothstep
@@ -91,6 +92,7 @@ class SceneMaker:
             0.0, NECK_FADE * float(np.ptp(mean[:, 1])), self._mesh.rim_distance
         ).astype(np.float32)
         self._regions = head_regions(mean, model.landmark_vertices)
+        self._sky = sky_seen(mean, self._mesh.normals(mean), model.triangles)
         # A head without a neck's cut stands on its lowest vertices.
         rim = self._mesh.rim_distance == 0.0
         self._rim = rim if rim.any() else mean[:, 1] <= np.quantile(mean[:, 1], 0.02)
@@ -119,7 +121,7 @@ class SceneMaker:
         outer = np.ones_like(head) if person is None else person
         texture = head_texture(
             canvas, small, projected, normals, raster, outer, self._mesh, self.model.mirror,
-            self._regions, self.model.mean,
+            self._regions, self.model.mean, self._sky,
         )  # fmt: skip
         height = float(np.ptp(projected[self._regions.skull, 1])) * work
         chin = (projected[self.model.landmark_vertices[8], 1] + 0.5) * work

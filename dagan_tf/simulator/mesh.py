@@ -81,12 +81,6 @@ class Mesh:
         np.minimum.at(out, second, values[first])
         return out
 
-    def hollows(self, vertices: np.ndarray) -> np.ndarray:
-        """(V,) how far each vertex lies below its neighbours' mean, in shares of the height."""
-        below = self._average @ vertices - vertices
-        height = float(np.ptp(vertices[:, 1]))
-        return np.asarray((below * self.normals(vertices)).sum(axis=1) / height)
-
     def fill(self, values: np.ndarray, confidence: np.ndarray, region: np.ndarray) -> np.ndarray:
         """The smoothest values that agree with the given ones where these are sure.
 

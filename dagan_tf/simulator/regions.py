@@ -7,18 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 
 # The hairline in profile: (height above the brow, depth before the ear's front), both in face
-# heights (brow to chin). Hair grows behind and above it.
+# heights (brow to chin). Hair grows behind and above it; before the ear it comes down as a
+# sideburn.
 _HAIRLINE = (
     (-0.62, -0.75),
     (-0.55, -0.42),
-    (-0.20, -0.28),
-    (-0.05, -0.02),
-    (0.20, 0.12),
+    (-0.40, -0.31),
+    (-0.30, -0.20),
+    (-0.18, -0.11),
+    (-0.05, -0.01),
+    (0.20, 0.14),
     (0.40, 0.38),
     (0.50, 0.70),
     (0.60, 2.0),
 )
 _SOFTNESS = 0.05
+# An ear is an ellipse in profile: its centre forward of and below the head's widest point, and its
+# half axes, in face heights.
+_EAR_FORWARD, _EAR_BELOW = 0.075, 0.125
+_EAR_AXES = (0.14, 0.24)
 
 
 def smoothstep(low: float, high: float, values: np.ndarray | float) -> np.ndarray:
@@ -35,14 +42,18 @@ class HeadRegions:
         hair: (V,) float32 in [0, 1], 1 where hair grows.
         loose: (V,) float32 in [0, 1], how far the surface may be moved to the outline that is
             seen: 1 on scalp and ears, whose shape the landmarks do not tell; 0 on the face.
-        ear: (V,) float32 in [0, 1], 1 about where the head is widest.
+        grows: (V,) float32 in [0, 1], how far it may be moved outwards to it: 0 below the ears.
+        ear: (V,) float32 in [0, 1], 1 on the ears, their hollows included.
+        front: (V,) float32 in [0, 1], 1 on the face; 0 behind the jaw's corners and on the neck.
         skull: (V,) bool, above the chin.
         height: brow to chin, model units.
     """
 
     hair: np.ndarray
     loose: np.ndarray
+    grows: np.ndarray
     ear: np.ndarray
+    front: np.ndarray
     skull: np.ndarray
     height: float
 
@@ -65,17 +76,24 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
     hairline = ear + height * np.interp((y - brow) / height, levels, depths)
     hair = smoothstep(-_SOFTNESS * height, _SOFTNESS * height, hairline - z)
     hair *= y > brow + levels[0] * height
-    tips = mean[[mean[:, 0].argmin(), mean[:, 0].argmax()]].astype(np.float64)
-    from_tip = np.linalg.norm(mean[:, None] - tips, axis=2).min(axis=1)
-    ear_share = 1.0 - smoothstep(0.12 * height, 0.20 * height, from_tip)
+    tip = mean[[mean[:, 0].argmin(), mean[:, 0].argmax()], 1:].astype(np.float64).mean(axis=0)
+    forward = (z - tip[1]) / height - _EAR_FORWARD
+    below = (tip[0] - y) / height - _EAR_BELOW
+    from_middle = np.hypot(forward / _EAR_AXES[0], below / _EAR_AXES[1])
+    ear_share = 1.0 - smoothstep(0.95, 1.15, from_middle)
     hair *= 1.0 - ear_share
     sides = smoothstep(-(ear + 0.12 * height), -(ear - 0.10 * height), -z)
     top = smoothstep(brow + 0.30 * height, brow + 0.62 * height, y)
     loose = np.maximum(sides, top) * smoothstep(chin, mouth, y)
+    # Below the ears hair hangs free of the head: a jaw or neck grown out to it would be skin.
+    grows = smoothstep(mouth, mouth + 0.15 * height, y)
+    front = smoothstep(ear, ear + 0.15 * height, z) * smoothstep(chin, chin + 0.1 * height, y)
     return HeadRegions(
         hair=hair.astype(np.float32),
         loose=loose.astype(np.float32),
+        grows=grows.astype(np.float32),
         ear=ear_share.astype(np.float32),
+        front=front.astype(np.float32),
         skull=y > chin,
         height=height,
     )

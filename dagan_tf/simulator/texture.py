@@ -44,9 +44,9 @@ DEPTH_TOLERANCE = 0.02
 # How strongly the light falls on what is filled. What the photo shows is left as it shows it:
 # turned into the light it was recognised less well (benchmarks/simulator_identity.py).
 FILL_LIGHT = 0.4
-# Darkening of an ear's hollows in what is filled, that it be read as an ear.
-HOLLOWS = 6.0
-DARKEST_HOLLOW = 0.55
+# How much darker than in the open what is filled is where it sees nothing of the sky: under the
+# jaw, in an ear.
+SHADE = 0.7
 # Side of the grain's tile, pixels of the photo; how far a pore or strand reaches across and along;
 # the most contrast taken over from the photo, in brightness (freckles and curls are no grain).
 GRAIN_SIDE = 128
@@ -66,7 +66,7 @@ class HeadTexture:
         facing: (V,) float32, cosine to the line of sight in the photo.
         known: (V,) float32 in [0, 1], how well the photo shows it for use elsewhere.
         filling: (V, 3) float32, colour in even light where neither side is seen.
-        hollow: (V,) float32, factor on the filling.
+        shade: (V,) float32, factor on the filling, less than 1 where the head shades itself.
         light: (3,) direction of the light, camera axes.
         grain: (2, G, G) float32, fine structure of skin and hair.
         grain_places: (V, 2) float32, places in the grain.
@@ -79,7 +79,7 @@ class HeadTexture:
     facing: np.ndarray
     known: np.ndarray
     filling: np.ndarray
-    hollow: np.ndarray
+    shade: np.ndarray
     light: np.ndarray
     grain: np.ndarray
     grain_places: np.ndarray
@@ -117,7 +117,7 @@ class HeadTexture:
         better = 0.0 if mirror is None else np.maximum(self.known[mirror] - self.known, 0.0)
         out[:, shading.MIRROR_TRUST] = better
         softened = 1.0 + FILL_LIGHT * (now - 1.0)
-        out[:, shading.RED : shading.BLUE + 1] = self.filling * (softened * self.hollow)[:, None]
+        out[:, shading.RED : shading.BLUE + 1] = self.filling * (softened * self.shade)[:, None]
         out[:, shading.COVER] = coverage
         out[:, shading.U : shading.V + 1] = self.grain_places
         out[:, shading.HAIR] = regions.hair
@@ -127,7 +127,7 @@ class HeadTexture:
 def head_texture(
     photo: np.ndarray, coarse: np.ndarray, projected: np.ndarray, normals: np.ndarray,
     raster: Raster, person: np.ndarray, mesh: Mesh, mirror: np.ndarray | None, regions: HeadRegions,
-    rest: np.ndarray,
+    rest: np.ndarray, sky: np.ndarray,
 ) -> HeadTexture:  # fmt: skip
     """Reads the head's surface off a photo.
 
@@ -142,6 +142,7 @@ def head_texture(
         mirror: (V,) index of each vertex' mirror image, or None.
         regions: the head's regions.
         rest: (V, 3) float32, the mean head in model units.
+        sky: (V,) float32, what `sky_seen` returned for it.
 
     Returns:
         The texture.
@@ -165,11 +166,12 @@ def head_texture(
     colours = _at_vertices(cv2.GaussianBlur(coarse, (0, 0), 2.0), places)
     skin = known * (1.0 - hair)
     light = estimate_light(colours, normals, skin * smoothstep(0.3, 0.7, facing))
-    even = colours / _light_on_skin(normals, light, hair)[:, None]
+    shade = (1.0 - SHADE * (1.0 - sky)).astype(np.float32)
+    even = colours / (_light_on_skin(normals, light, hair) * shade)[:, None]
     alike = _of_one_colour(even, skin)
     # Hair that falls over a cheek, or the collar behind a jaw, stays where the photo shows it; a
     # turned head would show it as a stain.
-    plain = np.maximum(alike, smoothstep(0.45, 0.7, facing))
+    plain = np.maximum(alike, regions.front * smoothstep(0.45, 0.7, facing))
     # An ear or a temple seen from the front is a strip that a turned head would show smeared.
     edge_on = regions.loose * (1.0 - smoothstep(0.6, 0.85, facing))
     # A stain between two vertices is seen at one of them only.
@@ -190,8 +192,6 @@ def head_texture(
         middle = _middle_colour(even[part], sure[part])
         even[part] = (sure[part, None] * even[part] + PULL * middle) / (sure[part, None] + PULL)
     filling = mesh.smooth(mesh.fill(even, sure + PULL, hair > 0.5), 2)
-    hollow = 1.0 - HOLLOWS * regions.ear * np.maximum(mesh.hollows(rest), 0.0)
-    hollow = np.maximum(hollow, DARKEST_HOLLOW)
     around = np.arctan2(rest[:, 0], rest[:, 2]) * float(np.abs(rest[:, 0]).max())
     per_unit = height / float(np.ptp(rest[regions.skull, 1]))
     grain_places = per_unit * np.stack([around, -rest[:, 1]], axis=1)
@@ -203,7 +203,7 @@ def head_texture(
         facing=facing.astype(np.float32),
         known=known,
         filling=filling.astype(np.float32),
-        hollow=hollow.astype(np.float32),
+        shade=shade,
         light=light,
         grain=_grain(photo, positions, known, hair),
         grain_places=grain_places.astype(np.float32),

@@ -16,6 +16,7 @@ import numpy as np
 from dagan_tf.errors import DaganError
 from dagan_tf.metrics.templates import check_finite, normalised
 from dagan_tf.protocols.protocol import Templates
+from dagan_tf.templates.drawing import Groups
 from dagan_tf.templates.fusion import grouped
 
 
@@ -80,16 +81,18 @@ def train_aggregator(
         raise DaganError(f"{len(names)} people of {len(features)} faces; expected 2 or more people")
     rows = normalised(features).astype(np.float64)
     width = rows.shape[1]
-    members = grouped(person)
+    groups = Groups(person)
+    sums = np.zeros((len(names), width))
+    np.add.at(sums, person, rows)
     # A classifier that knows the people's means leaves the attention to be learned.
-    classifier = 16.0 * np.stack([rows[members[one]].mean(axis=0) for one in range(len(names))])
+    classifier = 16.0 * sums / groups.counts[:, None]
     values = [np.zeros(width), np.zeros((width, width)), np.zeros(width), classifier]
     first = [np.zeros_like(value) for value in values]
     second = [np.zeros_like(value) for value in values]
     rng = np.random.default_rng(seed)
     for step in range(1, steps + 1):
         chosen = rng.integers(len(names), size=batch)
-        drawn = np.stack([rng.choice(members[one], faces) for one in chosen])
+        drawn = groups.members(rng, chosen, faces)
         _, gradients = classification(Aggregator(*values[:3]), values[3], rows[drawn], chosen)
         for place, gradient in enumerate(gradients):
             first[place] = 0.9 * first[place] + 0.1 * gradient

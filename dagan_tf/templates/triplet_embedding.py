@@ -11,7 +11,7 @@ import numpy as np
 
 from dagan_tf.errors import DaganError
 from dagan_tf.metrics.templates import check_finite, normalised
-from dagan_tf.templates.fusion import grouped
+from dagan_tf.templates.drawing import Groups
 
 
 def train_triplet_embedding(
@@ -48,7 +48,8 @@ def train_triplet_embedding(
     _, person = np.unique(np.asarray(people), return_inverse=True)
     if person.shape != (len(features),):
         raise DaganError(f"people has shape {person.shape}; expected ({len(features)},)")
-    counts = np.bincount(person)
+    groups = Groups(person)
+    counts = groups.counts
     if len(counts) < 2 or counts.max() < 2:
         raise DaganError(f"{len(counts)} people with at most {counts.max(initial=0)} faces each")
     if not 1 <= dimensions <= min(features.shape):
@@ -56,11 +57,10 @@ def train_triplet_embedding(
     rows = normalised(features).astype(np.float64)
     weights = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)[2][:dimensions]
     rng = np.random.default_rng(seed)
-    members = grouped(person)
     anchors = np.flatnonzero(counts[person] > 1)
     for _ in range(steps):
         anchor = rng.choice(anchors, batch)
-        positive = np.array([_other(rng, members[person[one]], one) for one in anchor])
+        positive = groups.others(rng, anchor)
         candidates = rng.integers(len(rows), size=(batch, drawn))
         projected = rows @ weights.T
         similar = np.einsum("bd,bkd->bk", projected[anchor], projected[candidates])
@@ -105,8 +105,3 @@ def triplet_gradient(
     left, right = anchor @ weights.T, apart @ weights.T
     share = -np.exp(-np.logaddexp(0.0, (left * right).sum(axis=1)))[:, None] / len(anchor)
     return (share * left).T @ apart + (share * right).T @ anchor
-
-
-def _other(rng: np.random.Generator, rows: np.ndarray, own: int) -> int:
-    picked = int(rng.integers(len(rows) - 1))
-    return int(rows[picked] if rows[picked] != own else rows[-1])

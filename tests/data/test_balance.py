@@ -7,7 +7,7 @@ import pytest
 
 from dagan_tf.data.balance import PhotoPose, measure_poses, plan_views
 from dagan_tf.data.photos import PhotoItem, list_photos
-from dagan_tf.data.simulate import SimulationSettings
+from dagan_tf.data.view_maker import SimulationSettings
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import write_png
 from dagan_tf.simulator.camera import Pose

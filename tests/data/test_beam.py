@@ -9,7 +9,8 @@ pytest.importorskip("apache_beam")
 
 from dagan_tf.data import beam
 from dagan_tf.data.photos import list_photos
-from dagan_tf.data.simulate import make_views, simulate_folder, simulate_views, start_maker
+from dagan_tf.data.simulate import simulate_folder, simulate_views
+from dagan_tf.data.view_maker import make_views, start_maker
 from dagan_tf.data.views import all_views
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from dagan_tf.data import simulate
+from dagan_tf.data import view_maker
 from dagan_tf.data.photos import list_photos
-from dagan_tf.data.simulate import SimulationSettings, simulate_folder, simulate_views
+from dagan_tf.data.simulate import simulate_folder, simulate_views
+from dagan_tf.data.view_maker import SimulationSettings
 from dagan_tf.data.views import all_views
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
@@ -236,12 +237,12 @@ def test_jitter_is_in_the_manifest_and_the_same_on_any_path_to_it(photos, tmp_pa
 @pytest.fixture
 def turned(monkeypatch):
     """Fits say that every photo is turned by -40 degrees."""
-    real = simulate.fit_person
+    real = view_maker.fit_person
 
     def fit_person(model, landmarks):
         return [replace(fit, pose=replace(fit.pose, yaw=-40.0)) for fit in real(model, landmarks)]
 
-    monkeypatch.setattr(simulate, "fit_person", fit_person)
+    monkeypatch.setattr(view_maker, "fit_person", fit_person)
 
 
 def test_a_yaw_that_a_photo_does_not_allow_is_a_row_and_is_not_tried_again(
@@ -259,7 +260,7 @@ def test_a_yaw_that_a_photo_does_not_allow_is_a_row_and_is_not_tried_again(
     def searched(*_):
         raise AssertionError("tried again")
 
-    monkeypatch.setattr(simulate, "fit_person", searched)
+    monkeypatch.setattr(view_maker, "fit_person", searched)
     again = simulate_folder(items, output, (30, -60), SETTINGS, progress=False)
     assert (again.made, again.done_before) == (0, 1)
 
@@ -329,14 +330,14 @@ def test_a_person_s_photos_share_one_shape(tmp_path, astronaut, monkeypatch):
     write_png(folder / "ann" / "2.png", np.ascontiguousarray(portrait[:, ::-1]))
     write_png(folder_of(folder, "ben") / "3.png", portrait)
     fitted = []
-    real = simulate.fit_person
+    real = view_maker.fit_person
 
     def watched(model, landmarks):
         fits = real(model, landmarks)
         fitted.append([fit.identity for fit in fits])
         return fits
 
-    monkeypatch.setattr(simulate, "fit_person", watched)
+    monkeypatch.setattr(view_maker, "fit_person", watched)
     items = list_photos(folder, "folder")
     settings = replace(SETTINGS, share_identity=True)
     simulate_folder(items[:2], tmp_path / "v", (20,), settings, progress=False)

@@ -10,7 +10,7 @@ from dagan_tf.metrics.verification import tar_at_far
 from dagan_tf.protocols.building import check_images
 from dagan_tf.protocols.frll import read_frll
 from dagan_tf.protocols.ijba import read_ijba_search, read_ijba_verification
-from dagan_tf.protocols.ijbc import read_ijb_meta
+from dagan_tf.protocols.ijbc import read_ijb_meta, read_ijb_search
 from dagan_tf.protocols.image_pairs import read_cfp, read_lfw
 from tests.toy_folders import make_frll
 
@@ -83,8 +83,22 @@ def test_ijba_errors_name_file_and_line(tmp_path, metadata, comparisons, message
     assert "\n" not in str(error.value)
 
 
+def test_a_face_listed_twice_counts_once_and_is_reported(tmp_path):
+    write_split(tmp_path, 1, [*METADATA, METADATA[1]], ["1,2"])
+    protocol = read_ijba_verification(tmp_path, splits=[1])
+    assert [len(found) for _, found in protocol.splits[0].templates.media_of(0)] == [1, 2]
+    assert protocol.skipped[0].where.endswith("verify_metadata_1.csv:7")
+    assert "1 rows skipped: the row repeats a face of the template" in protocol.summary()
+
+
 def test_truncated_and_missing_files_are_named(tmp_path):
-    split = write_split(tmp_path, 1, METADATA, ["1,2"])
+    split = write_split(tmp_path, 1, METADATA, ["1,2", "1,3"])
+    comparisons = split / "verify_comparisons_1.csv"
+    # Cut off within an id, 3 could have been 30.
+    comparisons.write_text("1,2\n1,3")
+    with pytest.raises(DaganError, match=r"comparisons_1\.csv: the last line has no end"):
+        read_ijba_verification(tmp_path, splits=[1])
+    comparisons.write_text("1,2\n")
     file = split / "verify_metadata_1.csv"
     file.write_text(file.read_text()[:-9])
     with pytest.raises(DaganError, match="last line has no end"):
@@ -170,6 +184,57 @@ def test_ijbc(tmp_path):
     labels.write_text("7 8 2\n")
     with pytest.raises(DaganError, match="label is '2'"):
         read_ijb_meta(tmp_path, tmp_path)
+
+
+IJBB = {
+    "name_5pts_score.txt": "".join(f"{n}.jpg 0 1 2 3 4 5 6 7 8 9 1\n" for n in range(1, 8)),
+    "face_tid_mid.txt": "1.jpg 7 70\n2.jpg 7 70\n3.jpg 8 80\n4.jpg 9 90\n5.jpg 10 91\n"
+    "6.jpg 11 92\n7.jpg 99 93\n",
+    "1N_gallery_S1.csv": "TEMPLATE_ID,SUBJECT_ID,FILENAME\n7,100,a\n7,100,b\n",
+    "1N_gallery_S2.csv": "TEMPLATE_ID,SUBJECT_ID,FILENAME\n8,200,a\n",
+    "1N_probe_mixed.csv": "TEMPLATE_ID,SUBJECT_ID,FILENAME\n9,100,a\n10,200,b\n11,300,c\n",
+}
+
+
+def write_ijbb(folder, **changes):
+    for name, text in (IJBB | {f"{key}.csv": text for key, text in changes.items()}).items():
+        (folder / f"ijbb_{name}").write_text(text)
+
+
+def test_ijbb_search_is_an_open_set_in_each_gallery(tmp_path):
+    write_ijbb(tmp_path)
+    protocol = read_ijb_search(tmp_path, tmp_path, "ijbb")
+    split = protocol.splits[0]
+    assert [search.name for search in split.searches] == ["S1", "S2"]
+    assert "99" not in split.templates.ids  # of the 1:1 protocol only
+    for search, gallery, same in zip(
+        split.searches, ["100", "200"], [[True, False, False], [False, True, False]], strict=True
+    ):
+        assert split.templates.subjects[search.gallery].tolist() == [gallery]
+        assert split.templates.subjects[search.probes].tolist() == ["100", "200", "300"]
+        assert search.pairs(split.templates).same.tolist() == same
+    assert [(media, len(faces)) for media, faces in split.templates.media_of(0)] == [("70", 2)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"1N_probe_mixed": "TEMPLATE_ID,SUBJECT_ID\n7,100\n"},
+         r"probe_mixed\.csv: template '7' is in gallery S1 and among the probes"),
+        ({"1N_gallery_S2": "TEMPLATE_ID,SUBJECT_ID\n8,200\n8,201\n"},
+         r"gallery_S2\.csv:3: template '8' shows '201', before '200'"),
+        ({"1N_gallery_S2": "TEMPLATE_ID,SUBJECT_ID\n8,200\n50,201\n"},
+         r"gallery_S2\.csv:3: template '50' has no faces"),
+        ({"1N_gallery_S2": "TEMPLATE_ID,SUBJECT_ID\n8,\n"}, r"S2\.csv:2: TEMPLATE_ID is '8', SUBJ"),
+        ({"1N_gallery_S2": "TEMPLATE_ID,SUBJECT_ID\n8,20"}, r"S2\.csv: the last line has no end"),
+        ({"1N_gallery_S1": "TEMPLATE\n8\n"}, "lacks column 'TEMPLATE_ID'"),
+    ],
+)  # fmt: skip
+def test_ijbb_search_errors_name_file_and_line(tmp_path, changes, message):
+    write_ijbb(tmp_path, **changes)
+    with pytest.raises(DaganError, match=message) as error:
+        read_ijb_search(tmp_path, tmp_path, "ijbb")
+    assert "\n" not in str(error.value)
 
 
 def test_lfw(tmp_path):

@@ -49,3 +49,19 @@ def test_the_body_stays_but_is_not_smeared_over_the_backdrop():
     assert plate[59, 59].min() > 200
     assert plate[110, 60].max() == 10
     assert kept[110, 60] == 1
+
+
+def test_a_single_hair_beside_the_head_goes_and_a_patterned_backdrop_stays():
+    head = np.zeros((128, 128), bool)
+    head[44:84, 44:84] = True
+    plain = np.full((256, 256, 3), 200, np.uint8)
+    hair = plain.copy()
+    hair[100:160, 180:182] = 120
+    plate, kept = clean_plate(hair, halved(hair), head, head, margin=2.0)
+    np.testing.assert_allclose(plate, plain, atol=2)
+    assert kept[130, 181] == 0
+    assert kept[20, 20] == 1
+    stripes = plain.copy()
+    stripes[:, ::8] = 120
+    plate, kept = clean_plate(stripes, halved(stripes), head, head, margin=2.0)
+    assert kept[130, 181] == 1

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,9 @@ def ball(loose):
     regions = HeadRegions(
         hair=np.zeros(4000, np.float32),
         loose=np.full(4000, loose, np.float32),
+        grows=np.ones(4000, np.float32),
         ear=np.zeros(4000, np.float32),
+        front=np.zeros(4000, np.float32),
         skull=np.ones(4000, bool),
         height=1.0,
     )
@@ -50,3 +54,14 @@ def test_only_the_side_that_stands_out_is_moved():
     grown = fit_outline(points, regions, growth, np.full(180, 30.0))
     assert np.ptp(grown[:, 0]) > np.ptp(points[:, 0]) + 7
     assert abs(grown[:, 0].min() - points[:, 0].min()) < 1.0
+
+
+def test_what_may_not_grow_still_shrinks_to_the_outline():
+    points, regions = ball(1.0)
+    centre = points[regions.skull].mean(axis=0)
+    fixed = replace(regions, grows=np.zeros(4000, np.float32))
+    radii = np.full(180, 30.0)
+    grown = fit_outline(points, fixed, np.full(180, 1.2), radii)
+    np.testing.assert_allclose(grown, points, atol=1e-4)
+    shrunk = fit_outline(points, fixed, np.full(180, 0.9), radii)
+    np.testing.assert_allclose(shrunk - centre, 0.9 * (points - centre), atol=1e-3)

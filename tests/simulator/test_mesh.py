@@ -71,14 +71,6 @@ def test_front_facing_triangles_are_those_towards_the_viewer(flip):
     assert (front == 4).any(axis=1).all()  # all have the corner at z = 1
 
 
-def test_hollows_are_positive_where_the_surface_sinks_in():
-    vertices, triangles = octahedron()
-    assert (Mesh(vertices, triangles).hollows(vertices) < 0).all()
-    dented = vertices.copy()
-    dented[4] = [0, 0, -0.5]
-    assert Mesh(vertices, triangles).hollows(dented)[4] > 0
-
-
 def test_the_least_around_is_that_of_a_vertex_or_its_neighbours():
     vertices, triangles = octahedron()
     values = np.array([5.0, 4.0, 3.0, 6.0, 9.0, 7.0])
