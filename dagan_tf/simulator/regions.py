@@ -26,6 +26,8 @@ _SOFTNESS = 0.05
 # half axes, in face heights.
 _EAR_FORWARD, _EAR_BELOW = 0.075, 0.125
 _EAR_AXES = (0.14, 0.24)
+# The mouth ends between these multiples of the lips' half axes.
+_LIPS = (1.0, 1.4)
 
 
 def smoothstep(low: float, high: float, values: np.ndarray | float) -> np.ndarray:
@@ -45,6 +47,7 @@ class HeadRegions:
         grows: (V,) float32 in [0, 1], how far it may be moved outwards to it: 0 below the ears.
         ear: (V,) float32 in [0, 1], 1 on the ears, their hollows included.
         front: (V,) float32 in [0, 1], 1 on the face; 0 behind the jaw's corners and on the neck.
+        mouth: (V,) float32 in [0, 1], 1 on the lips and what is seen between them.
         skull: (V,) bool, above the chin.
         height: brow to chin, model units.
     """
@@ -54,6 +57,7 @@ class HeadRegions:
     grows: np.ndarray
     ear: np.ndarray
     front: np.ndarray
+    mouth: np.ndarray
     skull: np.ndarray
     height: float
 
@@ -88,12 +92,17 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
     # Below the ears hair hangs free of the head: a jaw or neck grown out to it would be skin.
     grows = smoothstep(mouth, mouth + 0.15 * height, y)
     front = smoothstep(ear, ear + 0.15 * height, z) * smoothstep(chin, chin + 0.1 * height, y)
+    lips = points[48:60]
+    away = (mean[:, :2] - lips[:, :2].mean(axis=0)) / (0.5 * np.ptp(lips[:, :2], axis=0))
+    lips_share = 1.0 - smoothstep(*_LIPS, np.hypot(away[:, 0], away[:, 1]))
+    lips_share *= z > lips[:, 2].min() - 0.1 * height
     return HeadRegions(
         hair=hair.astype(np.float32),
         loose=loose.astype(np.float32),
         grows=grows.astype(np.float32),
         ear=ear_share.astype(np.float32),
         front=front.astype(np.float32),
+        mouth=lips_share.astype(np.float32),
         skull=y > chin,
         height=height,
     )

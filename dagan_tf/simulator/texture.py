@@ -176,6 +176,8 @@ def head_texture(
     edge_on = regions.loose * (1.0 - smoothstep(0.6, 0.85, facing))
     # A stain between two vertices is seen at one of them only.
     plain = np.maximum(mesh.least_around(np.minimum(plain, 1.0 - edge_on)), hair)
+    # Teeth and the line between the lips are no stains.
+    plain = np.maximum(plain, regions.mouth)
     known = (known * plain).astype(np.float32)
     # A bare forehead or scalp is not hair's colour, unless there is hardly anything else.
     unlike = known * hair * (1.0 - alike)

@@ -54,3 +54,14 @@ def test_the_jaw_below_the_ears_does_not_grow_and_the_neck_is_no_front():
     assert regions.grows[chin] == 0
     assert regions.front[model.landmark_vertices[30]] == 1
     assert regions.front[model.mean[:, 1].argmin()] == regions.front[tip] == 0
+
+
+def test_the_mouth_is_the_lips_and_what_lies_between_them():
+    model = MorphableModel.load()
+    regions = head_regions(model.mean, model.landmark_vertices)
+    assert regions.mouth[model.landmark_vertices[60:68]].min() == 1
+    assert regions.mouth[model.landmark_vertices[48:60]].min() > 0.4
+    outside = model.landmark_vertices[[*range(17), 30, 33, 36, 45]]
+    assert regions.mouth[outside].max() == 0
+    behind = model.mean[:, 2] < 0
+    assert regions.mouth[behind].max() == 0

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -229,6 +230,17 @@ def test_hair_turns_with_the_head(views):
         strip = view.image[4 : brow + 8]
         before = strip[:, :nose][:, ahead] if view is views[0] else strip[:, nose:][:, ahead]
         assert before.min(axis=-1).mean() > 110
+
+
+def test_teeth_keep_their_colour(astronaut, face):
+    def between_lips(image, landmarks):
+        inside = np.zeros(image.shape[:2], np.uint8)
+        cv2.fillPoly(inside, [np.rint(landmarks[60:68]).astype(np.int32)], 1)
+        return np.percentile(image[inside == 1], 75, axis=0)
+
+    view = Simulator(image_size=256).simulate(astronaut, [25], face=face)[0]
+    teeth = between_lips(view.image, view.landmarks)
+    np.testing.assert_allclose(teeth, between_lips(astronaut, face.landmarks), atol=15)
 
 
 def test_every_pixel_has_a_depth_and_off_the_head_it_is_behind(views, astronaut, face):
