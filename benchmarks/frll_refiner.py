@@ -29,7 +29,7 @@ from benchmarks.frll import expression, real_photos, side
 from dagan_tf.data.manifest import ManifestRow, read_manifest
 from dagan_tf.data.pose_histogram import pose_histogram
 from dagan_tf.errors import DaganError
-from dagan_tf.evaluation import comparison
+from dagan_tf.evaluation import comparison, kept
 from dagan_tf.evaluation.comparison import FaceSet, Row
 from dagan_tf.evaluation.layout import locate_faces
 from dagan_tf.evaluation.plots import plot_bars
@@ -85,6 +85,7 @@ BETTER_HIGHER = {
     "MobileFaceNet distance": False,
     "dlib rank-1": True,
     "MobileFaceNet rank-1": True,
+    "yaw error": False,
 }
 CREDITS = (
     "Photos: Face Research Lab London Set (DeBruine and Jones, 2017, doi "
@@ -116,12 +117,17 @@ class Embedder:
 
             self.networks["MobileFaceNet"] = MobileFaceNet(mobilefacenet).embed
         self.ways: dict[str, dict[str, int]] = {}
+        self.landmarks: dict[str, list[np.ndarray | None]] = {}  # None: no detector found the face
 
     def embed(
         self, what: str, images: Sequence[np.ndarray], layouts: Sequence[float]
     ) -> dict[str, np.ndarray]:
         located = locate_faces(tqdm(images, desc=f"find {what}", unit="face"), layouts, self.finder)
         self.ways[what] = dict(Counter(located.ways.tolist()))
+        self.landmarks[what] = [
+            None if way == "mean layout" else points
+            for way, points in zip(located.ways, located.landmarks, strict=True)
+        ]
         return {
             name: np.stack(
                 [
@@ -261,6 +267,8 @@ def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
             row |= comparison.two_sample_row(real_test, faces)
             row |= comparison.distance_row(real_test, faces, real_train)
             row |= comparison.change_row(faces, tests["simulated"])
+            found_yaws = kept.fitted_yaws(simulator.model, embedder.landmarks[name])
+            row |= kept.pose_row(found_yaws, np.array([v.row.yaw for v in test]), faces.people)
             order = [real_keys[v.row.path] for v in test]
         # The gallery smiles: a view of a smiling photo would find its own source in it.
         neutral = np.array([key[0] == "neutral" for key in order])
@@ -271,7 +279,11 @@ def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
             "real three-quarter": _rows(whole, keys, order),
             "real frontal": _rows(fronts, front_keys, [(k[0], "front", k[2]) for k in order]),
         }
-        columns[name] = row | comparison.identity_row(faces.rows(neutral), references, gallery)
+        row |= comparison.identity_row(faces.rows(neutral), references, gallery)
+        if name == "refined":
+            before = tests["simulated"].rows(neutral)
+            row |= kept.leakage_row(before, faces.rows(neutral), gallery)
+        columns[name] = row
     gains: Row = {
         space: comparison.kernel_gain(
             real_test, tests["simulated"], tests["refined"], real_train, space

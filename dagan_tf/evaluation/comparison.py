@@ -13,7 +13,13 @@ import numpy as np
 from dagan_tf.evaluation import realism
 from dagan_tf.evaluation.features import FEATURES, appearance_features, keep_face
 from dagan_tf.evaluation.identity import identity_margins, paired_distances
-from dagan_tf.evaluation.resampling import Interval, bootstrap_people, jackknife_people, rows_of
+from dagan_tf.evaluation.resampling import (
+    Interval,
+    bootstrap_people,
+    jackknife_people,
+    mean_interval,
+    rows_of,
+)
 from dagan_tf.metrics.roc import win_rate
 
 # One row of a table: from a column's name to a figure.
@@ -132,7 +138,7 @@ def pass_row(judges: Mapping[str, realism.LogitFunction], real: FaceSet, faces: 
     row: Row = {}
     for name, judge in judges.items():
         logits = judge(faces.images)
-        row[f"pass as real, {name}"] = _mean_interval(logits > 0, faces.people)
+        row[f"pass as real, {name}"] = mean_interval(logits > 0, faces.people)
         row[f"logit, {name}"] = float(logits.mean())
         if faces is not real:
             row[f"AUC, {name}"] = _auc_interval(
@@ -206,11 +212,11 @@ def identity_row(
     for network, embeddings in faces.embeddings.items():
         for kind, photos in references.items():
             distances = paired_distances(embeddings, photos[network])
-            row[f"{network} distance to {kind}"] = _mean_interval(distances, faces.people)
+            row[f"{network} distance to {kind}"] = mean_interval(distances, faces.people)
         margins = identity_margins(
             embeddings, faces.people, gallery.embeddings[network], gallery.people
         )
-        row[f"{network} rank-1"] = _mean_interval(margins > 0, faces.people)
+        row[f"{network} rank-1"] = mean_interval(margins > 0, faces.people)
         row[f"{network} nearer to another person"] = float((margins <= 0).mean())
     return row
 
@@ -230,7 +236,7 @@ def change_row(faces: FaceSet, inputs: FaceSet) -> Row:
         raise ValueError(f"{faces.images.shape} faces but {inputs.images.shape} inputs")
     change = np.abs(faces.images.astype(np.int16) - inputs.images).mean(axis=(1, 2, 3))
     return {
-        "change of the simulated, grey levels": _mean_interval(change, faces.people),
+        "change of the simulated, grey levels": mean_interval(change, faces.people),
         "diversity, grey levels": realism.diversity(faces.images, faces.people),
     }
 
@@ -259,11 +265,6 @@ def _standardiser(features: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     # of its own; with a tenth of the usual one it counts, but does not drown all others.
     spread = np.maximum(spread, 0.1 * np.median(spread) + 1e-12)
     return lambda values: (values - mean) / spread
-
-
-def _mean_interval(values: np.ndarray, people: np.ndarray) -> Interval:
-    values = np.asarray(values, dtype=float)
-    return bootstrap_people(lambda drawn: float(values[rows_of(people, drawn)].mean()), people)
 
 
 def _auc_interval(

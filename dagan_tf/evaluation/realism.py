@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg.lapack import dsygst
+from scipy.linalg import eigvalsh
+from scipy.linalg.blas import dsyrk
+from scipy.linalg.lapack import dpotrf, dsygst
 from sklearn.linear_model import LogisticRegression
 
 from dagan_tf.metrics.roc import win_rate
@@ -218,15 +220,15 @@ _LEAST_EIGENVALUE = 1e-9
 def _trace_of_root(first: np.ndarray, second: np.ndarray) -> float:
     """tr((AᵀA BᵀB)^½) of A (N, D) and B (M, D): the sum of the singular values of A Bᵀ."""
     if min(len(first), len(second)) > first.shape[1]:
-        try:
-            root = np.linalg.cholesky(first.T @ first)
-        except np.linalg.LinAlgError:  # features that depend on each other
-            root = None
-        if root is not None:
+        # All by SciPy: NumPy's BLAS has threads of its own, and the two would wait for each other.
+        root, failed = dpotrf(dsyrk(1.0, first.T, lower=1), lower=1, overwrite_a=1)
+        if not failed:  # or there are features that depend on each other
             # Lᵀ Σ2 L by LAPACK's reduction, which makes use of symmetry and triangle: a quarter of
             # the work of two products.
-            product, _ = dsygst(second.T @ second, root, itype=2, lower=1)
-            squares = np.linalg.eigvalsh(product)
+            product, _ = dsygst(
+                dsyrk(1.0, second.T, lower=1), root, itype=2, lower=1, overwrite_a=1
+            )
+            squares = eigvalsh(product, driver="evd", overwrite_a=True, check_finite=False)
             if squares[0] > _LEAST_EIGENVALUE * squares[-1]:
                 return float(np.sqrt(squares).sum())
     factors = [

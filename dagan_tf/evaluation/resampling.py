@@ -64,6 +64,12 @@ def bootstrap_people(
     return Interval(float(statistic(unique)), float(low), float(high))
 
 
+def mean_interval(values: np.ndarray, people: Sequence[str] | np.ndarray) -> Interval:
+    """`bootstrap_people` of the mean of (N,) values, `people` (N,) being whose each is."""
+    values = np.asarray(values, dtype=float)
+    return bootstrap_people(lambda drawn: float(values[rows_of(people, drawn)].mean()), people)
+
+
 def jackknife_people(
     statistic: Callable[[np.ndarray], float],
     people: Sequence[str] | np.ndarray,
