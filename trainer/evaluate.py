@@ -46,7 +46,7 @@ def main(argv: list[str]) -> None:
 
     from dagan_tf import __version__
     from dagan_tf.errors import DaganError
-    from dagan_tf.evaluation.recognition_report import recognition_sections
+    from dagan_tf.evaluation.recognition_report import CREDITS, recognition_sections
     from dagan_tf.evaluation.report import build_report, write_report
     from dagan_tf.evaluation.scoring import Settings, pair_count, score_system
     from dagan_tf.protocols.building import check_images
@@ -126,6 +126,11 @@ def main(argv: list[str]) -> None:
             title=protocol.name,
             summary=f"{protocol.summary()}. Data: {FLAGS.data}. Seed {FLAGS.seed}.",
             commands=[command],
+            credits=[
+                credit
+                for name, credit in CREDITS.items()
+                if protocol.name.startswith(name) or (name == "dlib" and FLAGS.model)
+            ],
             made=made_at,
         )
         print(f"report: {write_report(output / 'report.html', html)}")

@@ -12,8 +12,7 @@ from dagan_tf.evaluation import published
 from dagan_tf.evaluation.report import Block, Chart, Grid, Section, Table, Value
 from dagan_tf.evaluation.score_plots import (
     plot_cmc,
-    plot_det,
-    plot_roc,
+    plot_roc_and_det,
     plot_score_histograms,
     plot_tsne,
 )
@@ -22,6 +21,13 @@ from dagan_tf.evaluation.sections import pose_section
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.protocols.features import FaceFeatures
 from dagan_tf.protocols.protocol import Protocol
+
+CREDITS = {
+    "FRLL": "Photos: Face Research Lab London Set (DeBruine and Jones, 2017, doi "
+    "10.6084/m9.figshare.5047666.v5), CC BY 4.0.",
+    "dlib": "Landmarks and the 128-D embedding: dlib's models; the 68-point model was trained on "
+    "iBUG 300-W, which is not for commercial use.",
+}
 
 _HARDEST = 6
 _SHOWN_PEOPLE = 12
@@ -70,7 +76,7 @@ def _figures(systems: Sequence[SystemScores]) -> Section:
                 spread = one.spread(part, measure)
                 text = None
                 if spread is not None:
-                    text = str(spread) if spread.count > 1 else f"{spread.mean:.4f}"
+                    text = str(spread)
                     if interval := one.intervals.get(part, {}).get(measure):
                         text += f" [{interval[0]:.4f}, {interval[1]:.4f}]"
                 row.append(text)
@@ -103,11 +109,10 @@ def _published(*, search: bool) -> Section:
 
 
 def _curves(name: str, systems: Mapping[str, Sequence[Part]]) -> Section:
+    roc, det = plot_roc_and_det(systems)
     blocks: list[Block] = [
-        Chart("ROC", plot_roc(systems), "Mean over splits; from the least FAR all splits resolve."),
-        Chart(
-            "DET", plot_det(systems), "Both axes are logarithmic; nearer to the corner is better."
-        ),
+        Chart("ROC", roc, "Mean over splits; from the least FAR all splits resolve."),
+        Chart("DET", det, "Both axes are logarithmic; nearer to the corner is better."),
     ]
     if next(iter(systems.values()))[0].searches is not None:
         blocks.append(Chart("CMC", plot_cmc(systems), "Share of mated searches found by a rank."))
@@ -124,16 +129,22 @@ def _hardest(name: str, protocol: Protocol, systems: Mapping[str, Sequence[Part]
             ("genuine", np.flatnonzero(part.pairs.same), 1.0),
             ("impostor", np.flatnonzero(~part.pairs.same), -1.0),
         ):
-            order = np.argsort(sign * part.scores[chosen], kind="stable")[:_HARDEST]
-            for row in chosen[order].tolist():
+            for row in chosen[_least(sign * part.scores[chosen])].tolist():
                 ends = int(part.pairs.first[row]), int(part.pairs.second[row])
                 images = [_face_of(protocol, part, template) for template in ends]
-                rows.append((f"{kind}, {part.scores[row]:.3f}", images))
+                people = " and ".join(dict.fromkeys(part.templates.subjects[list(ends)]))
+                rows.append((f"{kind}, {part.scores[row]:.3f}, {people}".rstrip(", "), images))
         if any(image is not None for _, images in rows for image in images):
             caption = f"{system}, split {part.split}: least genuine and highest impostor scores."
             blocks.append(Grid(["one", "other"], rows, caption))
     text = "" if blocks else "The images are not there, so no pair is shown."
     return Section(f"Hardest pairs: {name}", text, blocks=blocks)
+
+
+def _least(values: np.ndarray) -> np.ndarray:
+    """Places of the least few of (N,) values, the least first."""
+    few = np.argpartition(values, min(_HARDEST, len(values) - 1))[:_HARDEST]
+    return few[np.argsort(values[few], kind="stable")]
 
 
 def _face_of(protocol: Protocol, part: Part, template: int) -> np.ndarray | None:

@@ -34,19 +34,20 @@ def mean_roc(parts: Sequence[Part], points: int = _POINTS) -> tuple[np.ndarray, 
     return far, np.mean(tar, axis=0)
 
 
-def plot_roc(systems: Mapping[str, Sequence[Part]]) -> Plot:
-    """True accept rate over false accept rate, mean over splits."""
-    curves = [Curve(name, *mean_roc(parts)) for name, parts in systems.items()]
-    return _lines(curves, "false accept rate", "true accept rate", log_x=True)
+def plot_roc_and_det(systems: Mapping[str, Sequence[Part]]) -> tuple[Plot, Plot]:
+    """True accept and false reject rate over false accept rate, means over splits.
 
-
-def plot_det(systems: Mapping[str, Sequence[Part]]) -> Plot:
-    """False reject rate over false accept rate, both on log axes; a rate of 0 is a gap."""
-    curves = []
-    for name, parts in systems.items():
-        far, tar = mean_roc(parts)
-        curves.append(Curve(name, far, np.where(tar < 1, 1 - tar, np.nan)))
-    return _lines(curves, "false accept rate", "false reject rate", log_x=True, log_y=True)
+    The second has both axes logarithmic; a rate of 0 is a gap there.
+    """
+    curves = {name: mean_roc(parts) for name, parts in systems.items()}
+    accepted = [Curve(name, far, tar) for name, (far, tar) in curves.items()]
+    refused = [
+        Curve(name, far, np.where(tar < 1, 1 - tar, np.nan)) for name, (far, tar) in curves.items()
+    ]
+    return (
+        _lines(accepted, "false accept rate", "true accept rate", log_x=True),
+        _lines(refused, "false accept rate", "false reject rate", log_x=True, log_y=True),
+    )
 
 
 def plot_cmc(systems: Mapping[str, Sequence[Part]], most: int = 50) -> Plot:

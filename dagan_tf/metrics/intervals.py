@@ -17,7 +17,7 @@ class Spread:
     count: int
 
     def __str__(self) -> str:
-        return f"{self.mean:.3f} ± {self.std:.3f}"
+        return f"{self.mean:.3f} ± {self.std:.3f}" if self.count > 1 else f"{self.mean:.4f}"
 
 
 def over_splits(values: Sequence[float]) -> Spread:

@@ -91,6 +91,19 @@ class TemplateTable:
             raise DaganError(f"{where}: template {template!r} has no faces")
         return self._ids[template]
 
+    def find_all(self, numbers: np.ndarray) -> np.ndarray | None:
+        """The rows of templates whose ids are these whole numbers; None if one is not there."""
+        own = sorted(
+            (int(name), row)
+            for name, row in self._ids.items()
+            if name.isascii() and name.isdecimal() and len(name) < 19 and str(int(name)) == name
+        )
+        if not own:
+            return None
+        keys, rows = np.array(own, np.int64).T
+        place = np.minimum(np.searchsorted(keys, numbers), len(keys) - 1)
+        return rows[place] if (keys[place] == numbers).all() else None
+
     def __len__(self) -> int:
         return len(self._subjects)
 

@@ -15,7 +15,7 @@ import numpy as np
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.building import FaceTable, TemplateTable
 from dagan_tf.protocols.protocol import Pairs, Protocol, Search, Split
-from dagan_tf.protocols.tables import csv_rows, inside, number, word_rows
+from dagan_tf.protocols.tables import csv_rows, inside, integer_rows, number, word_rows
 
 # Of each set.
 GALLERIES = {"ijbb": ("S1", "S2"), "ijbc": ("G1", "G2")}
@@ -40,21 +40,8 @@ def read_ijb_meta(
     folder, faces, table = Path(meta), FaceTable(), TemplateTable()
     for where, template, media, face in _rows(folder, name, faces):
         table.add(where, template, "", media, face)
-    first, second, same = [], [], []
-    file = folder / f"{name}_template_pair_label.txt"
-    for where, (one, two, label) in word_rows(file, (3,), whole=True):
-        if label not in ("0", "1"):
-            raise DaganError(f"{where}: label is {label!r}; expected 0 or 1")
-        first.append(table.find(where, one))
-        second.append(table.find(where, two))
-        same.append(label == "1")
-    pairs = Pairs(
-        np.array(first, np.int64),
-        np.array(second, np.int64),
-        np.array(same, bool),
-        np.zeros(len(first), np.int32),
-    )
-    return _protocol(f"{name.upper()} 1:1", images, faces, table, pairs, ())
+    pairs = _pairs(folder / f"{name}_template_pair_label.txt", table)
+    return _protocol(f"IJB-{name[-1].upper()} 1:1", images, faces, table, pairs, ())
 
 
 def read_ijb_search(
@@ -97,7 +84,30 @@ def read_ijb_search(
         )
         for part, templates in listed.items()
     )
-    return _protocol(f"{name.upper()} 1:N", images, faces, table, None, searches)
+    return _protocol(f"IJB-{name[-1].upper()} 1:N", images, faces, table, None, searches)
+
+
+def _pairs(file: Path, table: TemplateTable) -> Pairs:
+    """IJB-C has 15.7 million: they are read as numbers, and line by line only if that fails."""
+    numbers = integer_rows(file, 3)
+    if numbers is not None and np.isin(numbers[:, 2], (0, 1)).all():
+        left, right = table.find_all(numbers[:, 0]), table.find_all(numbers[:, 1])
+        if left is not None and right is not None:
+            same = numbers[:, 2].astype(bool)
+            return Pairs(left, right, same, np.zeros(len(left), np.int32))
+    first, second, labels = [], [], []
+    for where, (one, two, label) in word_rows(file, (3,), whole=True):
+        if label not in ("0", "1"):
+            raise DaganError(f"{where}: label is {label!r}; expected 0 or 1")
+        first.append(table.find(where, one))
+        second.append(table.find(where, two))
+        labels.append(label == "1")
+    return Pairs(
+        np.array(first, np.int64),
+        np.array(second, np.int64),
+        np.array(labels, bool),
+        np.zeros(len(first), np.int32),
+    )
 
 
 def _listed(file: Path, subjects: dict[str, str]) -> dict[str, str]:

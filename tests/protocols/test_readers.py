@@ -174,10 +174,26 @@ def test_ijbc(tmp_path):
     labels = tmp_path / "ijbc_template_pair_label.txt"
     labels.write_text("7 8 1\n8 7 0\n")
     protocol = read_ijb_meta(tmp_path, tmp_path)
+    assert protocol.name == "IJB-C 1:1"
     split = protocol.splits[0]
     assert split.pairs.same.tolist() == [True, False]
     assert protocol.faces.scores.tolist() == pytest.approx([0.9, 0.5, 1.0])
     np.testing.assert_array_equal(protocol.faces.landmarks[0, 1], [2, 3])
+    # Ids that are no plain numbers go the slow way, with the same result.
+    plain = (split.pairs.first.tolist(), split.pairs.second.tolist())
+    faces = tmp_path / "ijbc_face_tid_mid.txt"
+    faces.write_text(faces.read_text().replace(" 7 ", " 07 ").replace(" 8 ", " t8 "))
+    labels.write_text("07 t8 1\nt8 07 0\n")
+    pairs = read_ijb_meta(tmp_path, tmp_path).splits[0].pairs
+    assert (pairs.first.tolist(), pairs.second.tolist()) == plain == ([0, 1], [1, 0])
+    assert pairs.same.tolist() == [True, False]
+    faces.write_text(faces.read_text().replace(" 07 ", " 7 ").replace(" t8 ", " 8 "))
+    labels.write_text("7 8 1\n8 7")
+    with pytest.raises(DaganError, match=r"label\.txt: the last line has no end"):
+        read_ijb_meta(tmp_path, tmp_path)
+    labels.write_text("7 8 1\n8 7\n")
+    with pytest.raises(DaganError, match=r"label\.txt:2: 2 values, expected 3"):
+        read_ijb_meta(tmp_path, tmp_path)
     labels.write_text("7 9 1\n")
     with pytest.raises(DaganError, match=r"label\.txt:1: template '9' has no faces"):
         read_ijb_meta(tmp_path, tmp_path)
