@@ -51,6 +51,7 @@ setup(
     packages=find_packages(include=["dagan_tf", "dagan_tf.*", "serving", "trainer"]),
     package_data={
         "dagan_tf": ["py.typed"],
+        "dagan_tf.demo": ["*.html"],
         "dagan_tf.evaluation": ["*.html.j2"],
         "dagan_tf.presets": ["*.yaml"],
         "dagan_tf.recognition.presets": ["*.yaml"],

@@ -1,18 +1,20 @@
-"""Starts TensorFlow without the greetings of its libraries."""
+"""Keeps the greetings of TensorFlow's libraries off the terminal, unless somebody wants them."""
 
 import os
 import tempfile
 
-_ASKED_FOR = "TF_CPP_MIN_LOG_LEVEL" in os.environ
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
-def start_tensorflow() -> None:
+def start_tensorflow(*, verbose: bool = False) -> None:
     """Imports TensorFlow and finds its devices, silent unless that fails.
 
-    Import this module before TensorFlow is. Whoever has set TF_CPP_MIN_LOG_LEVEL hears it all.
+    Call it before TensorFlow is imported. Whoever has set TF_CPP_MIN_LOG_LEVEL hears it all.
+
+    Args:
+        verbose: Let the libraries talk.
     """
-    if _ASKED_FOR:
+    if verbose or not quieten():
         return
     # The libraries greet on stderr before any log level counts; shown if the start fails.
     with tempfile.TemporaryFile() as greetings:
@@ -29,3 +31,15 @@ def start_tensorflow() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def quieten() -> bool:
+    """Sets the log level of TensorFlow's libraries, also for child processes, to errors only.
+
+    Returns:
+        Whether it did: a level that the user has set stays.
+    """
+    if _LEVEL in os.environ:
+        return False
+    os.environ[_LEVEL] = "2"
+    return True

@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TOP = ("benchmarks", "dagan_tf", "serving", "tests", "trainer")
-DATA_SUFFIXES = (".npz", ".yaml", ".j2", ".md", ".typed")
+DATA_SUFFIXES = (".npz", ".yaml", ".html", ".j2", ".md", ".typed")
 MODULE = rf"({'|'.join(TOP)})(\.\w+)+"
 SCRIPT = rf"({'|'.join(TOP)})(/\w+)+\.py"
 RULES = ("py_binary", "py_library", "py_test")

@@ -65,7 +65,8 @@ def main(argv: list[str]) -> None:
     del argv
     from dagan_tf.service import config_file
     from dagan_tf.service.limits import Limits
-    from dagan_tf.service.server import ServerError, start_server, wait_for_signal
+    from dagan_tf.service.server import ServerError, start_server
+    from dagan_tf.service.signals import wait_for_signal
 
     batching = None
     if FLAGS.batching_parameters_file:

@@ -12,10 +12,15 @@ from collections.abc import Callable, Sequence
 from absl import app, flags, logging
 
 from dagan_tf.errors import DaganError
-from dagan_tf.quiet import start_tensorflow
+from dagan_tf.quiet import quieten, start_tensorflow
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+
+FLAGS = flags.FLAGS
+flags.DEFINE_bool(
+    "verbose", False, "Show what TensorFlow's libraries say at their start, and log more."
+)
 
 
 def _fail(message: str, code: int) -> None:
@@ -26,7 +31,7 @@ def _fail(message: str, code: int) -> None:
 
 def _parse(argv: Sequence[str]) -> list[str]:
     try:
-        rest = flags.FLAGS(argv)
+        rest = FLAGS(argv)
     except flags.Error as error:
         message = str(error)
         if "must have a value other than None" in message:
@@ -37,8 +42,9 @@ def _parse(argv: Sequence[str]) -> list[str]:
         sys.exit(0)
     if len(rest) > 1:
         _fail(f"unexpected argument {rest[1]!r}; options are written --name=value", BAD_INPUT)
-    if flags.FLAGS["verbosity"].using_default_value:
-        flags.FLAGS.verbosity = logging.WARNING  # Left alone, app.run would raise it to INFO.
+    if FLAGS["verbosity"].using_default_value:
+        # Left alone, app.run would raise it to INFO.
+        FLAGS.verbosity = logging.INFO if FLAGS.verbose else logging.WARNING
     return rest
 
 
@@ -48,14 +54,16 @@ def run_app(main: Callable[[list[str]], int | None], *, uses_tensorflow: bool = 
     Args:
         main: the program; returns its exit code, None meaning 0. `DaganError` and `OSError`
             that leave it become one line on stderr and exit code 2.
-        uses_tensorflow: load TensorFlow first, without the greetings of its libraries (setting
-            TF_CPP_MIN_LOG_LEVEL oneself brings them back).
+        uses_tensorflow: load TensorFlow first, without the greetings of its libraries (--verbose,
+            or setting TF_CPP_MIN_LOG_LEVEL oneself, brings them back).
     """
 
     def guarded(argv: list[str]) -> int | None:
         try:
             if uses_tensorflow:
-                start_tensorflow()
+                start_tensorflow(verbose=FLAGS.verbose)
+            elif not FLAGS.verbose:
+                quieten()
             return main(argv)
         except (DaganError, OSError) as error:
             _fail(str(error), BAD_INPUT)
@@ -63,4 +71,6 @@ def run_app(main: Callable[[list[str]], int | None], *, uses_tensorflow: bool = 
             _fail("interrupted", INTERRUPTED)
         return None
 
+    # --help shows the flags of the program's own file, and this one of all programs.
+    FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS["verbose"])
     app.run(guarded, flags_parser=_parse)

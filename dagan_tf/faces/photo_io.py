@@ -30,6 +30,7 @@ PHOTO_SUFFIXES: tuple[str, ...] = (
 
 # Only these decoders are ever tried, so that a renamed PDF or EPS starts no other program.
 _FORMATS = ("JPEG", "PNG", "BMP", "PPM", "TIFF", "WEBP", "GIF", "MPO")
+MAX_PIXELS = 64_000_000
 _SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -37,7 +38,7 @@ class PhotoError(DaganError):
     """A photo file that cannot be read; the message names the file and what is wrong with it."""
 
 
-def read_photo(path: str | os.PathLike[str], *, max_pixels: int = 64_000_000) -> np.ndarray:
+def read_photo(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Reads any usual photo as upright RGB.
 
     The EXIF orientation is applied; grey and palette images become RGB; CMYK is converted by
@@ -58,26 +59,28 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = 64_000_000) ->
     """
     path = Path(path)
     with _open(path) as stream:
-        try:
-            image = Image.open(stream, formats=_FORMATS)
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            raise _too_large(path, "the photo", max_pixels) from None
-        except Exception:
-            raise PhotoError(
-                f"{path}: not a photo (the formats read are {', '.join(PHOTO_SUFFIXES)})"
-            ) from None
-        width, height = image.size
-        if width < 1 or height < 1:
-            raise PhotoError(f"{path}: the photo is {width}x{height} pixels")
-        if width * height > max_pixels:
-            raise _too_large(path, f"{width}x{height}", max_pixels)
-        try:
-            return _to_rgb(image)
-        except MemoryError:
-            raise
-        except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error...
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise PhotoError(f"{path}: truncated or damaged ({reason})") from None
+        return _decode(stream, str(path), max_pixels)
+
+
+def decode_photo(
+    data: bytes, *, name: str = "the photo", max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
+    """As `read_photo`, of a file's bytes.
+
+    Args:
+        data: The file.
+        name: What error messages call it.
+        max_pixels: As for `read_photo`.
+
+    Returns:
+        (H, W, 3) uint8 RGB, C-contiguous and writable.
+
+    Raises:
+        PhotoError: No bytes, not a photo, too large, truncated or damaged.
+    """
+    if not data:
+        raise PhotoError(f"{name}: the file is empty")
+    return _decode(io.BytesIO(data), name, max_pixels)
 
 
 def encode_png(image: np.ndarray) -> bytes:
@@ -139,10 +142,33 @@ def _open(path: Path) -> BinaryIO:
         raise PhotoError(f"{path}: {error.strerror or error}") from None
 
 
-def _too_large(path: Path, what: str, max_pixels: int) -> PhotoError:
+def _decode(stream: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
+    try:
+        image = Image.open(stream, formats=_FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_large(name, "the photo", max_pixels) from None
+    except Exception:
+        raise PhotoError(
+            f"{name}: not a photo (the formats read are {', '.join(PHOTO_SUFFIXES)})"
+        ) from None
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise PhotoError(f"{name}: the photo is {width}x{height} pixels")
+    if width * height > max_pixels:
+        raise _too_large(name, f"{width}x{height}", max_pixels)
+    try:
+        return _to_rgb(image)
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error...
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PhotoError(f"{name}: truncated or damaged ({reason})") from None
+
+
+def _too_large(name: str, what: str, max_pixels: int) -> PhotoError:
     # Pillow itself refuses above twice its own limit, however large `max_pixels` is.
     limit = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
-    return PhotoError(f"{path}: {what} has more than {limit} pixels")
+    return PhotoError(f"{name}: {what} has more than {limit} pixels")
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:

@@ -1,8 +1,6 @@
 """A model server in this process, for machines without tensorflow_model_server."""
 
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable
 from concurrent import futures
@@ -248,16 +246,6 @@ def start_server(
             "expected what serving.export writes"
         )
     return RunningServer(settings, single_model(model_name, model_base_path))
-
-
-def wait_for_signal() -> None:
-    """Returns when the process gets SIGTERM or SIGINT; call it from the main thread."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    # Waiting in slices lets Python run signal handlers on every platform.
-    while not stop.wait(0.5):
-        pass
 
 
 def _add_health_and_reflection(server: grpc.Server) -> health.HealthServicer:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.photo_io import PhotoError, encode_png, read_photo, write_png
+from dagan_tf.faces.photo_io import PhotoError, decode_photo, encode_png, read_photo, write_png
 
 
 @pytest.fixture
@@ -24,6 +24,16 @@ def test_png_round_trip_is_exact(tmp_path, colours):
     assert read.dtype == np.uint8
     assert read.flags.c_contiguous
     assert read.flags.writeable
+
+
+def test_bytes_are_decoded_as_files_are(colours):
+    np.testing.assert_array_equal(decode_photo(encode_png(colours)), colours)
+    with pytest.raises(PhotoError, match=r"^upload: the file is empty"):
+        decode_photo(b"", name="upload")
+    with pytest.raises(PhotoError, match=r"^the photo: not a photo"):
+        decode_photo(b"%PDF-1.4")
+    with pytest.raises(PhotoError, match="9x6 has more than 53 pixels"):
+        decode_photo(encode_png(colours), max_pixels=53)
 
 
 @pytest.mark.parametrize("name", ["a.ppm", "a.bmp", "a.tif", "a.png", "renamed.jpg"])

@@ -1,0 +1,1 @@
+"""The demo page: one photo, turned and refined while one drags."""
