@@ -39,7 +39,7 @@ _FRLL_YAWS = {
     "right_3quarter": 45.0,
     "right_profile": 90.0,
 }
-_FRLL_VIEW = re.compile(rf"(?:neutral|smiling)_({'|'.join(_FRLL_YAWS)})")
+FRLL_VIEW = re.compile(rf"(?:neutral|smiling)_({'|'.join(_FRLL_YAWS)})")
 _FRLL_PHOTO = re.compile(r"(\d+)_\d+")
 _ORL_PERSON = re.compile(r"s\d+")
 
@@ -167,9 +167,9 @@ def _walk_flat(folder: Path) -> Iterator[_Found]:
 
 def _walk_frll(folder: Path) -> Iterator[_Found]:
     # resolve(): "." and "neutral_front/.." have no telling name.
-    views = [folder] if _FRLL_VIEW.fullmatch(folder.resolve().name) else _folders_in(folder)
+    views = [folder] if FRLL_VIEW.fullmatch(folder.resolve().name) else _folders_in(folder)
     for view in views:
-        name = _FRLL_VIEW.fullmatch(view.resolve().name if view == folder else view.name)
+        name = FRLL_VIEW.fullmatch(view.resolve().name if view == folder else view.name)
         if name is None:
             continue
         for path in _photos_in(view):
