@@ -9,7 +9,7 @@ TESTS_215 := tests/models tests/training tests/service tests/serving tests/train
 	$(wildcard tests/test_export*.py) tests/test_refiner.py tests/test_refining.py \
 	tests/test_config.py tests/test_tensorflow_addons.py
 
-.PHONY: quickstart test test-215 package bazel lint bench clean
+.PHONY: quickstart test test-215 package bazel lint docs bench clean
 
 $(VENV)/.installed: setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -33,6 +33,15 @@ $(VENV_215)/.installed: setup.py
 test-215: $(VENV_215)/.installed
 	$(VENV_215)/bin/python -m pytest $(TESTS_215)
 
+# The site, in build/docs; a warning is an error.
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
+
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "docs: $$(find build/docs -name '*.html' | wc -l) pages in build/docs"
+
 # Wheel and source archive, the wheel tried in an environment with nothing else in it.
 package: $(VENV)/.installed
 	rm -rf build/package dist
@@ -47,6 +56,9 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.simulator_speed
 	$(BIN)/python -m benchmarks.serving_overhead
 	$(BIN)/python -m benchmarks.inference_speed
+	$(BIN)/python -m benchmarks.metrics_speed
+	$(BIN)/python -m benchmarks.demo_speed
+	$(BIN)/python -m benchmarks.startup_speed
 
 # Debian's bazel-bootstrap is enough, without network; see third_party/bazel4.
 bazel: $(VENV)/.installed

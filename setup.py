@@ -21,10 +21,14 @@ ADDONS = [
     "tensorflow-addons==0.23.0",
     "tensorflow-serving-api==2.15.1",
 ]
+DOCS = ["mkdocs<2", "mkdocs-material", "mkdocstrings[python]"]
 TEST = [
     "h5py",
     "hypothesis",
+    "ipykernel",
     "mypy",
+    "nbclient",
+    "nbformat",
     "onnxruntime",
     "prometheus-client",
     "pytest",
@@ -82,6 +86,7 @@ setup(
     extras_require={
         "addons": ADDONS,
         "beam": ["apache-beam>=2.60"],
+        "docs": DOCS,
         "onnx": ["tf2onnx>=1.16"],
         "quickstart": QUICKSTART,
         "test": [*QUICKSTART, *TEST],

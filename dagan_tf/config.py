@@ -34,7 +34,17 @@ class ConfigError(DaganError):
 
 @dataclass(frozen=True)
 class Config:
-    """All settings of one training run."""
+    """All settings of one training run.
+
+    Attributes:
+        name: of the run, for people.
+        seed: of weights, order of data and flips.
+        data: what a batch is made of.
+        generator: the refiner.
+        discriminator: the auto-encoder with the identity agent.
+        loss: weights and forms of the losses.
+        training: how long, how fast, and what is written on the way.
+    """
 
     name: str = "paper-224"
     seed: int = number(0, minimum=0, maximum=2**31 - 1)

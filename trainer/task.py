@@ -45,6 +45,7 @@ _DETERMINISTIC = flags.DEFINE_bool(
     "deterministic", False, "Equal runs give equal bits, also across resumes; slower."
 )
 _PROFILE = flags.DEFINE_bool("profile", False, "Write a TensorBoard profile of ten steps.")
+flags.mark_flags_as_required(["simulated", "real", "model_dir"])
 
 
 def main(_: list[str]) -> int:
@@ -77,5 +78,4 @@ def main(_: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["simulated", "real", "model_dir"])
     run_app(main, uses_tensorflow=True)

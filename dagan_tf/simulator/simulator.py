@@ -166,7 +166,7 @@ class Simulator:
             (S, S, 3) uint8 crop, upright, and the fit that framed it.
 
         Raises:
-            As `simulate`.
+            DaganError: as for `simulate`.
         """
         fit = self.fit(photo, face=face)
         matrix = frame_matrix(self.model, fit, self.image_size)
