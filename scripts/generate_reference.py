@@ -31,9 +31,10 @@ FLAGS_HEAD = """\
 # Flags
 
 Every program also takes `--help`, `--verbose` (what TensorFlow's libraries say, and more of a log)
-and `--flagfile=FILE` (flags from a file, one a line). Lists are separated by commas; `--noNAME` turns
-a switch off. Exit codes: 0 done, 2 bad input (one line on stderr), 130 interrupted. Keys for `--set`:
-[training](training.md#every-key). This page is made by `python scripts/generate_reference.py`.
+and `--flagfile=FILE` (flags from a file, one a line). Lists are separated by commas; `--noNAME`
+turns a switch off. Exit codes: 0 done, 2 bad input (one line on stderr), 130 interrupted. Keys for
+`--set`: [training](training.md#every-key). This page is made by
+`python scripts/generate_reference.py`.
 """
 
 
