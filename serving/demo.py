@@ -28,7 +28,6 @@ def main(argv: list[str]) -> None:
     from dagan_tf.demo.turner import Refine, Turner
     from dagan_tf.demo.web import DemoServer
     from dagan_tf.errors import DaganError
-    from dagan_tf.quiet import start_tensorflow
     from dagan_tf.service.signals import wait_for_signal
     from dagan_tf.simulator.simulator import Simulator
 
@@ -38,7 +37,6 @@ def main(argv: list[str]) -> None:
         refine: Refine | None = None
         label = ""
         if FLAGS.server or FLAGS.model_base_path:
-            start_tensorflow(verbose=FLAGS.verbose)
             from dagan_tf.service.client import RefinerClient, RetryPolicy
             from dagan_tf.service.server import start_server
 
@@ -68,4 +66,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_app(main)
+    run_app(main, uses_tensorflow=lambda: bool(FLAGS.server or FLAGS.model_base_path))

@@ -47,8 +47,10 @@ for command in json.load(sys.stdin):
     except SystemExit as end:
         if end.code:
             sys.exit(f"{command} ended with {end.code}")
-    for flag in list(flags.FLAGS.flags_by_module_dict()[command[0]]):
-        delattr(flags.FLAGS, flag.name)
+    for module, defined in list(flags.FLAGS.flags_by_module_dict().items()):
+        if module not in sys.modules:  # What ran as __main__.
+            for flag in list(defined):
+                delattr(flags.FLAGS, flag.name)
 """
 PARSE = """
 import importlib, json, sys

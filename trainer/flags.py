@@ -48,19 +48,24 @@ def _parse(argv: Sequence[str]) -> list[str]:
     return rest
 
 
-def run_app(main: Callable[[list[str]], int | None], *, uses_tensorflow: bool = False) -> None:
+def run_app(
+    main: Callable[[list[str]], int | None],
+    *,
+    uses_tensorflow: bool | Callable[[], bool] = False,
+) -> None:
     """Parses the flags, runs `main(argv)` and exits as the module's docstring says.
 
     Args:
         main: the program; returns its exit code, None meaning 0. `DaganError` and `OSError`
             that leave it become one line on stderr and exit code 2.
         uses_tensorflow: load TensorFlow first, without the greetings of its libraries (--verbose,
-            or setting TF_CPP_MIN_LOG_LEVEL oneself, brings them back).
+            or setting TF_CPP_MIN_LOG_LEVEL oneself, brings them back). A function is asked once
+            the flags are known.
     """
 
     def guarded(argv: list[str]) -> int | None:
         try:
-            if uses_tensorflow:
+            if uses_tensorflow() if callable(uses_tensorflow) else uses_tensorflow:
                 start_tensorflow(verbose=FLAGS.verbose)
             elif not FLAGS.verbose:
                 quieten()

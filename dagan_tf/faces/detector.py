@@ -21,6 +21,10 @@ _HOG_PIXELS = 1200 * 1200
 # The CNN sees faces of about 40 px and costs 4 us a pixel: at most about 2 s.
 _CNN_SHORT_SIDE = 200
 _CNN_PIXELS = 700 * 700
+# Beside a face of HOG score 1 and more, a box below 0.25 is a badge or a fold of cloth, not a
+# second face: two people in one photo score alike.
+_SURE_SCORE = 1.0
+_DOUBTFUL_SCORE = 0.25
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ class FaceDetector:
     def detect(self, photo: np.ndarray) -> list[FaceBox]:
         """Returns the boxes of all faces found, the largest first; possibly none.
 
+        Boxes of which HOG is hardly sure are left out beside a face of which it is sure.
+
         Args:
             photo: (H, W, 3) uint8 RGB. Small ones are enlarged and large ones shrunk inside; the
                 boxes are in the photo's own pixels.
@@ -80,7 +86,7 @@ class FaceDetector:
         check_photo(photo)
         if min(photo.shape[:2]) < _MIN_SHORT_SIDE:
             return []
-        boxes = self._run_hog(photo)
+        boxes = _without_doubtful(self._run_hog(photo))
         if not boxes and self._use_cnn:
             boxes = self._detect_cnn(photo)
         return sorted(boxes, key=lambda box: (-box.area, box.left, box.top))
@@ -118,6 +124,12 @@ class FaceDetector:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_hog": None, "_cnn": None}
+
+
+def _without_doubtful(boxes: list[FaceBox]) -> list[FaceBox]:
+    if all(box.score < _SURE_SCORE for box in boxes):
+        return boxes
+    return [box for box in boxes if box.score >= _DOUBTFUL_SCORE]
 
 
 def check_photo(photo: np.ndarray) -> None:

@@ -111,6 +111,14 @@ def test_absurd_shapes_hold_no_face(size):
     assert FaceDetector().detect(photo) == []
 
 
+def test_a_badge_is_no_second_face(astronaut, finder):
+    """HOG takes the badge of the mirrored portrait for a face once JPEG has blurred it."""
+    _, file = cv2.imencode(".jpg", astronaut[:, ::-1, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 75])
+    photo = cv2.imdecode(file, cv2.IMREAD_COLOR_RGB)
+    assert len(dlib.get_frontal_face_detector()(photo)) == 2
+    assert finder.find_one(photo).box.top < 100
+
+
 def test_several_faces(astronaut, finder):
     face_crop = astronaut[40:220, 130:310]
     pair = np.hstack([face_crop, face_crop])

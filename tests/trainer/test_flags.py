@@ -56,7 +56,7 @@ def test_tensorflows_greetings_come_with_verbose_only():
     program = (
         "from trainer.flags import run_app\nrun_app(lambda argv: print('done'), uses_tensorflow={})"
     )
-    quiet = _run("-c", program.format(True))
+    quiet = _run("-c", program.format("lambda: True"))
     assert (quiet.stdout, quiet.stderr) == ("done\n", "")
     load = "__import__('tensorflow') and None"
     loud = _run("-c", program.format(True).replace("print('done')", load), "--verbose")
