@@ -28,7 +28,7 @@ def main() -> None:
     base = parser.parse_args().model_base_path
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
-    for flag in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=980,1330"):
+    for flag in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=980,1720"):
         options.add_argument(f"--{flag}")
     service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
     command = [sys.executable, "-m", "serving.demo", f"--model_base_path={base}", "--port=0"]
