@@ -21,12 +21,18 @@ from dagan_tf.training.checkpoints import (
     restore_best,
     restore_latest,
 )
+from dagan_tf.training.checks import check_counts, memory_hint
 from dagan_tf.training.dagan import DAGAN
 from dagan_tf.training.samples import SampleGrid
 from dagan_tf.training.saving import Checkpoints, Realism
 from dagan_tf.training.strategy import make_strategy
 from dagan_tf.training.tensorboard import EventWriter
 from dagan_tf.training.watch import DivergedError, TrainingFailure, Watch
+
+_LESS_MEMORY = (
+    "lower training.batch_size, raise training.accumulate, or take"
+    " training.precision=mixed_bfloat16; what the last checkpoint holds is kept"
+)
 
 
 @dataclass(frozen=True)
@@ -82,25 +88,21 @@ def train_on_records(
             f"training.history_size = {config.training.history_size}: expected 0 on"
             f" {strategy.num_replicas_in_sync} devices, a history is of one device"
         )
+    check_counts(config, simulated, real)
     claim_model_dir(model_dir, config, identities)
     keras.utils.set_random_seed(config.seed)
-    with strategy.scope():
-        dagan = build_dagan(config, len(identities), jit=jit)
-        manager = make_manager(dagan, model_dir, keep=config.training.keep_checkpoints)
-        start = restore_latest(dagan, manager)
-    if start >= config.training.steps:
-        return TrainingResult(start, "finished")
-    run = _Run(
-        dagan, config, (simulated, real), list(identities), model_dir, manager, verbose, realism
-    )
-    try:
+    with memory_hint(_LESS_MEMORY):
+        with strategy.scope():
+            dagan = build_dagan(config, len(identities), jit=jit)
+            manager = make_manager(dagan, model_dir, keep=config.training.keep_checkpoints)
+            start = restore_latest(dagan, manager)
+        if start >= config.training.steps:
+            return TrainingResult(start, "finished")
+        run = _Run(
+            dagan, config, (simulated, real), list(identities), model_dir, manager, verbose, realism
+        )
         with StopTraining(start_step=start, max_seconds=config.training.max_minutes * 60) as stop:
             run.fit_with_rollbacks(start, stop, profile)
-    except tf.errors.ResourceExhaustedError as error:
-        raise DaganError(
-            "out of memory: lower training.batch_size, raise training.accumulate, or take"
-            " training.precision=mixed_bfloat16"
-        ) from error
     return TrainingResult(stop.step, stop.reason)
 
 

@@ -12,6 +12,7 @@ from dagan_tf.data.packing import pack_real, pack_simulated
 from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
 from dagan_tf.training.checkpoints import check_config
+from dagan_tf.training.checks import check_identities, check_parts
 from dagan_tf.training.loop import TrainingResult, train_on_records
 from dagan_tf.training.saving import Realism
 from dagan_tf.training.strategy import make_strategy
@@ -77,18 +78,14 @@ def train(
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     strategy = make_strategy(devices)
-    batch_size = config.training.batch_size
-    if batch_size % strategy.num_replicas_in_sync:
-        raise DaganError(
-            f"training.batch_size = {batch_size}: expected a multiple of the"
-            f" {strategy.num_replicas_in_sync} devices"
-        )
+    check_parts(config, strategy.num_replicas_in_sync)
     check_config(model_dir, config)  # before the records are made anew for another image size
     records = model_dir / "records" / "simulated", model_dir / "records" / "real"
     size = config.data.image_size
     identities = pack_simulated(
         simulated, records[0], image_size=size, held_out=held_out, progress=verbose
     ).identities
+    check_identities(config, identities, os.fspath(simulated))
     photos = [
         photo
         for photo in list_photos(real.folder, real.layout, include=real.include)

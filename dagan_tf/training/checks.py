@@ -1,0 +1,84 @@
+"""Whether settings, records and machine fit one another; each misfit is one clear line."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from dagan_tf.config import Config
+from dagan_tf.data.records import read_index
+from dagan_tf.errors import DaganError
+
+
+def check_parts(config: Config, replicas: int) -> None:
+    """Checks that a batch splits evenly over devices and parts.
+
+    Raises:
+        DaganError: it does not.
+    """
+    size, parts = config.training.batch_size, config.training.accumulate
+    if size % replicas:
+        raise DaganError(
+            f"training.batch_size = {size}: expected a multiple of the {replicas} devices"
+        )
+    if size // replicas % parts:
+        raise DaganError(
+            f"training.batch_size = {size}: each of {replicas} devices gets {size // replicas},"
+            f" expected a multiple of training.accumulate = {parts}"
+        )
+
+
+def check_identities(config: Config, identities: Sequence[str], simulated: str) -> None:
+    """Checks that the identity agent has something to tell apart.
+
+    Args:
+        config: all settings.
+        identities: the names in the simulated views' manifest.
+        simulated: where the views are, for the message.
+
+    Raises:
+        DaganError: no name at all, or a single one although the agent is wanted.
+    """
+    if not identities:
+        raise DaganError(
+            f"{simulated!r}: the simulated views carry no identity; expected a name in the"
+            " manifest's column 'identity'"
+        )
+    if len(identities) == 1 and config.loss.identity_weight:
+        raise DaganError(
+            f"{simulated!r}: one identity only, {identities[0]!r}; the identity agent expects at"
+            " least 2 (loss.identity_weight=0 trains without it)"
+        )
+
+
+def check_counts(config: Config, *records: Path) -> None:
+    """Checks that each record folder fills a batch.
+
+    Raises:
+        DaganError: a folder is smaller than a batch: it would show an image twice in one step.
+    """
+    size = config.training.batch_size
+    for folder in records:
+        count = read_index(folder).count
+        if count < size:
+            raise DaganError(
+                f"training.batch_size = {size}: larger than the set, {str(folder)!r} holds"
+                f" {count} images; expected at most {count}"
+            )
+
+
+@contextlib.contextmanager
+def memory_hint(what: str) -> Iterator[None]:
+    """Turns exhausted memory, of a GPU or the machine, into one line.
+
+    Args:
+        what: is to be lowered or chosen, for the message.
+
+    Raises:
+        DaganError: in place of TensorFlow's ResourceExhaustedError and of MemoryError.
+    """
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise DaganError(f"out of memory: {what}") from error
