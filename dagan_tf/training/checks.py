@@ -11,21 +11,27 @@ from dagan_tf.data.records import read_index
 from dagan_tf.errors import DaganError
 
 
-def check_parts(config: Config, replicas: int) -> None:
-    """Checks that a batch splits evenly over devices and parts.
+def check_devices(config: Config, devices: int) -> None:
+    """Checks that a step can be shared out: each device gets as much, in parts as large.
 
     Raises:
-        DaganError: it does not.
+        DaganError: the batch does not split evenly, or the history would be of several devices.
     """
-    size, parts = config.training.batch_size, config.training.accumulate
-    if size % replicas:
+    settings = config.training
+    size, parts = settings.batch_size, settings.accumulate
+    if size % devices:
         raise DaganError(
-            f"training.batch_size = {size}: expected a multiple of the {replicas} devices"
+            f"training.batch_size = {size}: expected a multiple of the {devices} devices"
         )
-    if size // replicas % parts:
+    if size // devices % parts:
         raise DaganError(
-            f"training.batch_size = {size}: each of {replicas} devices gets {size // replicas},"
-            f" expected a multiple of training.accumulate = {parts}"
+            f"training.accumulate = {parts}: {devices} devices get {size // devices} images each of"
+            f" training.batch_size = {size}, expected a multiple of {parts}"
+        )
+    if settings.history_size and devices > 1:
+        raise DaganError(
+            f"training.history_size = {settings.history_size}: expected 0 on {devices} devices,"
+            " a history is of one device"
         )
 
 
@@ -34,18 +40,19 @@ def check_identities(config: Config, identities: Sequence[str], simulated: str) 
 
     Args:
         config: all settings.
-        identities: the names in the simulated views' manifest.
+        identities: the name of each simulated view, "" = none.
         simulated: where the views are, for the message.
 
     Raises:
-        DaganError: no name at all, or a single one although the agent is wanted.
+        DaganError: views without a name, or of a single one although the agent is wanted.
     """
-    if not identities:
+    missing = sum(not name for name in identities)
+    if missing:
         raise DaganError(
-            f"{simulated!r}: the simulated views carry no identity; expected a name in the"
-            " manifest's column 'identity'"
+            f"{simulated!r}: {missing} of {len(identities)} simulated views have no identity;"
+            " expected a name in the manifest's column 'identity'"
         )
-    if len(identities) == 1 and config.loss.identity_weight:
+    if len(set(identities)) == 1 and config.loss.identity_weight:
         raise DaganError(
             f"{simulated!r}: one identity only, {identities[0]!r}; the identity agent expects at"
             " least 2 (loss.identity_weight=0 trains without it)"

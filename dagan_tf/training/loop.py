@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from dagan_tf.config import Config
 from dagan_tf.data.pipeline import sample_batch, training_batches
-from dagan_tf.errors import DaganError
 from dagan_tf.models.generator import build_generator
 from dagan_tf.training.build import build_dagan
 from dagan_tf.training.callbacks import MetricsLog, Profile, StopTraining
@@ -21,7 +20,7 @@ from dagan_tf.training.checkpoints import (
     restore_best,
     restore_latest,
 )
-from dagan_tf.training.checks import check_counts, memory_hint
+from dagan_tf.training.checks import check_counts, check_devices, memory_hint
 from dagan_tf.training.dagan import DAGAN
 from dagan_tf.training.samples import SampleGrid
 from dagan_tf.training.saving import Checkpoints, Realism
@@ -83,11 +82,7 @@ def train_on_records(
     """
     model_dir = Path(model_dir)
     strategy = strategy or make_strategy()
-    if config.training.history_size and strategy.num_replicas_in_sync > 1:
-        raise DaganError(
-            f"training.history_size = {config.training.history_size}: expected 0 on"
-            f" {strategy.num_replicas_in_sync} devices, a history is of one device"
-        )
+    check_devices(config, strategy.num_replicas_in_sync)
     check_counts(config, simulated, real)
     claim_model_dir(model_dir, config, identities)
     keras.utils.set_random_seed(config.seed)

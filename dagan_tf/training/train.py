@@ -8,11 +8,12 @@ from pathlib import Path
 import tensorflow as tf
 
 from dagan_tf.config import Config
+from dagan_tf.data.manifest import read_manifest
 from dagan_tf.data.packing import pack_real, pack_simulated
 from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
 from dagan_tf.training.checkpoints import check_config
-from dagan_tf.training.checks import check_identities, check_parts
+from dagan_tf.training.checks import check_devices, check_identities
 from dagan_tf.training.loop import TrainingResult, train_on_records
 from dagan_tf.training.saving import Realism
 from dagan_tf.training.strategy import make_strategy
@@ -78,14 +79,15 @@ def train(
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     strategy = make_strategy(devices)
-    check_parts(config, strategy.num_replicas_in_sync)
+    check_devices(config, strategy.num_replicas_in_sync)
     check_config(model_dir, config)  # before the records are made anew for another image size
+    names = [row.identity for row in read_manifest(simulated) if row.identity not in held_out]
+    check_identities(config, names, os.fspath(simulated))
     records = model_dir / "records" / "simulated", model_dir / "records" / "real"
     size = config.data.image_size
     identities = pack_simulated(
         simulated, records[0], image_size=size, held_out=held_out, progress=verbose
     ).identities
-    check_identities(config, identities, os.fspath(simulated))
     photos = [
         photo
         for photo in list_photos(real.folder, real.layout, include=real.include)
