@@ -21,32 +21,43 @@ def training_batches(
     batch_size: int,
     seed: int,
     start_step: int = 0,
+    worker: int = 0,
+    workers: int = 1,
+    devices: int = 1,
 ) -> tf.data.Dataset:
     """Batches for `DAGAN.train_step`.
 
     Batch number t of a seed is always the same, whether training got there in one go or was
-    resumed at `start_step`.
+    resumed at `start_step`, and however many workers share it.
 
     Args:
         simulated_records: record folder of simulated views.
         real_records: record folder of real photos.
         identities: the identity agent's vocabulary, label = position.
         config: of the data.
-        batch_size: images of each domain.
+        batch_size: images of each domain a step, over all workers.
         seed: fixes order and flips.
         start_step: number of the first batch.
+        worker: which of the workers reads this; it gets the rows from worker · batch_size / workers
+            on of every batch, as many as the others.
+        workers: that share every batch.
+        devices: of this worker; its share comes as so many elements of the dataset.
 
     Returns:
         Endless dataset of dicts: `simulated`, `real` float32 (B, S, S, 3) in [-1, 1]; `mask`
         float32 (B, S, S, 1) in [0, 1]; `simulated_label`, `real_label` int32 (B,), -1 =
-        unlabelled.
+        unlabelled; B = batch_size / workers / devices.
 
     Raises:
         DaganError: the folders cannot be used or hold images of another size than the config's.
     """
     label = _labeller(identities)
-    simulated = _stream(simulated_records, config, seed * 2, batch_size * start_step)
-    real = _stream(real_records, config, seed * 2 + 1, batch_size * start_step)
+    share = batch_size // workers
+    rows = range(worker * share, (worker + 1) * share)
+    simulated, real = (
+        _stream(folder, config, domain_seed, batch_size * start_step, rows, batch_size)
+        for folder, domain_seed in ((simulated_records, seed * 2), (real_records, seed * 2 + 1))
+    )
 
     def merge(simulated: dict[str, tf.Tensor], real: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         known = label(real["identity"]) if config.identity_on_reals else tf.constant(UNLABELLED)
@@ -61,7 +72,7 @@ def training_batches(
     return (
         tf.data.Dataset.zip((simulated, real))
         .map(merge, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(batch_size, drop_remainder=True)
+        .batch(share // devices, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
 
@@ -86,7 +97,12 @@ def sample_batch(
 
 
 def _stream(
-    folder: str | os.PathLike[str], config: DataConfig, seed: int, skip: int
+    folder: str | os.PathLike[str],
+    config: DataConfig,
+    seed: int,
+    skip: int,
+    rows: range,
+    batch_size: int,
 ) -> tf.data.Dataset:
     index = _index(folder, config)
     records = _serialized(folder, index)
@@ -115,10 +131,14 @@ def _stream(
 
     passes = tf.data.Dataset.range(skip // index.count, 2**62)
     stream = passes.flat_map(one_pass).skip(skip % index.count)
-    numbers = tf.data.Dataset.range(skip, 2**62)
-    return tf.data.Dataset.zip((numbers, stream)).map(
-        decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    )
+    numbered = tf.data.Dataset.zip((tf.data.Dataset.range(skip, 2**62), stream))
+    if len(rows) < batch_size:  # Left out before decoding, which is what takes the time.
+        numbered = numbered.filter(
+            lambda number, _: (
+                (number % batch_size >= rows.start) & (number % batch_size < rows.stop)
+            )
+        )
+    return numbered.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 def _index(folder: str | os.PathLike[str], config: DataConfig) -> RecordIndex:

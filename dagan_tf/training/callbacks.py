@@ -140,6 +140,8 @@ class MetricsLog(StepCallback):
 class StopTraining(StepCallback):
     """Ends `fit` after the running step on Ctrl-C, SIGTERM or when the time is up.
 
+    Workers agree on it after each step, so that all end at the same one.
+
     Attributes:
         reason: `finished`, `interrupted` or `time`.
     """
@@ -150,11 +152,14 @@ class StopTraining(StepCallback):
         start_step: int,
         max_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
+        agree: Callable[[bool, bool], tuple[bool, ...]] = lambda *flags: flags,
     ) -> None:
+        """Args: agree: turns a worker's flags into those that any worker has."""
         super().__init__(start_step)
         self.reason = "finished"
         self._max_seconds = max_seconds
         self._clock = clock
+        self._agree = agree
         self._began: float | None = None
         self._handlers: dict[int, object] = {}
 
@@ -175,14 +180,14 @@ class StopTraining(StepCallback):
             self._began = self._clock()
 
     def after_step(self) -> None:
-        if self.reason == "interrupted":
-            self.model.stop_training = True
-        elif (
-            self._max_seconds
+        late = (
+            self._max_seconds > 0
             and self._began is not None
             and self._clock() - self._began >= self._max_seconds
-        ):
-            self.reason = "time"
+        )
+        interrupted, late = self._agree(self.reason == "interrupted", late)
+        if interrupted or late:
+            self.reason = "interrupted" if interrupted else "time"
             self.model.stop_training = True
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

@@ -1,5 +1,6 @@
 """The run itself, from record folders: restore, train, save, go back when it fails."""
 
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from dagan_tf.config import Config
 from dagan_tf.data.pipeline import sample_batch, training_batches
+from dagan_tf.errors import DaganError
 from dagan_tf.models.generator import build_generator
 from dagan_tf.training.build import build_dagan
 from dagan_tf.training.callbacks import MetricsLog, Profile, StopTraining
@@ -27,6 +29,7 @@ from dagan_tf.training.saving import Checkpoints, Realism
 from dagan_tf.training.strategy import make_strategy
 from dagan_tf.training.tensorboard import EventWriter
 from dagan_tf.training.watch import DivergedError, TrainingFailure, Watch
+from dagan_tf.training.workers import Workers, check_same_step, own_folder, workers_of
 
 _LESS_MEMORY = (
     "lower training.batch_size, raise training.accumulate, or take"
@@ -80,23 +83,39 @@ def train_on_records(
     Raises:
         DaganError: as of `train`.
     """
-    model_dir = Path(model_dir)
     strategy = strategy or make_strategy()
     check_devices(config, strategy.num_replicas_in_sync)
     check_counts(config, simulated, real)
-    claim_model_dir(model_dir, config, identities)
-    keras.utils.set_random_seed(config.seed)
-    with memory_hint(_LESS_MEMORY):
+    workers = workers_of(strategy)
+    if workers.count > 1 and (jit or realism):
+        what = "jit" if jit else "realism"
+        raise DaganError(f"{what}: expected none with {workers.count} workers")
+    with memory_hint(_LESS_MEMORY), own_folder(workers, Path(model_dir)) as folder:
+        claim_model_dir(folder, config, identities)
+        keras.utils.set_random_seed(config.seed)
         with strategy.scope():
             dagan = build_dagan(config, len(identities), jit=jit)
-            manager = make_manager(dagan, model_dir, keep=config.training.keep_checkpoints)
+            manager = make_manager(dagan, folder, keep=config.training.keep_checkpoints)
             start = restore_latest(dagan, manager)
+        check_same_step(workers, start)
         if start >= config.training.steps:
             return TrainingResult(start, "finished")
         run = _Run(
-            dagan, config, (simulated, real), list(identities), model_dir, manager, verbose, realism
+            dagan,
+            workers,
+            config,
+            (simulated, real),
+            list(identities),
+            folder,
+            manager,
+            verbose and workers.chief,
+            realism,
         )
-        with StopTraining(start_step=start, max_seconds=config.training.max_minutes * 60) as stop:
+        with StopTraining(
+            start_step=start,
+            max_seconds=config.training.max_minutes * 60,
+            agree=workers.any,
+        ) as stop:
             run.fit_with_rollbacks(start, stop, profile)
     return TrainingResult(stop.step, stop.reason)
 
@@ -106,6 +125,7 @@ class _Run:
     """What one run needs; `model_dir` holds what it leaves."""
 
     dagan: DAGAN
+    workers: Workers
     config: Config
     records: tuple[Path, Path]
     identities: list[str]
@@ -144,7 +164,8 @@ class _Run:
 
     def _fit(self, start: int, stop: StopTraining, profile: bool) -> None:
         config, settings = self.config, self.config.training
-        batches = training_batches(
+        batches = functools.partial(
+            training_batches,
             *self.records,
             self.identities,
             config.data,
@@ -189,9 +210,13 @@ class _Run:
             callbacks: list[keras.callbacks.Callback] = [checkpoints, metrics, grid, stop]
             if profile:
                 callbacks.append(Profile(self.model_dir / "tensorboard", start))
+            steps = settings.steps - start
+            if self.workers.count > 1:
+                self.workers.fit(self.dagan, self.workers.batches(batches), steps, callbacks)
+                return
             self.dagan.fit(
-                batches,
-                steps_per_epoch=settings.steps - start,
+                batches(),
+                steps_per_epoch=steps,
                 epochs=1,
                 shuffle=False,
                 verbose=0,

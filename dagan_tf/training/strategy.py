@@ -1,5 +1,7 @@
 """Which devices train, and how their gradients meet."""
 
+import json
+import os
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -38,6 +40,38 @@ def make_strategy(devices: Sequence[str] = ()) -> tf.distribute.Strategy:
     on_cpu = all(name.startswith("CPU") for name in wanted)
     reduction = tf.distribute.ReductionToOneDevice() if on_cpu else None
     return tf.distribute.MirroredStrategy(wanted, cross_device_ops=reduction)
+
+
+def make_cluster_strategy() -> tf.distribute.MultiWorkerMirroredStrategy | None:
+    """Joins the workers that the environment variable TF_CONFIG names; before any other TensorFlow.
+
+    Returns:
+        A strategy over all GPUs of all workers, or their CPUs; None if TF_CONFIG is not set or
+        names one worker only.
+
+    Raises:
+        DaganError: TF_CONFIG cannot be read, or asks for something else than workers.
+    """
+    text = os.environ.get("TF_CONFIG", "")
+    if not text:
+        return None
+    try:
+        config = json.loads(text)
+        cluster = {job: len(tasks) for job, tasks in config.get("cluster", {}).items()}
+        job, index = (config.get("task", {}).get(key) for key in ("type", "index"))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise DaganError(f"TF_CONFIG = {text!r} cannot be read: {error}") from error
+    if sum(cluster.values()) < 2:
+        return None
+    strange = sorted(set(cluster) - {"chief", "worker"})
+    if strange:
+        raise DaganError(f"TF_CONFIG: job {strange[0]!r}, expected only 'chief' and 'worker'")
+    if index not in range(cluster.get(job, 0)):
+        raise DaganError(f"TF_CONFIG: task {job!r} {index!r} is none of the cluster {cluster}")
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:
+        raise DaganError("TF_CONFIG: TensorFlow is running already") from error
 
 
 def _short(device: tf.config.LogicalDevice) -> str:

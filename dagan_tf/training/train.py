@@ -16,7 +16,8 @@ from dagan_tf.training.checkpoints import check_config
 from dagan_tf.training.checks import check_devices, check_identities
 from dagan_tf.training.loop import TrainingResult, train_on_records
 from dagan_tf.training.saving import Realism
-from dagan_tf.training.strategy import make_strategy
+from dagan_tf.training.strategy import make_cluster_strategy, make_strategy
+from dagan_tf.training.workers import workers_of
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def train(
     """Trains, or goes on with the training in `model_dir`.
 
     `model_dir` gets config.yaml, identities.json, records/, checkpoints/, best/, metrics.jsonl,
-    samples/ and tensorboard/. SIGINT and SIGTERM end it after the running step, saved.
+    samples/ and tensorboard/. SIGINT and SIGTERM end it after the running step, saved. With several
+    workers in TF_CONFIG, each calls this; the first one writes.
 
     Args:
         config: all settings.
@@ -78,13 +80,22 @@ def train(
     model_dir = Path(model_dir)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
-    strategy = make_strategy(devices)
+    cluster = make_cluster_strategy()
+    if cluster and devices:
+        raise DaganError(
+            f"devices = {','.join(devices)}: expected none with several workers in TF_CONFIG,"
+            " each takes all of its GPUs"
+        )
+    strategy = cluster or make_strategy(devices)
+    workers = workers_of(strategy)
     check_devices(config, strategy.num_replicas_in_sync)
     check_config(model_dir, config)  # before the records are made anew for another image size
     names = [row.identity for row in read_manifest(simulated) if row.identity not in held_out]
     check_identities(config, names, os.fspath(simulated))
-    records = model_dir / "records" / "simulated", model_dir / "records" / "real"
-    size = config.data.image_size
+    # Each packs its own: the workers need not share a disk for them, nor wait for the chief.
+    home = model_dir / ("records" if workers.chief else f"records-{workers.index}")
+    records = home / "simulated", home / "real"
+    size, verbose = config.data.image_size, verbose and workers.chief
     identities = pack_simulated(
         simulated, records[0], image_size=size, held_out=held_out, progress=verbose
     ).identities

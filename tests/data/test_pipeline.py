@@ -105,3 +105,16 @@ def test_sample_batch_is_fixed(folders):
 def test_another_image_size_is_refused(folders):
     with pytest.raises(DaganError, match=r"holds 16 px images, data\.image_size is 32"):
         take(folders, 1, DataConfig(image_size=32))
+
+
+@pytest.mark.parametrize(("workers", "devices"), [(2, 1), (4, 1), (2, 2)])
+def test_workers_shares_put_together_are_the_batches_of_one(folders, workers, devices):
+    config = DataConfig(image_size=16, horizontal_flip=True, shuffle_buffer=5)
+    whole = take(folders, 4, config, start_step=2)
+    shares = [
+        take(folders, 4 * devices, config, start_step=2, worker=w, workers=workers, devices=devices)
+        for w in range(workers)
+    ]
+    for number, batch in enumerate(whole):
+        parts = [share[number * devices + d] for share in shares for d in range(devices)]
+        assert same(batch, {key: np.concatenate([part[key] for part in parts]) for key in batch})

@@ -182,7 +182,10 @@ def _fake_export(model_dir, base, **_):
         ({"custom_config": {"presets": "a"}}, r"custom_config has \['presets'\]; expected some of"),
         ({"model_run_dir": "gs://bucket/run"}, "expected a local folder"),
         ({"train_files": ["/absent/*"]}, "no files match /absent"),
-        ({"custom_config": {"config": "face-64"}}, "holds 16 px images, data.image_size is 64"),
+        (
+            {"custom_config": {"config": "face-64", "overrides": ["training.batch_size=4"]}},
+            "holds 16 px images, data.image_size is 64",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(examples, tmp_path, changes, message):
