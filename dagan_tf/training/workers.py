@@ -39,18 +39,23 @@ class Workers:
         """Whether this process writes."""
         return self.index == 0
 
-    def gather(self, *values: int) -> list[list[int]]:
-        """What every worker hands in, in all of them; all have to call it."""
-        if self.count == 1:
-            return [list(values)]
-        own = self.strategy.experimental_distribute_values_from_function(
-            lambda _: tf.constant([values], tf.int32)
-        )
-        return self.strategy.gather(own, axis=0).numpy().tolist()
-
     def any(self, *flags: bool) -> tuple[bool, ...]:
         """For each flag, whether any worker has it; all have to call it."""
-        return tuple(map(any, zip(*self.gather(*flags), strict=True)))
+        if self.count == 1:
+            return flags
+        own = self.strategy.experimental_distribute_values_from_function(
+            lambda _: tf.constant(flags, tf.float32)
+        )
+        return tuple(bool(total) for total in self.strategy.reduce("SUM", own, axis=None))
+
+    def gather(self, value: int) -> list[int]:
+        """Every worker's value, once for each of its devices; all have to call it."""
+        if self.count == 1:
+            return [value]
+        own = self.strategy.experimental_distribute_values_from_function(
+            lambda _: tf.constant([value])
+        )
+        return self.strategy.gather(own, axis=0).numpy().tolist()
 
     def batches(self, make: Callable[..., tf.data.Dataset]) -> tf.distribute.DistributedDataset:
         """Each worker's share of the batches.
@@ -80,6 +85,9 @@ class Workers:
             batches: of `batches`.
             steps: at most.
             callbacks: only their `on_train_begin`, `on_train_batch_end` and `on_train_end`.
+
+        Raises:
+            DaganError: another worker has gone.
         """
 
         @tf.function
@@ -93,12 +101,18 @@ class Workers:
             callback.set_model(dagan)
             callback.on_train_begin()
         iterator = iter(batches)
-        for number in range(steps):
-            step(iterator)
-            for callback in callbacks:
-                callback.on_train_batch_end(number)
-            if dagan.stop_training:
-                break
+        try:
+            for number in range(steps):
+                step(iterator)
+                for callback in callbacks:
+                    callback.on_train_batch_end(number)
+                if dagan.stop_training:
+                    break
+        except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+            raise DaganError(
+                f"worker {self.index} of {self.count} has lost another one; start all of them again"
+                " from the last checkpoint"
+            ) from error
         for callback in callbacks:
             callback.on_train_end()
 
@@ -141,7 +155,7 @@ def check_same_step(workers: Workers, step: int) -> None:
     Raises:
         DaganError: they have not.
     """
-    found = [steps[0] for steps in workers.gather(step)]
+    found = workers.gather(step)
     if len(set(found)) > 1:
         raise DaganError(
             f"the workers have checkpoints of the steps {found}; expected model_dir to be one"

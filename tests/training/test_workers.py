@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -140,10 +142,21 @@ def test_devices_are_not_chosen_beside_workers(monkeypatch, tmp_path):
 
 def test_workers_that_see_different_checkpoints_are_told_so(monkeypatch):
     workers = Workers(tf.distribute.get_strategy(), index=1, count=3)
-    for found in ([[4], [4], [4]], [[6], [0], [3]]):
-        monkeypatch.setattr(Workers, "gather", lambda *_, found=found: found)
-        if len({step for (step,) in found}) == 1:
-            check_same_step(workers, 4)
-        else:
-            with pytest.raises(DaganError, match=r"checkpoints of the steps \[6, 0, 3\]"):
-                check_same_step(workers, 0)
+    monkeypatch.setattr(Workers, "gather", lambda *_: [4, 4, 4])
+    check_same_step(workers, 4)
+    monkeypatch.setattr(Workers, "gather", lambda *_: [6, 0, 3])
+    with pytest.raises(DaganError, match=r"checkpoints of the steps \[6, 0, 3\]"):
+        check_same_step(workers, 0)
+
+
+def test_a_lost_worker_is_one_line():
+    def lose(batch):
+        raise tf.errors.UnavailableError(None, None, "recvmsg: Connection reset by peer")
+
+    dagan = SimpleNamespace(metrics=[], train_step=lambda batch: None)
+    workers = Workers(tf.distribute.get_strategy(), index=0, count=2)
+    workers.fit(dagan, tf.data.Dataset.range(3), 2, [])
+    callback = keras.callbacks.Callback()
+    callback.on_train_batch_end = lose
+    with pytest.raises(DaganError, match="worker 0 of 2 has lost another one"):
+        workers.fit(dagan, tf.data.Dataset.range(3), 2, [callback])
