@@ -15,30 +15,31 @@ import json
 import os
 import shlex
 import sys
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from absl import flags
-from tqdm import tqdm
 
-from benchmarks.frll import expression, real_photos, side
-from dagan_tf.data.manifest import ManifestRow, read_manifest
+from benchmarks.frll import real_photos
+from benchmarks.frll_outcome import CREDITS, better, outcome_section
+from benchmarks.frll_views import (
+    Embedder,
+    View,
+    align_photos,
+    load_images,
+    load_views,
+    people_of,
+    rows_of,
+)
+from dagan_tf.data.manifest import read_manifest
 from dagan_tf.data.pose_histogram import pose_histogram
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation import comparison, kept
 from dagan_tf.evaluation.comparison import FaceSet, Row
-from dagan_tf.evaluation.layout import locate_faces
-from dagan_tf.evaluation.plots import plot_bars
 from dagan_tf.evaluation.report import (
-    Block,
-    Chart,
-    Measurement,
     Section,
-    Table,
     build_report,
     format_value,
     write_report,
@@ -50,8 +51,6 @@ from dagan_tf.evaluation.sections import (
     read_metrics,
     samples_section,
 )
-from dagan_tf.faces.embedding import FaceEmbedder
-from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.simulator.simulator import Simulator
 from trainer.flags import run_app
@@ -72,120 +71,6 @@ flags.DEFINE_string(
 )
 flags.DEFINE_bool("conv", True, "Also train convolutional judges (a minute or so).")
 flags.DEFINE_integer("samples", 12, "Rows of the sample grid: the first test people.")
-
-# Beginning of a measure's name -> is more better? Others are neither.
-BETTER_HIGHER = {
-    "two-sample": False,
-    "pass as real": True,
-    "AUC": False,
-    "fresh AUC": False,
-    "kernel distance": False,
-    "Fréchet distance": False,
-    "dlib distance": False,
-    "MobileFaceNet distance": False,
-    "dlib rank-1": True,
-    "MobileFaceNet rank-1": True,
-    "yaw error": False,
-}
-CREDITS = (
-    "Photos: Face Research Lab London Set (DeBruine and Jones, 2017, doi "
-    "10.6084/m9.figshare.5047666.v5), CC BY 4.0; cropped, turned and refined here.",
-    "Landmarks and the 128-D embedding: dlib's models; the 68-point model was trained on iBUG "
-    "300-W, which is not for commercial use. MobileFaceNet (192-D) was used for measuring only.",
-)
-
-
-Photos: TypeAlias = dict[tuple[str, str, str], np.ndarray]
-
-
-@dataclass(frozen=True)
-class View:
-    """A simulated view and the real photo it should look like, (expression, side, person)."""
-
-    row: ManifestRow
-    real: tuple[str, str, str]
-
-
-class Embedder:
-    """All networks at once, over landmarks found in each face."""
-
-    def __init__(self, mobilefacenet: str | None) -> None:
-        self.finder = FaceFinder()
-        self.networks = {"dlib": FaceEmbedder().embed}
-        if mobilefacenet:
-            from dagan_tf.evaluation.mobilefacenet import MobileFaceNet
-
-            self.networks["MobileFaceNet"] = MobileFaceNet(mobilefacenet).embed
-        self.ways: dict[str, dict[str, int]] = {}
-        self.landmarks: dict[str, list[np.ndarray | None]] = {}  # None: no detector found the face
-
-    def embed(
-        self, what: str, images: Sequence[np.ndarray], layouts: Sequence[float]
-    ) -> dict[str, np.ndarray]:
-        located = locate_faces(tqdm(images, desc=f"find {what}", unit="face"), layouts, self.finder)
-        self.ways[what] = dict(Counter(located.ways.tolist()))
-        self.landmarks[what] = [
-            None if way == "mean layout" else points
-            for way, points in zip(located.ways, located.landmarks, strict=True)
-        ]
-        return {
-            name: np.stack(
-                [
-                    embed(image, points)
-                    for image, points in zip(
-                        tqdm(images, desc=f"{name} of {what}", unit="face"),
-                        located.landmarks,
-                        strict=True,
-                    )
-                ]
-            )
-            for name, embed in self.networks.items()
-        }
-
-
-def load_views(folder: str) -> list[View]:
-    """The three-quarter views of a simulated or refined folder, in order of their path."""
-    rows = sorted(read_manifest(folder), key=lambda row: row.path)
-    views = []
-    for row in rows:
-        towards = side(row.yaw)
-        if towards:
-            views.append(View(row, (expression(row), towards, row.identity)))
-    if not views:
-        raise DaganError(f"{folder}: no three-quarter views (yaw -45 or +45)")
-    return views
-
-
-def load_images(folder: str, views: Sequence[View]) -> np.ndarray:
-    return np.stack([read_photo(Path(folder) / view.row.path) for view in views])
-
-
-def people_of(views: Sequence[View]) -> np.ndarray:
-    return np.array([view.row.identity for view in views])
-
-
-def align_photos(
-    simulator: Simulator, frll: str, wanted: Sequence[tuple[str, str, str]]
-) -> tuple[Photos, Photos, dict[tuple[str, str, str], float]]:
-    """Real photos as they are, in the canonical frame, and their fitted yaw in degrees; those
-    without a usable face are left out."""
-    paths = {
-        (mood, angle, person): item.path
-        for mood, angle in sorted({key[:2] for key in wanted})
-        for person, item in real_photos(frll, f"{mood}_{angle}").items()
-    }
-    photos, crops, yaws = {}, {}, {}
-    for key in tqdm(sorted(set(wanted)), desc="align real", unit="photo"):
-        if key not in paths:
-            raise DaganError(f"{frll}: person {key[2]!r} has no photo {key[0]}_{key[1]}")
-        photo = read_photo(paths[key])
-        try:
-            crops[key], fit = simulator.align(photo)
-        except DaganError as error:
-            print(f"left out {paths[key]}: {error}", file=sys.stderr)
-            continue
-        photos[key], yaws[key] = photo, fit.pose.yaw
-    return photos, crops, yaws
 
 
 def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
@@ -276,8 +161,8 @@ def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
             raise DaganError(f"{FLAGS.simulated}: no views of neutral_front, which identity needs")
         order = [key for key in order if key[0] == "neutral"]
         references = {
-            "real three-quarter": _rows(whole, keys, order),
-            "real frontal": _rows(fronts, front_keys, [(k[0], "front", k[2]) for k in order]),
+            "real three-quarter": rows_of(whole, keys, order),
+            "real frontal": rows_of(fronts, front_keys, [(k[0], "front", k[2]) for k in order]),
         }
         row |= comparison.identity_row(faces.rows(neutral), references, gallery)
         if name == "refined":
@@ -304,16 +189,6 @@ def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
         [fitted_yaws[key] for key in sorted({frontal[v.row.path] for v in views})]
     )
     return columns, gains, facts, sections
-
-
-def _rows(
-    embeddings: dict[str, np.ndarray],
-    keys: Sequence[tuple[str, str, str]],
-    wanted: Sequence[tuple[str, str, str]],
-) -> dict[str, np.ndarray]:
-    places = {key: place for place, key in enumerate(keys)}
-    index = [places[key] for key in wanted]
-    return {name: values[index] for name, values in embeddings.items()}
 
 
 def _test_people(views: Sequence[View]) -> set[str]:
@@ -388,18 +263,6 @@ def _training(frontal_yaws: Sequence[float]) -> list[Section]:
     return sections
 
 
-def better(name: str, columns: dict[str, Row]) -> str:
-    """ "yes" or "no": is the refined figure the better one; "" where neither is better."""
-    kinds = [kind for kind in BETTER_HIGHER if name.startswith(kind)]
-    before, after = (columns[column].get(name) for column in ("simulated", "refined"))
-    if not kinds or before is None or after is None:
-        return ""
-    a, b = (v.value if isinstance(v, Interval) else v for v in (before, after))
-    if a == b:
-        return "equal"
-    return "yes" if (b > a) == BETTER_HIGHER[kinds[0]] else "no"
-
-
 def main(argv: list[str]) -> None:
     del argv
     columns, gains, facts, sections = measure()
@@ -419,7 +282,7 @@ def main(argv: list[str]) -> None:
     command = shlex.join(["python", "-m", "benchmarks.frll_refiner", *sys.argv[1:]])
     output = Path(FLAGS.output)
     page = build_report(
-        [_outcome(columns, gains, rows, facts), *sections],
+        [outcome_section(columns, gains, rows, facts), *sections],
         title="DA-GAN on the London Set: simulated and refined against real",
         summary=(
             f"{facts['test views']} three-quarter views of {facts['test people']} people the "
@@ -441,49 +304,6 @@ def main(argv: list[str]) -> None:
 
 def _plain(row: Row) -> dict[str, object]:
     return {k: asdict(v) if isinstance(v, Interval) else v for k, v in row.items()}
-
-
-def _outcome(
-    columns: dict[str, Row], gains: Row, rows: list[list], facts: dict[str, object]
-) -> Section:
-    verdicts = Counter(row[-1] for row in rows if row[-1])
-    table = Table(
-        ["measure", *columns, "refined better"],
-        rows,
-        "Real: photos of the test people before the same judges; its distances are to photos of "
-        "the training people, so in the spaces of identity networks they also hold the "
-        "difference between people. Pass as real: judges trained once, on real and simulated "
-        "faces of the training people. They are easily fooled by whatever the simulated faces "
-        "all share: to add the mean difference between real and simulated faces is enough. "
-        "Fresh AUC: judges trained on real faces and the column's own kind, which know the "
-        "refiner's own marks; the harder test. Two-sample: cross-validated by person on the test "
-        "people alone. Identity is measured on views of neutral photos, rank-1 against "
-        "everybody's smiling frontal photo. Margins still tell degrees where an AUC is 1. Kernel "
-        "and Fréchet distances are on features standardised by real photos of the training "
-        "people; they are neither KID nor FID.",
-    )
-    blocks: list[Block] = []
-    for judge in [name for name in columns["real"] if name.startswith("pass as real")]:
-        bars = {
-            column: (row[judge].value, row[judge].low, row[judge].high)
-            for column, row in columns.items()
-        }
-        blocks.append(Chart(judge[0].upper() + judge[1:], plot_bars(bars, x_label="share")))
-    measurements = [
-        Measurement(
-            f"Gain in kernel distance, {space}",
-            gain,
-            "",
-            "simulated minus refined, both to real; above 0 = refining brought faces nearer",
-        )
-        for space, gain in gains.items()
-    ]
-    text = (
-        f"Of {sum(verdicts.values())} measures that know a better side, the refined faces are "
-        f"better on {verdicts['yes']}, worse on {verdicts['no']}. Trained on "
-        f"{facts['training people']} people, {facts['real training photos']} real photos."
-    )
-    return Section("Outcome", text, measurements, [table, *blocks])
 
 
 if __name__ == "__main__":

