@@ -42,10 +42,10 @@ class DigitsResult:
     training: TrainingResult
 
 
-def run_digits(
+def refined_digits(
     config: Config, output: str | os.PathLike[str], *, verbose: bool = True
-) -> DigitsResult | None:
-    """Runs the experiment for one seed, `config.seed`; goes on where it was stopped.
+) -> tuple[np.ndarray, TrainingResult] | None:
+    """Refines the printed digits of `config.seed`; goes on where it was stopped.
 
     Args:
         config: of the refiner, such as the preset `digits`.
@@ -53,23 +53,40 @@ def run_digits(
         verbose: status lines on stderr.
 
     Returns:
-        The accuracies, or None if the training was interrupted (and saved).
+        uint8 (PRINTED, S, S, 3) and how the training ended, or None if it was interrupted (and
+        saved).
     """
-    output, size, seed = Path(output), config.data.image_size, config.seed
-    printed = printed_digits(PRINTED, size, seed)
-    known, unseen = handwritten_digits(size)
+    output, size = Path(output), config.data.image_size
+    images, labels = printed_digits(PRINTED, size, config.seed)
+    (handwritten, _), _ = handwritten_digits(size)
     simulated, real = output / "records" / "simulated", output / "records" / "real"
-    write_digit_records(simulated, *printed, domain="simulated")
-    write_digit_records(real, known[0], None, domain="real")
+    write_digit_records(simulated, images, labels, domain="simulated")
+    write_digit_records(real, handwritten, None, domain="real")
     training = train_on_records(config, simulated, real, NAMES, output / "model", verbose=verbose)
     if training.reason == "interrupted":
         return None
-    refined = refine(load_generator(output / "model"), printed[0])
+    return refine(load_generator(output / "model"), images), training
+
+
+def run_digits(
+    config: Config, output: str | os.PathLike[str], *, verbose: bool = True
+) -> DigitsResult | None:
+    """Runs the experiment for one seed, `config.seed`; arguments as of `refined_digits`.
+
+    Returns:
+        The accuracies, or None if the training was interrupted (and saved).
+    """
+    size, seed = config.data.image_size, config.seed
+    found = refined_digits(config, output, verbose=verbose)
+    if found is None:
+        return None
+    printed = printed_digits(PRINTED, size, seed)
+    known, unseen = handwritten_digits(size)
     raw_score, refined_score, real_score = (
         classifier_accuracy(images, labels, *unseen, seed=seed)
-        for images, labels in (printed, (refined, printed[1]), known)
+        for images, labels in (printed, (found[0], printed[1]), known)
     )
-    return DigitsResult(seed, raw_score, refined_score, real_score, training)
+    return DigitsResult(seed, raw_score, refined_score, real_score, found[1])
 
 
 def refine(generator: keras.Model, images: np.ndarray) -> np.ndarray:

@@ -1,0 +1,146 @@
+"""The memory that a training step needs, computed from its graph; nothing is run, no GPU is needed.
+
+python -m benchmarks.training_memory --config=paper-224 [--measure]
+
+The step is traced as `trainer.task` would trace it. A tensor lives from the operation that makes it
+to the last one that reads it, in the order of the graph; views take nothing, and element-wise
+operations write over an operand that nobody needs any more, as TensorFlow's do. Not counted are
+the scratch memory of convolutions, TensorFlow itself, and the fragments that its allocator cannot
+use. --measure runs one step a row on the CPU, in a process of its own, and prints how far its
+resident memory grew (Linux only).
+"""
+
+import multiprocessing
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from trainer.flags import run_app
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("config", "paper-224", "Preset or YAML file.")
+flags.DEFINE_multi_string("set", [], "Override, as of trainer.task.")
+flags.DEFINE_list("precisions", ["float32", "mixed_bfloat16"], "Of training.precision.")
+flags.DEFINE_list("parts", ["1", "2", "4", "8"], "Of training.accumulate.")
+flags.DEFINE_integer("identities", 1000, "Classes of the identity agent.", lower_bound=1)
+flags.DEFINE_bool("measure", False, "Also run a step of each.")
+
+_VIEWS = {"EnsureShape", "ExpandDims", "Identity", "PreventGradient", "Reshape", "Squeeze",
+          "StopGradient"}  # fmt: skip
+_ELSEWHERE = {"Const", "Placeholder", "ReadVariableOp"}
+_IN_PLACE = {"Abs", "AddN", "AddV2", "BiasAdd", "Elu", "EluGrad", "Mul", "Neg", "RealDiv", "Relu",
+             "ReluGrad", "Sign", "Square", "Sub", "Tanh", "TanhGrad"}  # fmt: skip
+
+
+def peak_bytes(graph: Any) -> int:
+    """Most bytes of tensors that live at one time in a `tf.Graph`, without its inputs."""
+    operations = [item for item in graph.get_operations() if item.type != "Placeholder"]
+    owner: dict[Any, Any] = {}  # From a tensor's id to the id of what holds its bytes.
+    last_use: dict[Any, int] = {}
+    for place, operation in enumerate(operations):
+        read = [owner.get(id(tensor), id(tensor)) for tensor in operation.inputs]
+        for tensor in operation.outputs:
+            owner[id(tensor)] = read[0] if operation.type in _VIEWS else id(tensor)
+            last_use[owner[id(tensor)]] = place
+        last_use.update(dict.fromkeys(read, place))
+    last_use.update({owner[id(t)]: len(operations) for t in graph.outputs if id(t) in owner})
+
+    live: dict[Any, int] = {}
+    held = peak = 0
+    for place, operation in enumerate(operations):
+        dying = [
+            key
+            for key in {owner.get(id(tensor), id(tensor)) for tensor in operation.inputs}
+            if last_use[key] == place
+        ]
+        made = [tensor for tensor in operation.outputs if owner[id(tensor)] == id(tensor)]
+        size = 0 if operation.type in _ELSEWHERE else sum(map(_bytes, made))
+        freed = sum(live.pop(key, 0) for key in dying)
+        within = _peak_of_loop(graph, operation)
+        peak = max(peak, held + size + within - (freed if operation.type in _IN_PLACE else 0))
+        held -= freed
+        for tensor in made if size else ():
+            if last_use[id(tensor)] > place:
+                live[id(tensor)] = _bytes(tensor)
+                held += live[id(tensor)]
+    return peak
+
+
+def _bytes(tensor: Any) -> int:
+    if not tensor.shape.is_fully_defined() or tensor.dtype.size is None:
+        return 0
+    return tensor.shape.num_elements() * tensor.dtype.size
+
+
+def _peak_of_loop(graph: Any, operation: Any) -> int:
+    if operation.type not in ("While", "StatelessWhile"):
+        return 0
+    return peak_bytes(graph._get_function(operation.get_attr("body").name).graph)
+
+
+def trace(overrides: Sequence[str]) -> tuple[Any, Any]:
+    """The concrete function of a step, and a batch of the right shapes to call it with."""
+    import numpy as np
+    import tensorflow as tf
+
+    from dagan_tf.config import load_config
+    from dagan_tf.training.build import build_dagan
+
+    config = load_config(FLAGS.config, [*FLAGS.set, *overrides])
+    rows, size = config.training.batch_size, config.data.image_size
+    random = np.random.default_rng(0)
+    images = random.uniform(-1, 1, (rows, size, size, 3)).astype(np.float32)
+    labels = random.integers(0, FLAGS.identities, rows).astype(np.int32)
+    batch = {
+        "simulated": tf.constant(images),
+        "real": tf.constant(images[::-1].copy()),
+        "mask": tf.ones((rows, size, size, 1)),
+        "simulated_label": tf.constant(labels),
+        "real_label": tf.constant(labels),
+    }
+    step = tf.function(build_dagan(config, FLAGS.identities).train_step)
+    return step.get_concrete_function(batch), batch
+
+
+def measure(argv: Sequence[str], overrides: Sequence[str]) -> int:
+    """In a process of its own: bytes that the resident memory grew by in one step."""
+    FLAGS(argv)
+    step, batch = trace(overrides)
+    Path("/proc/self/clear_refs").write_text("5")  # The peak so far is forgotten.
+    before = _resident("VmRSS")
+    step(batch)
+    return _resident("VmHWM") - before
+
+
+def _resident(which: str) -> int:
+    status = Path("/proc/self/status").read_text("utf-8")
+    return 1024 * int(status.split(f"{which}:")[1].split()[0])
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    names = ["precision", "parts", "weights, optimisers, average", "batch", "tensors", "all, GB"]
+    names += ["tensors measured"] if FLAGS.measure else []
+    print(f"| {' | '.join(names)} |\n|{'---|' * len(names)}")
+    for precision in FLAGS.precisions:
+        for parts in FLAGS.parts:
+            overrides = [f"training.precision={precision}", f"training.accumulate={parts}"]
+            step, batch = trace(overrides)
+            kept = sum(_bytes(variable) for variable in step.variables)
+            given = sum(map(_bytes, batch.values()))
+            tensors = peak_bytes(step.graph)
+            cells = [kept, given, tensors, kept + given + tensors]
+            if FLAGS.measure:
+                context = multiprocessing.get_context("spawn")
+                with ProcessPoolExecutor(1, mp_context=context) as pool:
+                    cells.append(pool.submit(measure, sys.argv, overrides).result())
+            row = " | ".join(f"{cell / 1e9:.3f}" for cell in cells)
+            print(f"| {precision} | {parts} | {row} |", flush=True)
+
+
+if __name__ == "__main__":
+    run_app(main, uses_tensorflow=True)

@@ -1,0 +1,41 @@
+"""The computed memory of a step, on graphs whose peak can be counted by hand."""
+
+import pytest
+import tensorflow as tf
+
+from benchmarks.training_memory import peak_bytes
+
+KB = 1024
+ROW = tf.TensorSpec((256,))  # a kilobyte
+
+
+def graph(function, spec=ROW):
+    return tf.function(function).get_concrete_function(spec).graph
+
+
+@pytest.mark.parametrize(
+    ("function", "kilobytes"),
+    [
+        (tf.exp, 1),
+        (lambda x: tf.exp(tf.exp(tf.exp(x))), 2),  # one read while the next is written
+        (lambda x: tf.nn.relu(tf.exp(x)), 1),  # written over
+        (lambda x: tf.reshape(tf.exp(x), (16, 16)), 1),  # a view
+        (lambda x: tf.concat([tf.exp(x), tf.cos(x), tf.sin(x)], 0), 6),
+        (lambda x: tf.concat([tf.exp(tf.cos(x)), tf.reshape(tf.exp(x), (256,))], 0), 4),
+        (lambda x: tf.cast(tf.exp(x), tf.bfloat16), 1.5),
+        (lambda x: (tf.exp(x), tf.cos(x)), 2),  # outputs live on
+    ],
+)
+def test_peaks_by_hand(function, kilobytes):
+    assert peak_bytes(graph(function)) == kilobytes * KB
+
+
+def test_a_loop_s_body_counts_once_beside_what_it_carries():
+    def body(index, total):
+        return index + 1, total + tf.exp(tf.exp(total))
+
+    def loop(x):
+        return tf.while_loop(lambda index, _: index < 9, body, (0, tf.exp(x)))[1]
+
+    # Carried in and out, and two in the body, of which the sum takes one over; two counters.
+    assert peak_bytes(graph(loop)) == pytest.approx(4 * KB, abs=32)
