@@ -12,6 +12,7 @@ import datetime
 import json
 import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -74,9 +75,13 @@ def main(argv: list[str]) -> None:
 
             if not skip:
                 check_images(protocol.root, protocol.faces)
+            network, parts = _network(), file.with_name(f"{file.stem}-parts")
             with tqdm(total=len(protocol.faces), unit="face", desc="features") as bar:
-                made = extract(protocol, _network(), skip_missing=skip, advance=bar.update)
+                made = extract(
+                    protocol, network, parts=parts, skip_missing=skip, advance=bar.update
+                )
             write_features(file, protocol.faces, made.features, made.present, made.yaw)
+            shutil.rmtree(parts)
         found[Path(FLAGS.model).stem] = read_features(file, protocol.faces, skip_missing=skip)
     for item in FLAGS.features:
         name, equals, path = item.partition("=")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol as Interface
 
 import numpy as np
@@ -16,6 +19,8 @@ from dagan_tf.protocols.protocol import Protocol
 
 # Around a box that the set gives, as a share of it: detectors want to see the whole head.
 _MARGIN = 0.4
+# Faces that an interruption costs at most.
+_PART = 64
 
 
 class Network(Interface):
@@ -30,6 +35,7 @@ def extract(
     protocol: Protocol,
     network: Network,
     *,
+    parts: Path | None = None,
     skip_missing: bool = False,
     advance: Callable[[int], object] = lambda faces: None,
 ) -> FaceFeatures:
@@ -38,6 +44,8 @@ def extract(
     Args:
         protocol: Whose faces.
         network: The network.
+        parts: A folder of what an interrupted run of the same network has done and this one does;
+            None keeps nothing on the way.
         skip_missing: A face whose image can't be read, or in which no single face is found, is
             absent instead of an error.
         advance: Called with the number of faces done.
@@ -49,24 +57,72 @@ def extract(
         DaganError: The file and what is wrong with it.
     """
     finder = FaceFinder()
+    faces = protocol.faces
     rows: list[np.ndarray | None] = []
-    for path, box in zip(protocol.faces.paths, protocol.faces.boxes, strict=True):
-        try:
-            image = _around(read_photo(protocol.root / path), box)
-            rows.append(network.embed(image, finder.find_one(image).landmarks))
-        except (DaganError, OSError) as error:
-            if not skip_missing:
-                raise DaganError(
-                    f"{protocol.root / path}: {error}; --missing=skip leaves such faces out"
-                ) from None
-            rows.append(None)
-        advance(1)
+    for start in range(0, len(faces), _PART):
+        keys = list(zip(faces.paths, faces.sightings, strict=True))[start : start + _PART]
+        file = None if parts is None else parts / f"{start:09d}.npz"
+        done = None if file is None else _read_part(file, keys, skip_missing)
+        if done is None:
+            done = []
+            for row in range(start, start + len(keys)):
+                done.append(_embedded(protocol, row, network, finder, skip_missing))
+                advance(1)
+            if file is not None:
+                _write_part(file, keys, done)
+        else:
+            advance(len(done))
+        rows += done
     present = np.array([row is not None for row in rows])
     if not present.any():
         raise DaganError(f"{protocol.root}: no face was found in any of {len(rows)} images")
     width = next(len(row) for row in rows if row is not None)
     features = np.stack([np.zeros(width) if row is None else row for row in rows])
     return FaceFeatures(features.astype(np.float32), present, _nominal_yaw(protocol))
+
+
+def _embedded(
+    protocol: Protocol, row: int, network: Network, finder: FaceFinder, skip_missing: bool
+) -> np.ndarray | None:
+    file = protocol.root / protocol.faces.paths[row]
+    try:
+        image = _around(read_photo(file), protocol.faces.boxes[row])
+        return network.embed(image, finder.find_one(image).landmarks)
+    except (DaganError, OSError) as error:
+        if skip_missing:
+            return None
+        raise DaganError(f"{file}: {error}; --missing=skip leaves such faces out") from None
+
+
+def _write_part(
+    file: Path, keys: Sequence[tuple[str, str]], rows: Sequence[np.ndarray | None]
+) -> None:
+    found = [row for row in rows if row is not None]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".tmp")
+    with partial.open("wb") as stream:
+        np.savez(
+            stream,
+            keys=np.array(keys, dtype=np.str_),
+            present=np.array([row is not None for row in rows]),
+            features=np.stack(found) if found else np.zeros((0, 0)),
+        )
+    os.replace(partial, file)
+
+
+def _read_part(
+    file: Path, keys: Sequence[tuple[str, str]], skip_missing: bool
+) -> list[np.ndarray | None] | None:
+    """What a part holds of these faces; None if it is not there, of others, or lacks one."""
+    try:
+        with np.load(file) as archive:
+            named, present, features = (archive[name] for name in ("keys", "present", "features"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError):
+        return None
+    if named.tolist() != [list(key) for key in keys] or not (skip_missing or present.all()):
+        return None
+    found = iter(features)
+    return [next(found) if there else None for there in present]
 
 
 def _around(image: np.ndarray, box: np.ndarray) -> np.ndarray:

@@ -37,8 +37,11 @@ class MobileFaceNet:
         with warnings.catch_warnings():
             # TensorFlow 2.20 would rather have it from a package of its own.
             warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", UserWarning)
-            self._interpreter = tf.lite.Interpreter(str(path), num_threads=1)
-        self._interpreter.allocate_tensors()
+            try:
+                self._interpreter = tf.lite.Interpreter(str(path), num_threads=1)
+                self._interpreter.allocate_tensors()
+            except (ValueError, RuntimeError) as error:
+                raise DaganError(f"{path}: not a TFLite file ({error})") from None
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
         if tuple(self._input["shape"][1:]) != (_SIZE, _SIZE, 3):

@@ -228,15 +228,27 @@ def _intervals(
         ("EER", equal_error_rate),
         ("AUC", auc),
     ]
-    return {
-        name: bootstrap_pairs(
-            measure,
-            part.scores,
-            pairs.same,
-            subjects[pairs.first],
-            subjects[pairs.second],
-            rounds=settings.bootstrap,
-            seed=settings.seed,
-        )
-        for name, measure in named
-    }
+    for far in settings.fars:
+        if f"TAR@FAR={far:g}" not in scores.refused[part.name]:
+            # A resample with too few impostors for the FAR counts, at no false accept.
+            named.append(
+                (
+                    f"TAR@FAR={far:g}",
+                    lambda s, g, far=far: tar_at_far(s, g, far, least_errors=0).tar,  # type: ignore[misc]
+                )
+            )
+    found = {}
+    for name, measure in named:
+        try:
+            found[name] = bootstrap_pairs(
+                measure,
+                part.scores,
+                pairs.same,
+                subjects[pairs.first],
+                subjects[pairs.second],
+                rounds=settings.bootstrap,
+                seed=settings.seed,
+            )
+        except DaganError as error:
+            scores.refused[part.name][f"interval of {name}"] = str(error)
+    return found
