@@ -19,6 +19,7 @@ from typing import Any
 
 from absl import flags
 
+from benchmarks.step_graph import peak_bytes, tensor_bytes
 from trainer.flags import run_app
 
 FLAGS = flags.FLAGS
@@ -28,58 +29,6 @@ flags.DEFINE_list("precisions", ["float32", "mixed_bfloat16"], "Of training.prec
 flags.DEFINE_list("parts", ["1", "2", "4", "8"], "Of training.accumulate.")
 flags.DEFINE_integer("identities", 1000, "Classes of the identity agent.", lower_bound=1)
 flags.DEFINE_bool("measure", False, "Also run a step of each.")
-
-_VIEWS = {"EnsureShape", "ExpandDims", "Identity", "PreventGradient", "Reshape", "Squeeze",
-          "StopGradient"}  # fmt: skip
-_ELSEWHERE = {"Const", "Placeholder", "ReadVariableOp"}
-_IN_PLACE = {"Abs", "AddN", "AddV2", "BiasAdd", "Elu", "EluGrad", "Mul", "Neg", "RealDiv", "Relu",
-             "ReluGrad", "Sign", "Square", "Sub", "Tanh", "TanhGrad"}  # fmt: skip
-
-
-def peak_bytes(graph: Any) -> int:
-    """Most bytes of tensors that live at one time in a `tf.Graph`, without its inputs."""
-    operations = [item for item in graph.get_operations() if item.type != "Placeholder"]
-    owner: dict[Any, Any] = {}  # From a tensor's id to the id of what holds its bytes.
-    last_use: dict[Any, int] = {}
-    for place, operation in enumerate(operations):
-        read = [owner.get(id(tensor), id(tensor)) for tensor in operation.inputs]
-        for tensor in operation.outputs:
-            owner[id(tensor)] = read[0] if operation.type in _VIEWS else id(tensor)
-            last_use[owner[id(tensor)]] = place
-        last_use.update(dict.fromkeys(read, place))
-    last_use.update({owner[id(t)]: len(operations) for t in graph.outputs if id(t) in owner})
-
-    live: dict[Any, int] = {}
-    held = peak = 0
-    for place, operation in enumerate(operations):
-        dying = [
-            key
-            for key in {owner.get(id(tensor), id(tensor)) for tensor in operation.inputs}
-            if last_use[key] == place
-        ]
-        made = [tensor for tensor in operation.outputs if owner[id(tensor)] == id(tensor)]
-        size = 0 if operation.type in _ELSEWHERE else sum(map(_bytes, made))
-        freed = sum(live.pop(key, 0) for key in dying)
-        within = _peak_of_loop(graph, operation)
-        peak = max(peak, held + size + within - (freed if operation.type in _IN_PLACE else 0))
-        held -= freed
-        for tensor in made if size else ():
-            if last_use[id(tensor)] > place:
-                live[id(tensor)] = _bytes(tensor)
-                held += live[id(tensor)]
-    return peak
-
-
-def _bytes(tensor: Any) -> int:
-    if not tensor.shape.is_fully_defined() or tensor.dtype.size is None:
-        return 0
-    return tensor.shape.num_elements() * tensor.dtype.size
-
-
-def _peak_of_loop(graph: Any, operation: Any) -> int:
-    if operation.type not in ("While", "StatelessWhile"):
-        return 0
-    return peak_bytes(graph._get_function(operation.get_attr("body").name).graph)
 
 
 def trace(overrides: Sequence[str]) -> tuple[Any, Any]:
@@ -130,8 +79,8 @@ def main(argv: list[str]) -> None:
         for parts in FLAGS.parts:
             overrides = [f"training.precision={precision}", f"training.accumulate={parts}"]
             step, batch = trace(overrides)
-            kept = sum(_bytes(variable) for variable in step.variables)
-            given = sum(map(_bytes, batch.values()))
+            kept = sum(tensor_bytes(variable) for variable in step.variables)
+            given = sum(map(tensor_bytes, batch.values()))
             tensors = peak_bytes(step.graph)
             cells = [kept, given, tensors, kept + given + tensors]
             if FLAGS.measure:

@@ -25,6 +25,7 @@ from typing import Any
 from absl import flags
 
 from benchmarks import training_speed_torch
+from benchmarks.step_graph import matrix_operations
 from trainer.flags import run_app
 
 FLAGS = flags.FLAGS
@@ -37,7 +38,7 @@ flags.DEFINE_integer("steps", 3, "Steps a turn.", lower_bound=1)
 flags.DEFINE_string("worker", None, "Used by the command itself.")
 
 IDENTITIES = 60
-_PEAK_SHAPES = ((16, 32, 64, 64), (16, 64, 64, 64), (16, 32, 128, 128), (16, 16, 256, 256))
+_PEAK_SHAPES = ((16, 64, 64, 64), (16, 32, 128, 128), (16, 32, 256, 256), (8, 28, 512, 512))
 
 
 def serve(settings: dict[str, Any]) -> None:
@@ -77,28 +78,6 @@ def serve(settings: dict[str, Any]) -> None:
 
 def answer(value: object) -> None:
     print(json.dumps(value), flush=True)
-
-
-def matrix_operations(graph: Any) -> float:
-    """Floating-point operations of a graph's convolutions and matrix products, forward and back."""
-    total = 0
-    for operation in graph.get_operations():
-        inputs = operation.inputs
-        if operation.type == "Conv2D":
-            places, kernel = operation.outputs[0], inputs[1].shape
-        elif operation.type == "Conv2DBackpropInput":
-            places, kernel = inputs[2], inputs[1].shape
-        elif operation.type == "Conv2DBackpropFilter":
-            places, kernel = inputs[2], operation.outputs[0].shape
-        elif operation.type == "MatMul":
-            first = inputs[0].shape
-            inner = first[0 if operation.get_attr("transpose_a") else 1]
-            total += 2 * operation.outputs[0].shape.num_elements() * inner
-            continue
-        else:
-            continue
-        total += 2 * places.shape[:3].num_elements() * kernel.num_elements()
-    return float(total)
 
 
 def convolution_peak(precision: str) -> Any:

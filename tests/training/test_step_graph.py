@@ -1,9 +1,9 @@
-"""The computed memory of a step, on graphs whose peak can be counted by hand."""
+"""Memory and operations of a step, on graphs on which they can be counted by hand."""
 
 import pytest
 import tensorflow as tf
 
-from benchmarks.training_memory import peak_bytes
+from benchmarks.step_graph import matrix_operations, peak_bytes
 
 KB = 1024
 ROW = tf.TensorSpec((256,))  # a kilobyte
@@ -39,3 +39,30 @@ def test_a_loop_s_body_counts_once_beside_what_it_carries():
 
     # Carried in and out, and two in the body, of which the sum takes one over; two counters.
     assert peak_bytes(graph(loop)) == pytest.approx(4 * KB, abs=32)
+
+
+def test_operations_of_convolutions_and_products_forward_and_back():
+    kernel = tf.Variable(tf.ones((3, 3, 4, 8)))
+    dense = tf.Variable(tf.ones((10, 7)))
+    forward = 2 * (2 * 5 * 5) * (3 * 3 * 4 * 8)  # stride 2: 5 x 5 places of 2 images
+    product = 2 * 6 * 10 * 7
+
+    def convolve(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.nn.conv2d(x, kernel, 2, "SAME")
+        return tape.gradient(y, [x, kernel])
+
+    def multiply(x):
+        with tf.GradientTape() as tape:
+            y = x @ dense
+        return tape.gradient(y, dense)
+
+    def count(function, *shape):
+        spec = tf.TensorSpec(shape)
+        return matrix_operations(tf.function(function).get_concrete_function(spec).graph)
+
+    assert count(lambda x: tf.nn.conv2d(x, kernel, 2, "SAME"), 2, 9, 9, 4) == forward
+    assert count(convolve, 2, 9, 9, 4) == 2 * forward  # y itself does not run: nobody reads it
+    assert count(lambda x: x @ dense, 6, 10) == product
+    assert count(multiply, 6, 10) == product
