@@ -2,6 +2,7 @@
 
 from typing import Any
 
+_LOOPS = {"StatelessWhile", "While"}
 _VIEWS = {"EnsureShape", "ExpandDims", "Identity", "PreventGradient", "Reshape", "Squeeze",
           "StopGradient"}  # fmt: skip
 _ELSEWHERE = {"Const", "Placeholder", "ReadVariableOp"}
@@ -33,7 +34,7 @@ def peak_bytes(graph: Any) -> int:
         made = [tensor for tensor in operation.outputs if owner[id(tensor)] == id(tensor)]
         size = 0 if operation.type in _ELSEWHERE else sum(map(tensor_bytes, made))
         freed = sum(live.pop(key, 0) for key in dying)
-        within = _peak_of_loop(graph, operation)
+        within = peak_bytes(_body(graph, operation)) if operation.type in _LOOPS else 0
         peak = max(peak, held + size + within - (freed if operation.type in _IN_PLACE else 0))
         held -= freed
         for tensor in made if size else ():
@@ -62,15 +63,18 @@ def tensor_bytes(tensor: Any) -> int:
     return tensor.shape.num_elements() * tensor.dtype.size
 
 
-def _peak_of_loop(graph: Any, operation: Any) -> int:
-    if operation.type not in ("While", "StatelessWhile"):
-        return 0
-    return peak_bytes(graph._get_function(operation.get_attr("body").name).graph)
+def _body(graph: Any, loop: Any) -> Any:
+    return graph._get_function(loop.get_attr("body").name).graph
 
 
-def matrix_operations(graph: Any) -> float:
-    """Floating-point operations of a graph's convolutions and matrix products, forward and back."""
-    total = 0
+def matrix_operations(graph: Any, turns: int = 0) -> float:
+    """Floating-point operations of a graph's convolutions and matrix products, forward and back.
+
+    Args:
+        graph: a `tf.Graph`.
+        turns: of each loop in it.
+    """
+    total = 0.0
     for operation in needed(graph):
         inputs = operation.inputs
         if operation.type == "Conv2D":
@@ -84,7 +88,10 @@ def matrix_operations(graph: Any) -> float:
             inner = first[0 if operation.get_attr("transpose_a") else 1]
             total += 2 * operation.outputs[0].shape.num_elements() * inner
             continue
+        elif operation.type in _LOOPS:
+            total += turns * matrix_operations(_body(graph, operation), turns)
+            continue
         else:
             continue
         total += 2 * places.shape[:3].num_elements() * kernel.num_elements()
-    return float(total)
+    return total

@@ -1,6 +1,6 @@
-"""The memory that a training step needs, computed from its graph; nothing is run, no GPU is needed.
+"""Memory and operations of a training step, computed from its graph; nothing is run.
 
-python -m benchmarks.training_memory --config=paper-224 [--measure]
+python -m benchmarks.training_memory --config=paper-224 [--image_sizes=64,128 ...] [--measure]
 
 The step is traced as `trainer.task` would trace it. A tensor lives from the operation that makes it
 to the last one that reads it, in the order of the graph; views take nothing, and element-wise
@@ -10,6 +10,7 @@ use. --measure runs one step a row on the CPU, in a process of its own, and prin
 resident memory grew (Linux only).
 """
 
+import itertools
 import multiprocessing
 import sys
 from collections.abc import Sequence
@@ -19,12 +20,14 @@ from typing import Any
 
 from absl import flags
 
-from benchmarks.step_graph import peak_bytes, tensor_bytes
+from benchmarks.step_graph import matrix_operations, peak_bytes, tensor_bytes
 from trainer.flags import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("config", "paper-224", "Preset or YAML file.")
 flags.DEFINE_multi_string("set", [], "Override, as of trainer.task.")
+flags.DEFINE_list("image_sizes", [], "Of data.image_size, in place of the config's.")
+flags.DEFINE_list("batches", [], "Of training.batch_size, in place of the config's.")
 flags.DEFINE_list("precisions", ["float32", "mixed_bfloat16"], "Of training.precision.")
 flags.DEFINE_list("parts", ["1", "2", "4", "8"], "Of training.accumulate.")
 flags.DEFINE_integer("identities", 1000, "Classes of the identity agent.", lower_bound=1)
@@ -71,24 +74,35 @@ def _resident(which: str) -> int:
 
 
 def main(argv: list[str]) -> None:
+    from dagan_tf.config import load_config
+
     del argv
-    names = ["precision", "parts", "weights, optimisers, average", "batch", "tensors", "all, GB"]
-    names += ["tensors measured"] if FLAGS.measure else []
+    names = ["images", "precision", "parts", "weights, optimisers, average", "batch", "tensors"]
+    names += ["all, GB", *(["tensors measured"] if FLAGS.measure else []), "GFLOP a step"]
     print(f"| {' | '.join(names)} |\n|{'---|' * len(names)}")
-    for precision in FLAGS.precisions:
-        for parts in FLAGS.parts:
-            overrides = [f"training.precision={precision}", f"training.accumulate={parts}"]
-            step, batch = trace(overrides)
-            kept = sum(tensor_bytes(variable) for variable in step.variables)
-            given = sum(map(tensor_bytes, batch.values()))
-            tensors = peak_bytes(step.graph)
-            cells = [kept, given, tensors, kept + given + tensors]
-            if FLAGS.measure:
-                context = multiprocessing.get_context("spawn")
-                with ProcessPoolExecutor(1, mp_context=context) as pool:
-                    cells.append(pool.submit(measure, sys.argv, overrides).result())
-            row = " | ".join(f"{cell / 1e9:.3f}" for cell in cells)
-            print(f"| {precision} | {parts} | {row} |", flush=True)
+    config = load_config(FLAGS.config, FLAGS.set)
+    for size, rows, precision, parts in itertools.product(
+        FLAGS.image_sizes or [config.data.image_size],
+        FLAGS.batches or [config.training.batch_size],
+        FLAGS.precisions,
+        FLAGS.parts,
+    ):
+        overrides = [
+            f"data.image_size={size}", f"training.batch_size={rows}",
+            f"training.precision={precision}", f"training.accumulate={parts}",
+        ]  # fmt: skip
+        step, batch = trace(overrides)
+        kept = sum(tensor_bytes(variable) for variable in step.variables)
+        given = sum(map(tensor_bytes, batch.values()))
+        tensors = peak_bytes(step.graph)
+        cells = [kept, given, tensors, kept + given + tensors]
+        if FLAGS.measure:
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(1, mp_context=context) as pool:
+                cells.append(pool.submit(measure, sys.argv, overrides).result())
+        row = " | ".join(f"{cell / 1e9:.3f}" for cell in cells)
+        work = matrix_operations(step.graph, int(parts) - 1) / 1e9
+        print(f"| {rows} of {size}² | {precision} | {parts} | {row} | {work:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -66,3 +66,12 @@ def test_operations_of_convolutions_and_products_forward_and_back():
     assert count(convolve, 2, 9, 9, 4) == 2 * forward  # y itself does not run: nobody reads it
     assert count(lambda x: x @ dense, 6, 10) == product
     assert count(multiply, 6, 10) == product
+
+
+def test_operations_in_a_loop_count_for_each_turn():
+    matrix = tf.ones((8, 8))
+
+    def loop(x):
+        return tf.while_loop(lambda i, _: i < 3, lambda i, y: (i + 1, y @ matrix), (0, x))[1]
+
+    assert matrix_operations(graph(loop, tf.TensorSpec((2, 8))), turns=3) == 3 * 2 * 2 * 8 * 8
