@@ -11,6 +11,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("dagan_tf", deadline=None)
+settings.load_profile("dagan_tf")
 
 if not tf.config.list_physical_devices("GPU"):
     tf.config.set_logical_device_configuration(

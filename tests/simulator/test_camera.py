@@ -33,7 +33,7 @@ def test_order_is_roll_pitch_yaw():
     np.testing.assert_allclose(rotation_matrix(Pose(10, 20, 30)), expected, atol=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(-179, 179), st.floats(-85, 85), st.floats(-179, 179))
 def test_angles_survive_a_round_trip(yaw, pitch, roll):
     matrix = rotation_matrix(Pose(yaw, pitch, roll))

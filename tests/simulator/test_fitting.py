@@ -106,7 +106,7 @@ def test_too_many_identity_coefficients_are_refused(model):
 POSES = st.builds(Pose, st.floats(-60, 60), st.floats(-25, 25), st.floats(-30, 30))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     pose=POSES,
     scale=st.floats(0.5, 20.0),
@@ -127,7 +127,7 @@ def test_the_fit_follows_a_similarity_of_the_photo(pose, scale, turn, shift, see
     np.testing.assert_allclose((difference + 180) % 360 - 180, 0.0, atol=0.02)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(pose=POSES, seed=st.integers(0, 99))
 def test_a_mirrored_photo_mirrors_the_pose(pose, seed):
     landmarks = seen_landmarks(MODEL, pose, None, 0.01, np.random.default_rng(seed))

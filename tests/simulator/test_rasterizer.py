@@ -67,7 +67,7 @@ def check(vertices, triangles, height, width):
 @given(
     st.integers(0, 2**32 - 1), st.integers(1, 45), st.integers(1, 45), st.sampled_from([90, 5, 0.7])
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_random_triangles_are_those_of_the_reference(seed, height, width, size):
     rng = np.random.default_rng(seed)
     corners = rng.uniform(-5, 50, (60, 1, 3)) + rng.uniform(-size, size, (60, 3, 3))
@@ -103,7 +103,7 @@ def grid(points):
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_crack_opens_between_triangles(seed, columns_on_pixels, rows_on_pixels):
     rng = np.random.default_rng(seed)
     points = np.stack(np.meshgrid(np.arange(-4, 37, 4.0), np.arange(-4, 37, 4.0)), axis=-1)
@@ -126,7 +126,7 @@ def test_pixels_on_an_edge_go_to_the_first_triangle():
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_of_equal_triangles_the_first_wins(seed):
     rng = np.random.default_rng(seed)
     vertices = rng.uniform(-10, 40, (9, 3)).astype(np.float32)
@@ -139,7 +139,7 @@ def test_of_equal_triangles_the_first_wins(seed):
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_barycentric_coordinates_give_back_the_pixel(seed):
     rng = np.random.default_rng(seed)
     vertices = rng.uniform(0, 30, (12, 3)).astype(np.float32)

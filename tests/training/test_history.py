@@ -15,7 +15,7 @@ def batch(first, count, size=2):
     return tf.constant(images), tf.constant(numbers, tf.int32)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(size=st.integers(1, 9), half=st.integers(1, 5), steps=st.integers(1, 8))
 def test_it_really_fills_and_shows_only_what_went_in(size, half, steps):
     history, seen = History(size, 2), {0}

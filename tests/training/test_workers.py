@@ -85,7 +85,7 @@ def test_two_workers_resume_train_as_one_and_stop_together(tmp_path):
     running = [
         start_worker(index, cluster, script, simulated, real, two, *SETTINGS) for index in range(2)
     ]
-    answers = [process.communicate(timeout=120) for process in running]
+    answers = [process.communicate(timeout=400) for process in running]
     for (out, err), process in zip(answers, running, strict=True):
         assert process.returncode == 0, err[-3000:]
         assert out.splitlines() == ["7 interrupted"]
