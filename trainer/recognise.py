@@ -5,8 +5,8 @@ python -m trainer.recognise --photos=FRLL --layout=frll --simulated=DIR --refine
 
 b1 sees the real photos up to crops.max_yaw, b2 also the simulated views of the same people, dagan
 the refined ones instead. Frontal gallery, three-quarter and profile probes, people disjoint.
-OUTPUT gets crops/, runs/SYSTEM/split-N/seed-N/ and scores.json. Ctrl-C loses nothing; the same
-command goes on.
+OUTPUT gets crops/, runs/SYSTEM/split-N/seed-N/, scores.json and report.html. Ctrl-C loses nothing;
+the same command goes on.
 """
 
 import shlex

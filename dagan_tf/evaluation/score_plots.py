@@ -134,7 +134,8 @@ def _lines(
             axes.plot(curve.x, curve.y, dashes, color=colour, linewidth=1.6, label=curve.label)
         if log_x:
             axes.set_xscale("log")
-        if log_y:
+        # Without an error there is no point to show, and no scale to choose.
+        if log_y and any(np.isfinite(curve.y).any() for curve in curves):
             axes.set_yscale("log")
         style(figure, theme, x_label, y_label)
         if len(curves) > 1:

@@ -1,4 +1,4 @@
-"""The experiment from folders to `scores.json`: crops, features, runs, comparison."""
+"""The experiment from folders to scores and report: crops, features, runs, comparison."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.recognition.comparison import Gain, paired_gain
 from dagan_tf.recognition.config import RecogniserConfig, load_recogniser_config
 from dagan_tf.recognition.crops import Crops, make_crops
+from dagan_tf.recognition.experiment_report import write_experiment_report
 from dagan_tf.recognition.features import frozen_features
 from dagan_tf.recognition.systems import MEASURES, SYSTEMS, Run, run_systems
 from dagan_tf.training.checkpoints import CONFIG_NAME, write_text
@@ -59,16 +60,19 @@ def run_experiment(
     *,
     command: str = "",
     devices: Sequence[str] = (),
+    report: bool = True,
     verbose: bool = True,
 ) -> tuple[list[Run], list[Gain]]:
-    """Runs what has not been run yet and writes `scores.json`.
+    """Runs what has not been run yet and writes `scores.json` and `report.html`.
 
     Args:
         experiment: what to compare.
         config: the recogniser, the same for all systems.
-        output: gets crops/, runs/, config.yaml and scores.json; an earlier one is gone on with.
+        output: gets crops/, runs/, config.yaml, scores.json and report.html; an earlier one is gone
+            on with.
         command: goes into scores.json.
         devices: see `make_strategy`.
+        report: whether to write report.html.
         verbose: progress on stderr.
 
     Returns:
@@ -117,6 +121,10 @@ def run_experiment(
         folder / SCORES_NAME,
         json.dumps(_scores(experiment, config, crops, runs, gains, command), indent=1) + "\n",
     )
+    if report:
+        write_experiment_report(
+            folder, runs, gains, protocol, crops, config=config, command=command
+        )
     return runs, gains
 
 

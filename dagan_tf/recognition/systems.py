@@ -29,6 +29,7 @@ from dagan_tf.training.checkpoints import write_text
 SYSTEMS: Mapping[str, str | None] = {"b1": None, "b2": "simulated", "dagan": "refined"}
 MEASURES = ("TAR at FAR .01", "TAR at FAR .1", "rank-1")
 RUN_NAME = "run.json"
+EMBEDDINGS_NAME = "embeddings.npy"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ class Run:
     seed: int
     images: int
     figures: Mapping[str, Mapping[str, float]]
+
+    def place(self, folder: Path) -> Path:
+        """Where it lies in the folder of all runs."""
+        return folder / self.system / f"split-{self.split}" / f"seed-{self.seed}"
 
 
 def training_set(
@@ -104,8 +109,7 @@ def run_systems(
     Returns:
         The runs, made now or before.
     """
-    place = {row.path: index for index, row in enumerate(crops.rows) if row.kind == "real"}
-    faces = [place.get(str(protocol.root / path)) for path in protocol.faces.paths]
+    faces = faces_of(protocol, crops)
     runs = []
     for split in protocol.splits:
         for seed in range(1 if config.head.form == "discriminant" else seeds):
@@ -117,9 +121,11 @@ def run_systems(
                     embed = train_recogniser(
                         config, data, own, seed=seed, strategy=strategy, verbose=verbose
                     )
-                    figures = score(split, faces, embed(values_of(values, faces)))
+                    embeddings = embed(values_of(values, faces))
+                    figures = score(split, faces, embeddings)
                     done = Run(system, split.name, seed, len(data.rows), figures)
                     own.mkdir(parents=True, exist_ok=True)
+                    np.save(own / EMBEDDINGS_NAME, embeddings)
                     write_text(own / RUN_NAME, json.dumps(done.__dict__, indent=1) + "\n")
                 runs.append(done)
                 if verbose:
@@ -127,6 +133,12 @@ def run_systems(
                     text = ", ".join(f"{name} {shown[name]:.3f}" for name in MEASURES)
                     print(f"{system} split {split.name} seed {seed}: {text}", file=sys.stderr)
     return runs
+
+
+def faces_of(protocol: Protocol, crops: Crops) -> list[int | None]:
+    """The crop of each of the protocol's faces; None if it could not be aligned."""
+    place = {row.path: index for index, row in enumerate(crops.rows) if row.kind == "real"}
+    return [place.get(str(protocol.root / path)) for path in protocol.faces.paths]
 
 
 def values_of(values: np.ndarray, faces: Sequence[int | None]) -> np.ndarray:

@@ -13,6 +13,7 @@ import pytest
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
+from dagan_tf.metrics.intervals import over_splits
 from dagan_tf.recognition import crops, features, systems
 from dagan_tf.recognition.config import load_recogniser_config
 from dagan_tf.recognition.experiment import Experiment, run_experiment, summary
@@ -97,6 +98,13 @@ def test_from_folders_to_scores(experiment, tmp_path, monkeypatch):
     assert scores["experiment"]["reserved"] == ["002", "007"]
     assert scores["config"]["head"]["form"] == "discriminant"
     assert len(gains) == len(scores["paired"]) == 3 * 2 * 3
+    report = (tmp_path / "out" / "report.html").read_text()
+    for text in ("b2 over b1", "dagan over b2", "Curves: profile", "Hardest pairs: three-quarter"):
+        assert text in report
+    # The report scores the kept embeddings anew, over all splits: as the table of the runs has it.
+    tars = [run.figures["profile"]["TAR at FAR .01"] for run in runs if run.system == "b2"]
+    assert 0 < min(tars) < 1
+    assert str(over_splits(tars)) in report
     # People of one colour each are known at sight.
     assert scores["summary"]["b1"]["profile"]["rank-1"][0] > 0.9
     own = [run.figures["profile"]["rank-1"] for run in runs if run.system == "b2"]
@@ -106,11 +114,14 @@ def test_from_folders_to_scores(experiment, tmp_path, monkeypatch):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(systems, "train_recogniser", no_more)
-    again, _ = run_experiment(experiment, CONFIG, tmp_path / "out", verbose=False)
+    again, _ = run_experiment(experiment, CONFIG, tmp_path / "out", report=False, verbose=False)
     assert again == runs
     more = replace(experiment, splits=4)
     with pytest.raises(AssertionError, match="trained again"):
-        run_experiment(more, CONFIG, tmp_path / "out", verbose=False)
+        run_experiment(more, CONFIG, tmp_path / "out", report=False, verbose=False)
+    (tmp_path / "out/runs/b2/split-2/seed-0/embeddings.npy").unlink()
+    with pytest.raises(DaganError, match=r"seed-0/embeddings\.npy: cannot be read"):
+        run_experiment(experiment, CONFIG, tmp_path / "out", verbose=False)
 
 
 @pytest.mark.parametrize(
@@ -124,20 +135,24 @@ def test_from_folders_to_scores(experiment, tmp_path, monkeypatch):
 )
 def test_what_cannot_be_run_is_named(experiment, tmp_path, change, message):
     with pytest.raises(DaganError, match=message):
-        run_experiment(replace(experiment, **change), CONFIG, tmp_path / "out", verbose=False)
+        run_experiment(
+            replace(experiment, **change), CONFIG, tmp_path / "out", report=False, verbose=False
+        )
 
 
 def test_runs_of_two_settings_are_not_mixed(experiment, tmp_path):
     one = replace(experiment, splits=1, systems=["b1"])
-    run_experiment(one, CONFIG, tmp_path / "out", verbose=False)
+    run_experiment(one, CONFIG, tmp_path / "out", report=False, verbose=False)
     other = replace(CONFIG, head=replace(CONFIG.head, shrinkage=0.7))
     with pytest.raises(DaganError, match="runs of another configuration"):
-        run_experiment(one, other, tmp_path / "out", verbose=False)
+        run_experiment(one, other, tmp_path / "out", report=False, verbose=False)
     with pytest.raises(DaganError, match=r"runs with reserved \['002', '007'\], now \['002'\]"):
-        run_experiment(replace(one, reserved=["002"]), CONFIG, tmp_path / "out", verbose=False)
+        run_experiment(
+            replace(one, reserved=["002"]), CONFIG, tmp_path / "out", report=False, verbose=False
+        )
     moved = replace(one, synthetic={"simulated": "elsewhere"})
     with pytest.raises(DaganError, match="now elsewhere; use another --output"):
-        run_experiment(moved, CONFIG, tmp_path / "out", verbose=False)
+        run_experiment(moved, CONFIG, tmp_path / "out", report=False, verbose=False)
 
 
 def test_features_are_of_length_1_and_computed_once(tmp_path, monkeypatch):
