@@ -201,7 +201,9 @@ def head_texture(
         photo=photo,
         positions=positions,
         visible=visible.astype(np.float32),
-        inside=(inside * plain).astype(np.float32),
+        # On the face even a stain is shown where the photo shows it: beards, moles and shadows tell
+        # people apart (docs/experiments.md). It is only not spread.
+        inside=(inside * np.maximum(plain, regions.front)).astype(np.float32),
         facing=facing.astype(np.float32),
         known=known,
         filling=filling.astype(np.float32),
