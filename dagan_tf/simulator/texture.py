@@ -62,7 +62,8 @@ class HeadTexture:
         photo: (C, C, 3) uint8, the photo as fitted.
         positions: (V, 2) float32, vertex in the photo, pixels.
         visible: (V,) float32, 1 where no other part of the head is nearer.
-        inside: (V,) float32 in [0, 1], surely the surface's own colour: neither backdrop nor stain.
+        inside: (V,) float32 in [0, 1], surely the surface's own colour: no backdrop and, off the
+            face, no stain.
         facing: (V,) float32, cosine to the line of sight in the photo.
         known: (V,) float32 in [0, 1], how well the photo shows it for use elsewhere.
         filling: (V, 3) float32, colour in even light where neither side is seen.
@@ -169,8 +170,8 @@ def head_texture(
     shade = (1.0 - SHADE * (1.0 - sky)).astype(np.float32)
     even = colours / (_light_on_skin(normals, light, hair) * shade)[:, None]
     alike = _of_one_colour(even, skin)
-    # Hair that falls over a cheek, or the collar behind a jaw, stays where the photo shows it; a
-    # turned head would show it as a stain.
+    # Hair that falls over a cheek, or the collar behind a jaw, would be spread over a turned head
+    # as a stain.
     plain = np.maximum(alike, regions.front * smoothstep(0.45, 0.7, facing))
     # An ear or a temple seen from the front is a strip that a turned head would show smeared.
     edge_on = regions.loose * (1.0 - smoothstep(0.6, 0.85, facing))
@@ -201,8 +202,7 @@ def head_texture(
         photo=photo,
         positions=positions,
         visible=visible.astype(np.float32),
-        # On the face even a stain is shown where the photo shows it: beards, moles and shadows tell
-        # people apart (docs/experiments.md). It is only not spread.
+        # On the face a stain is only not spread: a beard or a fringe is the person's.
         inside=(inside * np.maximum(plain, regions.front)).astype(np.float32),
         facing=facing.astype(np.float32),
         known=known,

@@ -243,6 +243,19 @@ def test_teeth_keep_their_colour(astronaut, face):
     np.testing.assert_allclose(teeth, between_lips(astronaut, face.landmarks), atol=15)
 
 
+def test_a_mark_at_the_cheek_s_edge_stays_on_the_turned_face(simulator, astronaut, face):
+    mouth, jaw = face.landmarks[54], face.landmarks[13]
+    marked = astronaut.copy()
+    place = np.rint(0.3 * mouth + 0.7 * jaw).astype(int)
+    cv2.circle(marked, (int(place[0]), int(place[1])), 4, (40, 20, 15), cv2.FILLED)
+    fit = simulator.fit(astronaut)
+    plain, shown = (
+        simulator.simulate(photo, [-60], fit=fit)[0].image.astype(float).mean(axis=2)
+        for photo in (astronaut, marked)
+    )
+    assert (plain - shown > 30).sum() > 30
+
+
 def test_every_pixel_has_a_depth_and_off_the_head_it_is_behind(views, astronaut, face):
     for view in views:
         assert np.isfinite(view.depth).all()
