@@ -2,11 +2,12 @@
 
 dlib's 68-point predictor was trained in the boxes of its HOG detector. On a turned face it follows
 its box: a tenth of a box too far back, and the points of a frontal face come out, spread over the
-cheek. dlib's 5-point predictor was trained in the CNN's boxes too and seldom errs, so it places
-the box of the other one. Where a face is turned, the 68 points are predicted in several boxes near
-that place: when they go astray they always go towards a frontal face.
+cheek. dlib's 5-point predictor was trained in the CNN's boxes too and errs less, so it places the box of
+the other one. Both are asked in several boxes where a face is turned: when they go astray they
+always go towards a frontal face.
 """
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -24,6 +25,9 @@ _CNN_PLACE = (0.5, 0.5, 3.1)
 # Where the 68 points of turned faces are predicted. A little behind HOG's boxes and larger ones
 # go astray less (chosen on views of every second person).
 _PLACES = tuple(product((-0.25, -0.05), (0.3, 0.45, 0.6), (3.2, 3.6)))
+# Where the 5 points are predicted, in widths of the CNN's box to the right. In its own box alone
+# the yaw of 9 of 158 views at 60 degrees was more than 15 degrees off, with these of none.
+_SHIFTS = (0.0, 0.1, -0.1)
 # The nose's sideways distance from the eyes, in its distance below them: 0.15 at a yaw of 15
 # degrees, 0.30 at 30. Beyond this the HOG box is no longer trusted to be the best.
 _TURNED = 0.2
@@ -50,7 +54,7 @@ class LandmarkPredictor:
         Raises:
             DaganError: The box lies outside the photo.
         """
-        five = self._five.predict(photo, box)
+        five = self._predict_five(photo, box)
         if abs(_turn_of_five(five)) < _TURNED:
             if box.detector == "cnn":
                 box = _box_about(five, *_HOG_PLACE)
@@ -62,6 +66,13 @@ class LandmarkPredictor:
         if np.median(turns) > _FAR_TURNED:
             return found[int(np.argmax(turns))]
         return np.median(found, axis=0)
+
+    def _predict_five(self, photo: np.ndarray, box: FaceBox) -> np.ndarray:
+        """The 5 points, (5, 2); of several boxes about a box of the CNN's, the most turned answer."""
+        if box.detector != "cnn":
+            return self._five.predict(photo, box)
+        moved = [replace(box, left=box.left + shift * box.width) for shift in _SHIFTS]
+        return max((self._five.predict(photo, at) for at in moved), key=lambda five: abs(_turn_of_five(five)))
 
 
 # dlib's five points: the eye at the right of the image, outer and inner corner, the left one, the

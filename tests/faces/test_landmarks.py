@@ -83,19 +83,29 @@ def test_of_a_far_turned_face_the_most_turned_answer_is_taken():
     turns = [0.1, 0.2, 0.3, *[0.9] * 7, 1.1, 1.0]
     made = predictor([five_points(16)], [shape(turn) for turn in turns])
     np.testing.assert_allclose(made.predict(PHOTO, box("cnn"))[30], shape(1.1)[30])
-    assert len(made._five.boxes) == 1
+    assert [b.left for b in made._five.boxes] == pytest.approx([60, 68, 52])
     centres = [b.left + b.width / 2 for b in made._all.boxes]
     assert min(centres) == pytest.approx(100 - 0.25 * 16)
 
 
+def test_the_five_points_in_the_cnn_s_box_may_be_a_frontal_face_s():
+    made = predictor([five_points(2), five_points(-20), five_points(5)], [shape(-1.0)])
+    np.testing.assert_allclose(made.predict(PHOTO, box("cnn"))[30], shape(-1.0)[30])
+    # 20 to the left and 40 below: forward places lie to the left of the eyes' middle.
+    assert len(made._all.boxes) == 12
+    assert max(b.left + b.width / 2 for b in made._all.boxes) == pytest.approx(100 + 0.25 * 20)
+
+
 def test_the_yaw_of_far_turned_views_is_found(frll_dir):
+    """Of the first two, and of two whose 5 points in the CNN's own box are a frontal face's."""
     simulator, errors = Simulator(), []
-    for path in sorted((frll_dir / "neutral_front").glob("*.jpg"))[:2]:
-        photo = read_photo(path)
+    for name in ("002_03", "003_03", "021_03", "067_03"):
+        photo = read_photo(frll_dir / "neutral_front" / f"{name}.jpg")
         fit = simulator.fit(photo)
         prepared = simulator.prepare(photo, fit)
         for yaw in (-60, 60):
             view = simulator.render(prepared, Pose(yaw, fit.pose.pitch))
             found = fit_landmarks(simulator.model, simulator.finder.find_one(view.image).landmarks)
             errors.append(abs(found.pose.yaw - yaw))
-    assert np.mean(errors) < 5.0
+    assert np.mean(errors) < 4.0
+    assert max(errors) < 8.0
