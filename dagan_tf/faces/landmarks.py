@@ -2,9 +2,9 @@
 
 dlib's 68-point predictor was trained in the boxes of its HOG detector. On a turned face it follows
 its box: a tenth of a box too far back, and the points of a frontal face come out, spread over the
-cheek. dlib's 5-point predictor was trained in the CNN's boxes too and errs less, so it places the box of
-the other one. Both are asked in several boxes where a face is turned: when they go astray they
-always go towards a frontal face.
+cheek. dlib's 5-point predictor was trained in the CNN's boxes too and errs less, so it places the
+box of the other one. Both are asked in several boxes where a face is turned: when they go astray
+they always go towards a frontal face.
 """
 
 from dataclasses import replace
@@ -68,11 +68,12 @@ class LandmarkPredictor:
         return np.median(found, axis=0)
 
     def _predict_five(self, photo: np.ndarray, box: FaceBox) -> np.ndarray:
-        """The 5 points, (5, 2); of several boxes about a box of the CNN's, the most turned answer."""
+        """The 5 points, (5, 2); of a box of the CNN's, the most turned answer of some beside it."""
         if box.detector != "cnn":
             return self._five.predict(photo, box)
         moved = [replace(box, left=box.left + shift * box.width) for shift in _SHIFTS]
-        return max((self._five.predict(photo, at) for at in moved), key=lambda five: abs(_turn_of_five(five)))
+        found = [self._five.predict(photo, at) for at in moved]
+        return max(found, key=lambda five: abs(_turn_of_five(five)))
 
 
 # dlib's five points: the eye at the right of the image, outer and inner corner, the left one, the
