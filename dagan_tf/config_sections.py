@@ -70,12 +70,15 @@ class DiscriminatorConfig:
         bottleneck: length of the code h.
         convs_per_stage: 3x3 convolutions at each resolution.
         downsample: as the generator's.
+        patch_heads: of how many of the last stages `loss.adversarial: patch` asks its question;
+            earlier ones see less of the image and more of its texture.
     """
 
     filters: int = number(64, minimum=1)
     bottleneck: int = number(128, minimum=1)
     convs_per_stage: int = number(2, minimum=1, maximum=8)
     downsample: int = choice(1, 1, 2, 4)
+    patch_heads: int = number(1, minimum=1, maximum=3)
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,11 @@ class LossConfig:
         diversity_ratio: gamma, wanted ratio of refined to real reconstruction error.
         balance_rate: alpha, step of k.
         initial_balance: k_0.
+        augment: show the discriminator every image, real and refined, with random changes of
+            brightness, colour, contrast and place (DiffAugment, Zhao et al., 2020), so that it
+            does not learn few photos by heart. Of `gan` and `patch` only.
+        gradient_penalty: weight of the discriminator's mean squared gradient at real images (R1,
+            Mescheder et al., 2018), which keeps it from growing too sure. Of `gan` and `patch` only.
     """
 
     adversarial: str = choice("began", "began", "literal", "gan", "patch")
@@ -116,6 +124,8 @@ class LossConfig:
     diversity_ratio: float = number(0.5, minimum=0)
     balance_rate: float = number(0.001, minimum=0)
     initial_balance: float = number(0.0, minimum=0, maximum=1)
+    augment: bool = False
+    gradient_penalty: float = number(0.0, minimum=0)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dagan_tf.data.records import RecordIndex, parse_example, read_index, shard_
 from dagan_tf.errors import DaganError
 
 UNLABELLED = -1
+NUM_DRAWS = 5
 
 
 def training_batches(
@@ -46,7 +47,8 @@ def training_batches(
     Returns:
         Endless dataset of dicts: `simulated`, `real` float32 (B, S, S, 3) in [-1, 1]; `mask`
         float32 (B, S, S, 1) in [0, 1]; `simulated_label`, `real_label` int32 (B,), -1 =
-        unlabelled; B = batch_size / workers / devices.
+        unlabelled; `simulated_draws`, `real_draws` float32 (B, 5) in [0, 1), random, for
+        `training.augmentation`; B = batch_size / workers / devices.
 
     Raises:
         DaganError: the folders cannot be used or hold images of another size than the config's.
@@ -65,8 +67,10 @@ def training_batches(
             "simulated": simulated["image"],
             "mask": simulated["mask"],
             "simulated_label": label(simulated["identity"]),
+            "simulated_draws": simulated["draws"],
             "real": real["image"],
             "real_label": known,
+            "real_draws": real["draws"],
         }
 
     return (
@@ -119,15 +123,15 @@ def _stream(
 
     def decode(number: tf.Tensor, item: tf.Tensor) -> dict[str, tf.Tensor]:
         example = parse_example(item, config.image_size)
+        draws = tf.random.stateless_uniform(
+            [1 + NUM_DRAWS], seed=tf.stack([tf.constant(seed, tf.int64), number])
+        )
         if config.horizontal_flip:
-            draw = tf.random.stateless_uniform(
-                [], seed=tf.stack([tf.constant(seed, tf.int64), number])
-            )
             for key in ("image", "mask"):
                 example[key] = tf.where(
-                    draw < 0.5, tf.reverse(example[key], axis=[1]), example[key]
+                    draws[0] < 0.5, tf.reverse(example[key], axis=[1]), example[key]
                 )
-        return example
+        return example | {"draws": draws[1:]}
 
     passes = tf.data.Dataset.range(skip // index.count, 2**62)
     stream = passes.flat_map(one_pass).skip(skip % index.count)

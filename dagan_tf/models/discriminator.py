@@ -32,15 +32,18 @@ def build_discriminator(
         num_identities: classes of the identity agent, at least 1.
         realism: how the realism agent speaks: `reconstruction` of the image by the decoder, or,
             without a decoder, `decision`: one logit read from the code, or `patches`: one at each
-            place of the last convolution, as SimGAN's.
+            place of the last stage, as SimGAN's, and of `config.patch_heads` - 1 stages before.
 
     Returns:
         Model from `images`, float32 (N, S, S, 3) in [-1, 1], to (realism, identity logits float32
         (N, num_identities)); realism is the reconstruction, float32 (N, S, S, 3) unbounded, or the
-        logits, float32 (N, h, w, 1), > 0 = real, h = w = 1 for `decision`.
+        logits, float32 (N, h, w, heads), > 0 = real: h = w = heads = 1 for `decision`; of
+        `patches`, those of a coarser stage are repeated to the places of the finest, so that each
+        head counts alike in a mean.
 
     Raises:
-        DaganError: `image_size` cannot be halved evenly, or num_identities < 1.
+        DaganError: `image_size` cannot be halved evenly, has fewer stages than patch_heads, or
+            num_identities < 1.
     """
     if num_identities < 1:
         raise DaganError(f"num_identities = {num_identities}: expected at least 1")
@@ -61,17 +64,18 @@ def build_discriminator(
     if config.downsample > 1:
         x = SpaceToDepth(config.downsample, name="fold")(x)
     x = _conv(x, n, "encoder_stem")
+    ends = []
     for stage in range(1, stages + 1):
         for index in range(1, config.convs_per_stage + 1):
             x = _conv(x, n * stage, f"encoder{stage}_{index}")
+        ends.append(x)
         if stage < stages:
             x = _conv(x, n * (stage + 1), f"encoder{stage}_halve", strides=2)
-    features = x
     x = layers.Flatten(name="encoder_flatten")(x)
     code = layers.Dense(config.bottleneck, name="code")(x)
     logits = layers.Dense(num_identities, dtype="float32", name="identity")(code)
     if realism == "patches":
-        answer = layers.Conv2D(1, 1, dtype="float32", name="patches")(features)
+        answer = _patches(ends, config.patch_heads)
     elif realism == "decision":
         active = layers.Activation("elu", name="code_active")(code)
         answer = layers.Dense(1, dtype="float32", name="decision_logit")(active)
@@ -79,6 +83,22 @@ def build_discriminator(
     else:
         answer = _decoder(code, config, side, stages)
     return keras.Model(images, [answer, logits], name="discriminator")
+
+
+def _patches(ends: list[Any], heads: int) -> Any:
+    """One logit a place of the last stages' ends, finest first."""
+    if heads > len(ends):
+        raise DaganError(f"discriminator.patch_heads = {heads}: expected at most {len(ends)} here")
+    answers = []
+    for index, features in enumerate(ends[-heads:]):
+        name = "patches" if heads == 1 else f"patches{index + 1}"
+        x = layers.Conv2D(1, 1, dtype="float32", name=name)(features)
+        if index:
+            x = layers.UpSampling2D(2**index, dtype="float32", name=f"{name}_repeat")(x)
+        answers.append(x)
+    if heads == 1:
+        return answers[0]
+    return layers.Concatenate(dtype="float32", name="patches")(answers)
 
 
 def _decoder(code: Any, config: DiscriminatorConfig, side: int, stages: int) -> Any:

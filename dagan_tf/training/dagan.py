@@ -44,7 +44,8 @@ class DAGAN(keras.Model):
     """Trains a refiner against a dual-agent discriminator (Zhao et al., NIPS 2017).
 
     A batch is a dict: `simulated` and `real` float32 (B, S, S, 3) in [-1, 1], `mask` float32
-    (B, S, S, 1) in [0, 1], `simulated_label` and `real_label` int32 (B,), -1 = unlabelled.
+    (B, S, S, 1) in [0, 1], `simulated_label` and `real_label` int32 (B,), -1 = unlabelled; with
+    `loss.augment` also `simulated_draws` and `real_draws`, see `augmentation.augment`.
     Replicas must get equally many images. `call` refines, unclipped.
 
     Metrics, all means since the last reset: the losses; `real_error` and `refined_error`, the

@@ -9,6 +9,8 @@ with L_adv = |y - D(y)| - k |x' - D(x')| for a real image y and a refined image 
 averages over the batch and over the replicas, nowhere else.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 
@@ -145,6 +147,24 @@ def convergence_measure(
         float32, same shape.
     """
     return real_error + tf.abs(diversity_ratio * real_error - refined_error)
+
+
+def gradient_penalty(answer: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor) -> tf.Tensor:
+    """R1: squared norm of the discriminator's gradient at real images (Mescheder et al., ICML 2018).
+
+    Args:
+        answer: from images to logits float32 (N, h, w, heads), whose mean of an image is the
+            decision; an image's logits depend on no other image.
+        images: float32 (N, S, S, 3).
+
+    Returns:
+        float32 (N,), in logits squared per image squared; differentiable once more.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        decisions = tf.reduce_mean(answer(images), axis=(1, 2, 3))
+    gradient = tape.gradient(decisions, images)
+    return tf.reduce_sum(tf.square(gradient), axis=(1, 2, 3))
 
 
 def decision_error(logits: tf.Tensor, real: bool) -> tf.Tensor:

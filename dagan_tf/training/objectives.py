@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from dagan_tf.config import LossConfig
 from dagan_tf.training import losses
+from dagan_tf.training.augmentation import augment
 from dagan_tf.training.history import History
 
 # How the discriminator's realism agent speaks in each form of `loss.adversarial`.
@@ -17,6 +18,9 @@ REALISM = {
     "gan": "decision",
     "patch": "patches",
 }
+
+
+_PENALTY_EVERY = 4
 
 
 @dataclass(frozen=True)
@@ -63,14 +67,17 @@ def objectives(
     mean = tf.reduce_mean
     simulated, labels = batch["simulated"], batch["simulated_label"]
     refined = generator(simulated, training=True)
-    real_answer, real_logits = discriminator(batch["real"], training=True)
-    refined_answer, refined_logits = discriminator(refined, training=True)
+    real_seen = _seen(config, batch["real"], batch, "real")
+    refined_seen = _seen(config, refined, batch, "simulated")
+    real_answer, real_logits = discriminator(real_seen, training=True)
+    refined_answer, refined_logits = discriminator(refined_seen, training=True)
     judged, judged_answer, judged_logits, judged_labels = (
         refined, refined_answer, refined_logits, labels,
     )  # fmt: skip
     if history is not None:
         judged, judged_labels = history.exchange(tf.stop_gradient(refined), labels, step)
-        judged_answer, judged_logits = discriminator(judged, training=True)
+        judged_seen = _seen(config, judged, batch, "simulated")
+        judged_answer, judged_logits = discriminator(judged_seen, training=True)
 
     pose = mean(
         losses.pose_perception(
@@ -112,6 +119,8 @@ def objectives(
         towards + config.identity_weight * identity_refined
     )
     discriminator_loss = against + config.identity_weight * (identity_real + identity_judged)
+    if config.gradient_penalty:
+        discriminator_loss += config.gradient_penalty * _penalty(discriminator, real_seen, step)
     values = {
         "generator_loss": generator_loss,
         "discriminator_loss": discriminator_loss,
@@ -126,3 +135,20 @@ def objectives(
         "simulated_diversity": mean(tf.math.reduce_std(simulated, axis=0)),
     }
     return Objectives(generator_loss, discriminator_loss, values)
+
+
+def _seen(
+    config: LossConfig, images: tf.Tensor, batch: dict[str, tf.Tensor], domain: str
+) -> tf.Tensor:
+    """What the discriminator gets to see of images."""
+    return augment(images, batch[f"{domain}_draws"]) if config.augment else images
+
+
+def _penalty(discriminator: keras.Model, images: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+    """R1 on every so-manieth step, so many times as large: on average the same, in less time."""
+
+    def penalty() -> tf.Tensor:
+        answer = losses.gradient_penalty(lambda x: discriminator(x, training=True)[0], images)
+        return _PENALTY_EVERY * tf.reduce_mean(answer)
+
+    return tf.cond(step % _PENALTY_EVERY == 0, penalty, lambda: tf.constant(0.0))

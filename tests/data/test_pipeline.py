@@ -42,6 +42,8 @@ def test_shapes_ranges_and_dtypes(folders):
         "mask": ((4, 16, 16, 1), "float32"),
         "simulated_label": ((4,), "int32"),
         "real_label": ((4,), "int32"),
+        "simulated_draws": ((4, 5), "float32"),
+        "real_draws": ((4, 5), "float32"),
     }
     assert -1 <= batch["simulated"].min() < batch["simulated"].max() <= 1
     assert set(np.unique(batch["mask"])) == {0.0, 1.0}

@@ -37,6 +37,17 @@ def test_the_identity_agent_reads_the_code_only():
     assert model.get_layer("identity").kernel.shape == (8, 5)
 
 
+def test_heads_of_two_stages_count_alike():
+    config = DiscriminatorConfig(filters=4, bottleneck=8, patch_heads=2)
+    model = build_discriminator(config, 32, 5, "patches")
+    answer = model(np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype(np.float32))[0]
+    assert answer.shape == (2, 16, 16, 2)
+    fine, coarse = np.moveaxis(np.asarray(answer), 3, 0)
+    np.testing.assert_array_equal(coarse, np.kron(coarse[:, ::2, ::2], np.ones((1, 2, 2))))
+    assert len(np.unique(fine[0])) == 256
+    assert len(np.unique(coarse[0])) == 64
+
+
 def test_output_is_not_bounded():
     model = build_discriminator(SMALL, 16, 2)
     x = np.random.default_rng(0).normal(0, 1000, (4, 16, 16, 3)).astype(np.float32)
@@ -57,3 +68,9 @@ def test_float32_out_under_mixed_precision():
 def test_refusals(size, identities, message):
     with pytest.raises(DaganError, match=message):
         build_discriminator(SMALL, size, identities)
+
+
+def test_no_more_heads_than_stages():
+    config = DiscriminatorConfig(filters=2, bottleneck=8, patch_heads=3)
+    with pytest.raises(DaganError, match=r"patch_heads = 3: expected at most 2"):
+        build_discriminator(config, 16, 3, "patches")

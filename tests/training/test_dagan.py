@@ -32,6 +32,8 @@ def batches(steps, real_scale=1.0):
         "mask": rng.integers(0, 2, (*shape[:3], 1)).astype(np.float32),
         "simulated_label": rng.integers(0, PEOPLE, steps * BATCH).astype(np.int32),
         "real_label": rng.integers(-1, PEOPLE, steps * BATCH).astype(np.int32),
+        "simulated_draws": rng.uniform(size=(steps * BATCH, 5)).astype(np.float32),
+        "real_draws": rng.uniform(size=(steps * BATCH, 5)).astype(np.float32),
     }
     return tf.data.Dataset.from_tensor_slices(data).batch(BATCH, drop_remainder=True)
 
@@ -204,12 +206,22 @@ def test_float16_scales_both_losses_and_trains_as_float32_does():
     assert any(not np.array_equal(a, b) for a, b in zip(state(first), state(half), strict=True))
 
 
-@pytest.mark.parametrize("form", ["gan", "patch"])
-def test_forms_without_auto_encoder_train_on_one_and_two_devices(form):
-    overrides = [f"loss.adversarial={form}", "loss.initial_balance=0.5"]
+STABLE = ["loss.augment=true", "loss.gradient_penalty=0.3", "discriminator.patch_heads=2"]
+
+
+@pytest.mark.parametrize(("form", "more"), [("gan", []), ("patch", []), ("patch", STABLE)])
+def test_forms_without_auto_encoder_train_on_one_and_two_devices(form, more):
+    overrides = [f"loss.adversarial={form}", "loss.initial_balance=0.5", *more]
     one, two = run(make(overrides)), run(make(overrides, mirrored()))
     assert state(one)[-1] == 0.5  # k stands still
     for a, b in zip(state(one), state(two), strict=True):
+        np.testing.assert_allclose(b, a, atol=1e-5)
+
+
+def test_parts_of_a_batch_with_penalty_and_augmentation_add_up_to_it():
+    overrides = ["loss.adversarial=patch", *STABLE]
+    whole, parts = run(make(overrides)), run(make([*overrides, "training.accumulate=2"]))
+    for a, b in zip(state(whole), state(parts), strict=True):
         np.testing.assert_allclose(b, a, atol=1e-5)
 
 

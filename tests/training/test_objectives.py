@@ -1,11 +1,13 @@
 """Every adversarial form against the losses added up by hand from the networks' own answers."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from dagan_tf.config import load_config
+from dagan_tf.config import ConfigError, load_config
 from dagan_tf.training import losses
+from dagan_tf.training.augmentation import augment
 from dagan_tf.training.build import build_dagan
 from dagan_tf.training.history import History
 from dagan_tf.training.objectives import objectives
@@ -20,6 +22,7 @@ def found(form, *overrides, adversaries=1.0, balance=0.25, history=None):
     config = load_config(
         "quickstart", [*TINY, *WEIGHTS, *extra, f"loss.adversarial={form}", *overrides]
     )
+    keras.utils.set_random_seed(0)
     model = build_dagan(config, PEOPLE)
     batch = next(iter(batches(1)))
     got = objectives(
@@ -75,6 +78,45 @@ def test_in_warmup_the_refiner_has_the_pose_loss_only(form):
     assert float(got.generator_loss) == pytest.approx(
         0.7 * float(got.values["pose_loss"]), rel=1e-5
     )
+
+
+def test_the_penalty_is_added_every_fourth_step_four_times():
+    overrides = ["loss.adversarial=patch", "loss.identity_weight=0", "discriminator.patch_heads=2"]
+    model, batch, plain = found("patch", *overrides)
+    _, _, with_penalty = found("patch", *overrides, "loss.gradient_penalty=0.5")
+    real = batch["real"]
+    with tf.GradientTape() as tape:
+        tape.watch(real)
+        answer = model.discriminator(real)[0]
+        assert answer.shape[1:] == (16, 16, 2)
+        total = tf.reduce_sum(tf.reduce_mean(answer, axis=(1, 2, 3)))
+    squares = float(tf.reduce_mean(tf.reduce_sum(tape.gradient(total, real) ** 2, (1, 2, 3))))
+    assert squares > 1e-5
+    assert float(with_penalty.discriminator_loss) == pytest.approx(
+        float(plain.discriminator_loss) + 0.5 * 4 * squares, rel=1e-5
+    )
+    assert float(with_penalty.generator_loss) == pytest.approx(float(plain.generator_loss))
+
+
+def test_all_that_the_discriminator_sees_is_changed_by_the_batch_s_draws():
+    model, batch, got = found("patch", "loss.identity_weight=0", "loss.augment=true")
+    refined = model.generator(batch["simulated"])
+    answers = [
+        model.discriminator(augment(images, batch[f"{domain}_draws"]))[0]
+        for images, domain in ((batch["real"], "real"), (refined, "simulated"))
+    ]
+    real, fake = (float(tf.reduce_mean(tf.nn.softplus(a))) for a in (-answers[0], answers[1]))
+    assert float(got.values["real_error"]) == pytest.approx(real, rel=1e-4)
+    assert float(got.values["refined_error"]) == pytest.approx(fake, rel=1e-4)
+    _, _, plain = found("patch", "loss.identity_weight=0")
+    assert abs(float(plain.values["real_error"]) - real) > 1e-5
+    assert float(got.values["pose_loss"]) == pytest.approx(float(plain.values["pose_loss"]))
+
+
+@pytest.mark.parametrize("key", ["augment=true", "gradient_penalty=1"])
+def test_the_auto_encoder_takes_neither(key):
+    with pytest.raises(ConfigError, match=r"loss\.\w+ = \S+ with .* expected `gan` or `patch`"):
+        load_config("quickstart", [f"loss.{key}"])
 
 
 def test_switches_of_the_ablations():
