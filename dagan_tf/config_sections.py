@@ -109,7 +109,7 @@ class LossConfig:
             brightness, colour, contrast and place (DiffAugment, Zhao et al., 2020), so that it
             does not learn few photos by heart. Of `gan` and `patch` only.
         gradient_penalty: weight of the discriminator's mean squared gradient at real images (R1,
-            Mescheder et al., 2018), which keeps it from growing too sure. Of `gan` and `patch` only.
+            Mescheder et al., 2018), which keeps it from growing too sure. As `augment`.
     """
 
     adversarial: str = choice("began", "began", "literal", "gan", "patch")

@@ -150,7 +150,7 @@ def convergence_measure(
 
 
 def gradient_penalty(answer: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor) -> tf.Tensor:
-    """R1: squared norm of the discriminator's gradient at real images (Mescheder et al., ICML 2018).
+    """R1: squared norm of the discriminator's gradient at real images (Mescheder et al., 2018).
 
     Args:
         answer: from images to logits float32 (N, h, w, heads), whose mean of an image is the
