@@ -34,6 +34,7 @@ TEST = [
     "pytest",
     "pytest-cov",
     "pytest-timeout",
+    "pytest-xdist",
     "ruff",
     "scikit-image",
     "selenium",

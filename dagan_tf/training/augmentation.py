@@ -12,7 +12,8 @@ _SHIFT = 8  # of the side, one part in so many
 def augment(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
     """Changes brightness, colour, contrast and place, differentiably (DiffAugment).
 
-    Applied to real and refined images alike (Zhao et al., NeurIPS 2020), it does not become a mark of either.
+    Applied to real and refined images alike (Zhao et al., NeurIPS 2020), it does not become a mark
+    of either.
 
     Args:
         images: float32 (N, S, S, 3) in [-1, 1] or beyond.
