@@ -60,13 +60,11 @@ class Config:
                 "loss.initial_balance = 0 with loss.adversarial = 'literal': the refiner would"
                 " never get an adversarial gradient; expected a value above 0, for example 0.1"
             )
-        if self.loss.adversarial not in ("gan", "patch"):
-            for key in ("augment", "gradient_penalty"):
-                if getattr(self.loss, key):
-                    raise ConfigError(
-                        f"loss.{key} = {getattr(self.loss, key)} with loss.adversarial ="
-                        f" {self.loss.adversarial!r}: expected `gan` or `patch`"
-                    )
+        if self.loss.gradient_penalty and self.loss.adversarial not in ("gan", "patch"):
+            raise ConfigError(
+                f"loss.gradient_penalty = {self.loss.gradient_penalty} with loss.adversarial ="
+                f" {self.loss.adversarial!r}: expected `gan` or `patch`"
+            )
         for part in ("generator", "discriminator"):
             factor = getattr(self, part).downsample
             if self.data.image_size % factor:

@@ -107,9 +107,9 @@ class LossConfig:
         initial_balance: k_0.
         augment: show the discriminator every image, real and refined, with random changes of
             brightness, colour, contrast and place (DiffAugment, Zhao et al., 2020), so that it
-            does not learn few photos by heart. Of `gan` and `patch` only.
+            does not learn few photos by heart.
         gradient_penalty: weight of the discriminator's mean squared gradient at real images (R1,
-            Mescheder et al., 2018), which keeps it from growing too sure. As `augment`.
+            Mescheder et al., 2018), which keeps it from growing too sure; of `gan` and `patch`.
     """
 
     adversarial: str = choice("began", "began", "literal", "gan", "patch")

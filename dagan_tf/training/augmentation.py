@@ -2,10 +2,10 @@
 
 import tensorflow as tf
 
-# As DiffAugment's, a little milder: colours are part of what has to be learned.
-_BRIGHTNESS = 0.25
-_COLOUR = 0.5
-_CONTRAST = 0.3
+# Much milder than DiffAugment's: colour and contrast are part of what has to be learned.
+_BRIGHTNESS = 0.1
+_COLOUR = 0.2
+_CONTRAST = 0.1
 _SHIFT = 8  # of the side, one part in so many
 
 
@@ -17,8 +17,8 @@ def augment(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
 
     Args:
         images: float32 (N, S, S, 3) in [-1, 1] or beyond.
-        draws: float32 (N, 5) in [0, 1): brightness is changed by up to 0.25, the distance of the
-            channels from their mean by up to a half of it, the contrast by up to 0.3 of it, and
+        draws: float32 (N, 5) in [0, 1): brightness is changed by up to 0.1, the distance of the
+            channels from their mean by up to a fifth, the contrast by up to a tenth, and
             the image moved down and right by up to S / 8 whole pixels, mirrored at its edges;
             0.5 leaves as it is.
 

@@ -198,12 +198,15 @@ def read_best(model_dir: str | os.PathLike[str]) -> Best | None:
         return None
 
 
-def load_generator(model_dir: str | os.PathLike[str], *, ema: bool = True) -> keras.Model:
+def load_generator(
+    model_dir: str | os.PathLike[str], *, ema: bool = True, checkpoint: str | None = None
+) -> keras.Model:
     """Builds the refiner of a training and gives it its newest weights.
 
     Args:
         model_dir: of a training.
         ema: take the averaged weights if the training kept an average; else the last ones.
+        checkpoint: one of `list_checkpoints`, None the newest that is whole.
 
     Returns:
         float32 model of any (multiple of `generator.downsample`) image size; its output is
@@ -215,7 +218,7 @@ def load_generator(model_dir: str | os.PathLike[str], *, ema: bool = True) -> ke
     folder = Path(model_dir)
     if not (folder / CONFIG_NAME).is_file():
         raise CheckpointError(f"{str(folder)!r} is no model folder: it has no {CONFIG_NAME}")
-    paths = list_checkpoints(folder)
+    paths = [checkpoint] if checkpoint else list_checkpoints(folder)
     if not paths:
         raise CheckpointError(f"{str(folder)!r} has no checkpoint yet")
     config = load_config(folder / CONFIG_NAME)

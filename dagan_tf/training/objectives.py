@@ -71,8 +71,8 @@ def objectives(
     refined_seen = _seen(config, refined, batch, "simulated")
     real_answer, real_logits = discriminator(real_seen, training=True)
     refined_answer, refined_logits = discriminator(refined_seen, training=True)
-    judged, judged_answer, judged_logits, judged_labels = (
-        refined, refined_answer, refined_logits, labels,
+    judged_seen, judged_answer, judged_logits, judged_labels = (
+        refined_seen, refined_answer, refined_logits, labels,
     )  # fmt: skip
     if history is not None:
         judged, judged_labels = history.exchange(tf.stop_gradient(refined), labels, step)
@@ -100,9 +100,9 @@ def objectives(
     )
 
     if REALISM[config.adversarial] == "reconstruction":
-        real_error = mean(losses.reconstruction_error(batch["real"], real_answer))
-        refined_error = mean(losses.reconstruction_error(refined, refined_answer))
-        judged_error = mean(losses.reconstruction_error(judged, judged_answer))
+        real_error = mean(losses.reconstruction_error(real_seen, real_answer))
+        refined_error = mean(losses.reconstruction_error(refined_seen, refined_answer))
+        judged_error = mean(losses.reconstruction_error(judged_seen, judged_answer))
         against = losses.adversarial_discriminator(real_error, judged_error, balance)
         towards = losses.adversarial_generator(refined_error, balance, config.adversarial)
         convergence = losses.convergence_measure(real_error, refined_error, config.diversity_ratio)

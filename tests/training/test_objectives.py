@@ -113,10 +113,19 @@ def test_all_that_the_discriminator_sees_is_changed_by_the_batch_s_draws():
     assert float(got.values["pose_loss"]) == pytest.approx(float(plain.values["pose_loss"]))
 
 
-@pytest.mark.parametrize("key", ["augment=true", "gradient_penalty=1"])
-def test_the_auto_encoder_takes_neither(key):
-    with pytest.raises(ConfigError, match=r"loss\.\w+ = \S+ with .* expected `gan` or `patch`"):
-        load_config("quickstart", [f"loss.{key}"])
+def test_the_auto_encoder_reconstructs_what_it_saw():
+    model, batch, got = found("began", "loss.augment=true")
+    seen = augment(batch["real"], batch["real_draws"])
+    want = float(tf.reduce_mean(tf.abs(seen - model.discriminator(seen)[0])))
+    assert float(got.values["real_error"]) == pytest.approx(want, rel=1e-4)
+    refined = augment(model.generator(batch["simulated"]), batch["simulated_draws"])
+    want = float(tf.reduce_mean(tf.abs(refined - model.discriminator(refined)[0])))
+    assert float(got.values["refined_error"]) == pytest.approx(want, rel=1e-4)
+
+
+def test_the_auto_encoder_takes_no_gradient_penalty():
+    with pytest.raises(ConfigError, match=r"gradient_penalty = 1.0 .* expected `gan` or `patch`"):
+        load_config("quickstart", ["loss.gradient_penalty=1"])
 
 
 def test_switches_of_the_ablations():
