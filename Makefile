@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 BAZEL_TESTS ?= //...
+# Most tests keep one core busy; a process needs up to 2 GB. A file's tests share their fixtures.
+PARALLEL ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile
 PYTHON_215 ?= python3.11
 VENV_215 ?= .venv215
 TESTS_215 := tests/models tests/training tests/service tests/serving tests/trainer/test_task.py \
@@ -21,7 +23,7 @@ quickstart: $(VENV)/.installed
 	$(BIN)/python -m trainer.quickstart --output=runs/quickstart
 
 test: $(VENV)/.installed lint
-	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest $(PARALLEL) --cov
 
 # TensorFlow 2.15 with Keras 2 and tensorflow-addons (Python 3.11): what these touch.
 $(VENV_215)/.installed: setup.py
@@ -31,7 +33,7 @@ $(VENV_215)/.installed: setup.py
 	touch $@
 
 test-215: $(VENV_215)/.installed
-	$(VENV_215)/bin/python -m pytest $(TESTS_215)
+	$(VENV_215)/bin/python -m pytest $(PARALLEL) $(TESTS_215)
 
 # The site, in build/docs; a warning is an error.
 $(VENV)/.docs: $(VENV)/.installed
