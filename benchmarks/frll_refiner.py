@@ -224,27 +224,26 @@ def _samples(
         if view.row.identity not in first and (view.row.yaw > 0) == bool(len(first) % 2):
             first[view.row.identity] = place
     places = list(first.values())[: FLAGS.samples]
-    reconstructions: list[np.ndarray | None] = [None] * len(places)
-    columns = ["photo", "simulated", "refined", "reconstruction", "real photo"]
+    back = None
     if FLAGS.model_dir:
         from dagan_tf.evaluation.reconstruction import reconstruct
 
-        reconstructions = list(reconstruct(FLAGS.model_dir, tests["refined"].images[places]))
+        back = reconstruct(FLAGS.model_dir, tests["refined"].images[places])
+    columns = ["photo", "simulated", "refined", "real photo"]
+    if back is not None:
+        columns.insert(3, "reconstruction")
     rows = []
-    for place, reconstruction in zip(places, reconstructions, strict=True):
+    for number, place in enumerate(places):
         row = test[place].row
         images = [
             crops[frontal[row.path]],
             tests["simulated"].images[place],
             tests["refined"].images[place],
-            reconstruction,
             crops[real_keys[row.path]],
         ]
-        if not FLAGS.model_dir:
-            images.pop(3)
+        if back is not None:
+            images.insert(3, back[number])
         rows.append((f"{row.identity} at {row.yaw:+.0f}°", images))
-    if not FLAGS.model_dir:
-        columns.pop(3)
     caption = (
         "The first test people in the order of their names, left and right in turn; none was "
         "picked by its looks. The real photo is of the same person and was not used for the view."

@@ -8,7 +8,7 @@ from dagan_tf.config import Config, ConfigError, differences, load_config, prese
 
 
 @pytest.mark.parametrize(
-    "name", ["paper-224", "face-64", "quickstart", "digits", "face-96", "face-128"]
+    "name", ["paper-224", "face-64", "face-64-patch", "quickstart", "digits", "face-96", "face-128"]
 )
 def test_presets_load_under_their_own_name(name):
     assert name in preset_names()
@@ -25,7 +25,7 @@ def test_the_paper_s_sizes():
 
 
 @pytest.mark.parametrize(
-    "name", ["paper-224", "face-64", "quickstart", "digits", "face-96", "face-128"]
+    "name", ["paper-224", "face-64", "face-64-patch", "quickstart", "digits", "face-96", "face-128"]
 )
 def test_yaml_round_trip(tmp_path, name):
     config = load_config(name, ["training.generator_learning_rate=1e-7", "name='Ärger: 1'"])
@@ -82,7 +82,9 @@ def test_a_literal_loss_needs_a_first_balance():
 
 
 def test_bad_sources(tmp_path):
-    with pytest.raises(ConfigError, match=r"preset, one of digits, face-128, face-64, "):
+    with pytest.raises(
+        ConfigError, match=r"preset, one of digits, face-128, face-64, face-64-patch, "
+    ):
         load_config("face64")
     with pytest.raises(ConfigError, match="no such file"):
         load_config(tmp_path / "absent.yaml")

@@ -117,19 +117,23 @@ def _samples(
     views = list(chosen.values())
     after = np.stack([read_photo(refined / row.path) for row in views])
     back = reconstruct(model_dir, after)
-    grid = [
-        (
-            f"{row.identity} at {row.yaw:+.0f}°",
-            [_decode(photos[row.source]), read_photo(simulated / row.path), image, reconstruction],
-        )
-        for row, image, reconstruction in zip(views, after, back, strict=True)
-    ]
-    return samples_section(
-        grid,
-        caption="One view a person, the angles in turn, none picked by its looks; people the "
-        "training never saw come first. Reconstruction: what the discriminator's auto-encoder "
-        "makes of the refined view.",
+    grid = []
+    for place, row in enumerate(views):
+        images = [_decode(photos[row.source]), read_photo(simulated / row.path), after[place]]
+        if back is not None:
+            images.append(back[place])
+        grid.append((f"{row.identity} at {row.yaw:+.0f}°", images))
+    caption = (
+        "One view a person, the angles in turn, none picked by its looks; people the training "
+        "never saw come first."
     )
+    columns = ["photo", "simulated", "refined"]
+    if back is not None:
+        columns.append("reconstruction")
+        caption += (
+            " Reconstruction: what the discriminator's auto-encoder makes of the refined view."
+        )
+    return samples_section(grid, columns=columns, caption=caption)
 
 
 def _figures(

@@ -14,7 +14,7 @@ from dagan_tf.training.checkpoints import CONFIG_NAME, FOLDER_NAME, CheckpointEr
 
 def _training(folder, filters: int = 4) -> tf.keras.Model:
     config = load_config(
-        "face-64",
+        "quickstart",
         ["data.image_size=16", f"discriminator.filters={filters}", "discriminator.downsample=1"],
     )
     discriminator = build_discriminator(config.discriminator, 16, 2)
@@ -36,6 +36,12 @@ def test_it_is_the_trained_auto_encoder(tmp_path) -> None:
     assert result.dtype == np.uint8
     assert result.std() > 1
     np.testing.assert_allclose(result, expected, atol=0.51)
+
+
+def test_a_discriminator_without_auto_encoder_has_none(tmp_path) -> None:
+    _training(tmp_path)
+    load_config(tmp_path / CONFIG_NAME, ["loss.adversarial=patch"]).save(tmp_path / CONFIG_NAME)
+    assert reconstruct(tmp_path, np.zeros((1, 16, 16, 3), np.uint8)) is None
 
 
 def test_bad_folders_and_sizes_are_named(tmp_path) -> None:
