@@ -19,6 +19,7 @@ from dagan_tf.data.photos import PhotoItem
 from dagan_tf.data.records import Record, RecordError, RecordIndex, read_index, write_records
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import encode_png, read_photo
+from dagan_tf.simulator.profile_frame import PROFILE_YAW
 from dagan_tf.simulator.simulator import Simulator
 
 
@@ -91,6 +92,9 @@ def pack_real(
 ) -> RecordIndex:
     """Packs real photos in the frame of the simulated views.
 
+    Photos that their layout calls full profiles are framed by the detector's box, all others by
+    the fitted head.
+
     Args:
         photos: what to pack.
         output: record folder to make or reuse; gets a `skipped.csv`.
@@ -148,6 +152,8 @@ def _real_record(item: PhotoItem, image_size: int, simulator: Simulator | None) 
         if photo.shape[0] != photo.shape[1]:
             raise DaganError(f"the photo is {_shape(photo)}, expected an aligned square")
         crop = _resize(photo, image_size)
+    elif yaw is not None and abs(yaw) >= PROFILE_YAW:
+        crop = simulator.align_profile(photo, yaw)
     else:
         crop, fit = simulator.align(photo)
         # What the photo shows, not what its folder is called.

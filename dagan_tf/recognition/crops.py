@@ -24,7 +24,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import apply_similarity, warp_similarity
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.simulator.framing import frame_matrix
-from dagan_tf.simulator.profile_frame import PROFILE_YAW, profile_landmarks, profile_matrix
+from dagan_tf.simulator.profile_frame import PROFILE_YAW, profile_landmarks
 from dagan_tf.simulator.simulator import Simulator
 
 CROPS_NAME = "crops.npy"
@@ -144,11 +144,7 @@ class _Aligner:
         """Crop, landmarks and yaw."""
         photo = read_photo(item.path)
         if item.yaw is not None and abs(item.yaw) >= PROFILE_YAW:
-            box = self._simulator.finder.locate(photo)
-            if box is None:
-                raise DaganError(f"{item.path}: no face found in the profile photo")
-            matrix = profile_matrix(box, item.yaw, self._size)
-            crop = warp_similarity(photo, matrix, self._size)
+            crop = self._simulator.align_profile(photo, item.yaw)
             return crop, self._profiles[90 if item.yaw > 0 else -90], item.yaw
         face = self._simulator.finder.find_one(photo)
         fit = self._simulator.fit(photo, face=face)

@@ -10,12 +10,13 @@ from threadpoolctl import ThreadpoolController
 
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import warp_similarity
-from dagan_tf.faces.face import Face, FaceFinder
+from dagan_tf.faces.face import Face, FaceFinder, FaceNotFoundError
 from dagan_tf.simulator.camera import Pose
 from dagan_tf.simulator.fitting import MAX_FIT_ERROR, FaceFit, FitError, fit_landmarks
 from dagan_tf.simulator.framing import frame_matrix
 from dagan_tf.simulator.head_scene import PreparedPhoto, SceneMaker
 from dagan_tf.simulator.morphable_model import MorphableModel
+from dagan_tf.simulator.profile_frame import profile_matrix
 
 BACKGROUNDS = ("keep", "blur", "none")
 MAX_YAW = 90.0
@@ -171,6 +172,25 @@ class Simulator:
         fit = self.fit(photo, face=face)
         matrix = frame_matrix(self.model, fit, self.image_size)
         return warp_similarity(photo, matrix, self.image_size), fit
+
+    def align_profile(self, photo: np.ndarray, yaw: float) -> np.ndarray:
+        """Crops a real full profile, which no landmarks fit, to the canonical frame.
+
+        Args:
+            photo: (H, W, 3) uint8 RGB.
+            yaw: near -90 or +90 degrees, as the caller knows it.
+
+        Returns:
+            (S, S, 3) uint8 crop, framed by the box of dlib's CNN (see `profile_frame`).
+
+        Raises:
+            FaceNotFoundError: the CNN finds no face.
+            DaganError: a yaw that is no profile.
+        """
+        box = self.finder.locate(photo)
+        if box is None:
+            raise FaceNotFoundError("no face found in the profile photo")
+        return warp_similarity(photo, profile_matrix(box, yaw, self.image_size), self.image_size)
 
     def fit(self, photo: np.ndarray, *, face: Face | None = None) -> FaceFit:
         """Finds the face of a photo and fits the 3D head to it; raises as `simulate` does."""

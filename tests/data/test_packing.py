@@ -11,7 +11,11 @@ from dagan_tf.data.packing import pack_real, pack_simulated
 from dagan_tf.data.photos import list_photos
 from dagan_tf.data.records import parse_example, read_index, shard_paths
 from dagan_tf.errors import DaganError
+from dagan_tf.faces.alignment import warp_similarity
+from dagan_tf.faces.detector import FaceBox
+from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo, write_png
+from dagan_tf.simulator.profile_frame import profile_matrix
 from dagan_tf.simulator.simulator import Simulator
 from tests.toy_folders import make_real, make_simulated
 
@@ -116,3 +120,25 @@ def test_real_photos_are_framed_by_the_simulator(tmp_path, astronaut):
     np.testing.assert_allclose((item["image"] + 1) * 127.5, crop, atol=1e-3)
     assert float(item["yaw"]) == pytest.approx(fit.pose.yaw, abs=1e-3)
     assert [os.path.basename(row.source) for row in read_skipped(out)] == ["b.png"]
+
+
+def test_profiles_are_framed_by_the_detector(tmp_path, astronaut, monkeypatch):
+    """What a layout calls a profile bears no landmarks: the box of the CNN frames it."""
+    box = FaceBox(120.0, 30.0, 200.0, 200.0, 1.0, "cnn")
+    monkeypatch.setattr(FaceFinder, "locate", lambda *_: box)
+    for view in ("neutral_right_profile", "neutral_left_profile"):
+        (tmp_path / "real" / view).mkdir(parents=True)
+        write_png(tmp_path / "real" / view / "001_03.png", astronaut)
+    simulator = Simulator(image_size=64)
+    monkeypatch.setattr(simulator, "fit", lambda *_, **__: pytest.fail("fitted a profile"))
+    out = tmp_path / "out"
+    photos = list_photos(tmp_path / "real", "frll")
+    pack_real(photos, out, image_size=64, simulator=simulator, progress=False)
+    items = {float(item["yaw"]): item for item in load(out)}
+    assert set(items) == {-90.0, 90.0}
+    for yaw, item in items.items():
+        crop = warp_similarity(astronaut, profile_matrix(box, yaw, 64), 64)
+        np.testing.assert_allclose((item["image"] + 1) * 127.5, crop, atol=1e-3)
+    monkeypatch.setattr(FaceFinder, "locate", lambda *_: None)
+    with pytest.raises(DaganError, match="no face found in the profile photo"):
+        pack_real(photos, tmp_path / "no", image_size=64, simulator=simulator, progress=False)
