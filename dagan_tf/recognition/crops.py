@@ -1,4 +1,5 @@
 """Aligned crops of every image an experiment needs, in one array on disk: made once, read by rows.
+A killed run is gone on with.
 
 `FOLDER/crops.npy` (N, S, S, 3) uint8 in the canonical frame, `landmarks.npy` (N, 68, 2) float32
 pixels, `images.json` a row an image, `skipped.csv`. Profiles are framed by the CNN's box and the
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +20,13 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from dagan_tf.data.manifest import SkippedRow, SkippedWriter, read_manifest
+from dagan_tf.data.manifest import (
+    SKIPPED_NAME,
+    ManifestRow,
+    SkippedRow,
+    SkippedWriter,
+    read_manifest,
+)
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import apply_similarity, warp_similarity
@@ -31,6 +39,11 @@ CROPS_NAME = "crops.npy"
 LANDMARKS_NAME = "landmarks.npy"
 IMAGES_NAME = "images.json"
 _FINGERPRINT_NAME = "fingerprint.txt"
+# While they are made, crops lie in files of so many in this folder.
+_PARTS_NAME = "parts"
+_PART = 8
+# Kind of image, its path, and what is known of it.
+_Task = tuple[str, Path, "PhotoItem | ManifestRow"]
 
 
 @dataclass(frozen=True)
@@ -90,44 +103,88 @@ def make_crops(
         DaganError: an image that cannot be read, a folder without manifest.
     """
     folder = Path(folder)
-    listed = {name: read_manifest(source) for name, source in synthetic.items()}
+    sources = {name: Path(source) for name, source in synthetic.items()}
+    listed = {name: read_manifest(source) for name, source in sources.items()}
     mark = _fingerprint(photos, synthetic, image_size)
     if not _is_made(folder, mark):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _FINGERPRINT_NAME).unlink(missing_ok=True)
-        aligner = _Aligner(image_size)
-        images: list[np.ndarray] = []
-        points: list[np.ndarray] = []
-        rows: list[ImageRow] = []
-        with SkippedWriter(folder) as skipped:
-            for item in tqdm(photos, desc="align", unit="photo", disable=not progress):
-                try:
-                    crop, landmarks, yaw = aligner.real(item)
-                except DaganError as error:
-                    skipped.write(SkippedRow(str(item.path), str(error)))
-                    continue
-                images.append(crop)
-                points.append(landmarks)
-                rows.append(ImageRow(str(item.path), item.identity, yaw, "real"))
-        for name, source in synthetic.items():
-            for row in tqdm(listed[name], desc=name, unit="image", disable=not progress):
-                path = Path(source) / row.path
-                crop, landmarks = aligner.synthetic(path, row.yaw, row.landmarks)
-                images.append(crop)
-                points.append(landmarks)
-                rows.append(ImageRow(str(path), row.identity, row.yaw, name))
-        if not images:
-            raise DaganError(f"{str(folder)!r}: none of {len(photos)} photos could be aligned")
-        np.save(folder / CROPS_NAME, np.stack(images))
-        np.save(folder / LANDMARKS_NAME, np.stack(points))
-        text = json.dumps([asdict(row) for row in rows], indent=0)
-        (folder / IMAGES_NAME).write_text(text, encoding="utf-8")
+        tasks: list[_Task] = [("real", photo.path, photo) for photo in photos]
+        for name, rows in listed.items():
+            tasks += [(name, sources[name] / row.path, row) for row in rows]
+        parts = _make_parts(folder / _PARTS_NAME / mark[:16], tasks, image_size, progress)
+        _join(folder, parts)
         (folder / _FINGERPRINT_NAME).write_text(mark, encoding="utf-8")
+        shutil.rmtree(folder / _PARTS_NAME)
     return Crops(
         np.load(folder / CROPS_NAME, mmap_mode="r"),
         np.load(folder / LANDMARKS_NAME),
         [ImageRow(**row) for row in json.loads((folder / IMAGES_NAME).read_text("utf-8"))],
     )
+
+
+def _make_parts(
+    folder: Path, tasks: Sequence[_Task], image_size: int, progress: bool
+) -> Sequence[Path]:
+    """Files of a few crops each, those there already kept: what a killed run has made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    aligner: _Aligner | None = None
+    parts = []
+    with tqdm(total=len(tasks), desc="align", unit="image", disable=not progress) as bar:
+        for start in range(0, len(tasks), _PART):
+            chunk = tasks[start : start + _PART]
+            parts.append(folder / f"{start:07d}.npz")
+            if parts[-1].exists():
+                bar.update(len(chunk))
+                continue
+            aligner = aligner or _Aligner(image_size)
+            images, points, rows, skipped = [], [], [], []
+            for kind, path, what in chunk:
+                try:
+                    if isinstance(what, PhotoItem):
+                        crop, landmarks, yaw = aligner.real(what)
+                    else:
+                        crop, landmarks = aligner.synthetic(path, what.yaw, what.landmarks)
+                        yaw = what.yaw
+                    images.append(crop)
+                    points.append(landmarks)
+                    rows.append(asdict(ImageRow(str(path), what.identity, yaw, kind)))
+                except DaganError as error:
+                    if kind != "real":
+                        raise
+                    skipped.append(asdict(SkippedRow(str(path), str(error))))
+                bar.update()
+            partial = parts[-1].with_suffix(".partial")
+            with partial.open("wb") as stream:
+                np.savez(
+                    stream,
+                    images=np.array(images, np.uint8).reshape(-1, image_size, image_size, 3),
+                    landmarks=np.array(points, np.float32).reshape(-1, 68, 2),
+                    rows=json.dumps(rows),
+                    skipped=json.dumps(skipped),
+                )
+            os.replace(partial, parts[-1])
+    return parts
+
+
+def _join(folder: Path, parts: Sequence[Path]) -> None:
+    """Writes what `Crops` is read from, and the list of skipped photos."""
+    arrays: dict[str, list[np.ndarray]] = {"images": [], "landmarks": []}
+    rows: list[dict[str, object]] = []
+    (folder / SKIPPED_NAME).unlink(missing_ok=True)
+    with SkippedWriter(folder) as skipped:
+        for part in parts:
+            with np.load(part) as content:
+                for name, values in arrays.items():
+                    values.append(content[name])
+                rows += json.loads(str(content["rows"]))
+                for row in json.loads(str(content["skipped"])):
+                    skipped.write(SkippedRow(**row))
+    if not rows:
+        raise DaganError(f"{str(folder)!r}: no photo could be aligned, see {SKIPPED_NAME}")
+    np.save(folder / CROPS_NAME, np.concatenate(arrays["images"]))
+    np.save(folder / LANDMARKS_NAME, np.concatenate(arrays["landmarks"]))
+    (folder / IMAGES_NAME).write_text(json.dumps(rows, indent=0), encoding="utf-8")
 
 
 class _Aligner:

@@ -106,3 +106,35 @@ def test_crops_are_made_once_and_anew_if_an_image_changes(folders, crops, monkey
     os.utime(folders / "views" / "+60.png", (1, 1))
     with pytest.raises(AssertionError, match="aligned again"):
         make()
+
+
+def test_a_killed_run_is_gone_on_with(folders, crops, tmp_path, monkeypatch):
+    photos = list_photos(folders / "photos", "frll")
+    views = {"simulated": folders / "views"}
+    box = FaceBox(46.3, 39.2, 186.5, 186.5, 1.0, "cnn")
+    monkeypatch.setattr(FaceFinder, "locate", lambda *_: box)
+    monkeypatch.setattr(crops_module, "_PART", 1)
+    aligned, real_one = [], crops_module._Aligner.real
+
+    def killed(self, item):
+        if len(aligned) == 2:
+            raise KeyboardInterrupt
+        aligned.append(item)
+        return real_one(self, item)
+
+    def make():
+        return make_crops(photos, views, tmp_path, image_size=SIZE, progress=False)
+
+    monkeypatch.setattr(crops_module._Aligner, "real", killed)
+    with pytest.raises(KeyboardInterrupt):
+        make()
+    # The third photo has no face: all that needs aligning is left to the second run.
+    aligned.clear()
+    made = make()
+    assert [item.path for item in aligned] == [photos[2].path]
+    np.testing.assert_array_equal(made.images, crops.images)
+    np.testing.assert_array_equal(made.landmarks, crops.landmarks)
+    assert list(made.rows) == list(crops.rows)
+    with (tmp_path / "skipped.csv").open() as stream:
+        assert len(list(csv.DictReader(stream))) == 1
+    assert not (tmp_path / "parts").exists()
