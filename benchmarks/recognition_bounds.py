@@ -1,0 +1,172 @@
+"""How much a perfect refiner could add to simulated views: bounds of a `trainer.recognise` run.
+
+python -m benchmarks.recognition_bounds --run=OUT
+
+OUT is the output of `trainer.recognise` with frozen features, a solved head (dlib-discriminant) and
+--reserved people. Its heads are solved anew on features that no pixels gave: the simulated ones
+moved by the mean difference to real profiles, of each side, that the reserved people show, or
+mapped to them by ridge regression; and on real profiles instead.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from absl import flags
+
+from dagan_tf.data.photos import list_photos
+from dagan_tf.errors import DaganError
+from dagan_tf.metrics.intervals import over_splits
+from dagan_tf.protocols.frll import read_frll
+from dagan_tf.protocols.protocol import Protocol
+from dagan_tf.recognition.config import RecogniserConfig, load_recogniser_config
+from dagan_tf.recognition.crops import Crops, make_crops
+from dagan_tf.recognition.linear_head import train_linear_head
+from dagan_tf.simulator.profile_frame import PROFILE_YAW
+from trainer.flags import run_app
+
+if TYPE_CHECKING:
+    from dagan_tf.recognition.systems import Run
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("run", None, "Output folder of trainer.recognise.", required=True)
+flags.DEFINE_float("ridge", 0.2, "Weight of the regression's penalty.", lower_bound=0.0)
+
+
+class Rows:
+    """Who and what each crop is, as arrays."""
+
+    def __init__(self, crops: Crops, reserved: set[str]) -> None:
+        self.people = np.array([row.identity for row in crops.rows])
+        self.kinds = np.array([row.kind for row in crops.rows])
+        self.yaws = np.array([row.yaw for row in crops.rows])
+        self.reserved = np.isin(self.people, sorted(reserved))
+        self.profile = (self.kinds == "real") & (np.abs(self.yaws) >= PROFILE_YAW)
+
+    def side(self, sign: int) -> np.ndarray:
+        """Rows that show the head turned to one side."""
+        return np.asarray(np.sign(self.yaws) == sign)
+
+
+def moved(features: np.ndarray, rows: Rows, kind: str) -> np.ndarray:
+    """Features of a kind moved, on each side, onto the mean of the reserved real profiles."""
+    out = features.copy()
+    for sign in (-1, 1):
+        own = (rows.kinds == kind) & rows.side(sign)
+        aim = features[rows.profile & rows.reserved & rows.side(sign)].mean(axis=0)
+        out[own] = features[own] + aim - features[own & rows.reserved].mean(axis=0)
+    return _unit(out)
+
+
+def mapped(features: np.ndarray, rows: Rows, kind: str, penalty: float) -> np.ndarray:
+    """Features of a kind mapped to the same reserved person's real profiles, on each side."""
+    out = features.copy()
+    for sign in (-1, 1):
+        own = (rows.kinds == kind) & rows.side(sign)
+        source, target = [], []
+        for person in np.unique(rows.people[own & rows.reserved]):
+            real = rows.profile & rows.side(sign) & (rows.people == person)
+            if real.any():
+                views = features[own & (rows.people == person)]
+                source.append(views)
+                target.append(np.broadcast_to(features[real].mean(axis=0), views.shape))
+        x, y = np.concatenate(source).astype(float), np.concatenate(target).astype(float)
+        middle, aim = x.mean(axis=0), y.mean(axis=0)
+        x, y = x - middle, y - aim
+        weights = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y)
+        out[own] = (features[own] - middle) @ weights + aim
+    return _unit(out)
+
+
+def _unit(features: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    return np.asarray(features / np.maximum(lengths, 1e-12), np.float32)
+
+
+def runs_of(
+    name: str,
+    values: np.ndarray,
+    use: np.ndarray,
+    rows: Rows,
+    crops: Crops,
+    protocol: Protocol,
+    config: RecogniserConfig,
+) -> "list[Run]":
+    """A head a split, solved on the rows in `use` of the people trained on."""
+    from dagan_tf.recognition.systems import Run, faces_of, score, values_of
+
+    faces = faces_of(protocol, crops)
+    runs = []
+    for split in protocol.splits:
+        chosen = np.flatnonzero(use & np.isin(rows.people, split.training_subjects))
+        head = train_linear_head(
+            values[chosen],
+            rows.people[chosen],
+            shrinkage=config.head.shrinkage,
+            dimensions=config.network.dimensions,
+        )
+        figures = score(split, faces, head(values_of(values, faces)))
+        runs.append(Run(name, split.name, 0, len(chosen), figures))
+    return runs
+
+
+def main(argv: list[str]) -> None:
+    from dagan_tf.recognition.comparison import paired_gain
+    from dagan_tf.recognition.features import frozen_features
+    from dagan_tf.recognition.systems import MEASURES
+
+    del argv
+    folder = Path(FLAGS.run)
+    facts = json.loads((folder / "experiment.json").read_text("utf-8"))
+    photos, reserved = facts["facts"]["photos"], set(facts["facts"]["reserved"])
+    config = load_recogniser_config(folder / "config.yaml")
+    if not reserved or config.head.form != "discriminant":
+        raise DaganError(f"--run={FLAGS.run}: expected reserved people and a solved head")
+    crops = make_crops(
+        list_photos(photos, "frll"),
+        facts["synthetic"],
+        folder / "crops",
+        image_size=config.crops.image_size,
+    )
+    features = frozen_features(crops, folder / "crops", config.crops)
+    protocol = read_frll(photos, reserved=reserved)
+    rows = Rows(crops, reserved)
+    base = (rows.kinds == "real") & (np.abs(rows.yaws) <= config.crops.max_yaw)
+    cases: dict[str, tuple[Callable[[], np.ndarray], np.ndarray]] = {
+        "real to three-quarter (b-1)": (lambda: features, base)
+    }
+    for kind in facts["synthetic"]:
+        use = base | (rows.kinds == kind)
+        cases[f"and {kind}"] = lambda: features, use
+        cases[f"and {kind}, mean moved"] = lambda kind=kind: moved(features, rows, kind), use  # type: ignore[misc]
+        cases[f"and {kind}, mapped"] = (
+            lambda kind=kind: mapped(features, rows, kind, FLAGS.ridge),  # type: ignore[misc]
+            use,
+        )
+    cases["and real profiles of the reserved"] = (
+        lambda: features,
+        base | (rows.profile & rows.reserved),
+    )
+    cases["and real profiles"] = lambda: features, base | rows.profile
+    found: list[Run] = []
+    for name, (values, use) in cases.items():
+        found += runs_of(name, values(), use, rows, crops, protocol, config)
+    against = next((f"and {kind}" for kind in facts["synthetic"]), "")
+    print(f"| trained on | {' | '.join(MEASURES)} | over '{against}': {' | '.join(MEASURES)} |")
+    print(f"|{'---|' * (1 + 2 * len(MEASURES))}")
+    for name in cases:
+        cells = []
+        for measure in MEASURES:
+            values = [run.figures["profile"][measure] for run in found if run.system == name]
+            spread = over_splits(values)
+            cells.append(f"{spread.mean:.3f} ± {spread.std:.3f}")
+        for measure in MEASURES:
+            gain = paired_gain(found, name, against, "profile", measure)
+            cells.append(f"{gain.mean:+.3f} ± {gain.high - gain.mean:.3f}")
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    run_app(main, uses_tensorflow=True)
