@@ -72,7 +72,14 @@ class Config:
                     f"data.image_size = {self.data.image_size} is no multiple of"
                     f" {part}.downsample = {factor}"
                 )
-
+        if self.generator.smooth and not (
+            self.generator.input_skip and self.generator.downsample > 1
+        ):
+            raise ConfigError(
+                "generator.smooth = True: expected generator.input_skip = true and"
+                f" generator.downsample above 1, got {self.generator.input_skip} and"
+                f" {self.generator.downsample}"
+            )
         if self.training.batch_size % self.training.accumulate:
             raise ConfigError(
                 f"training.batch_size = {self.training.batch_size}: expected a multiple of"

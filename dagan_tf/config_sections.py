@@ -51,6 +51,8 @@ class GeneratorConfig:
             at zero, so the untrained refiner is the identity.
         downsample: 2 or 4 folds the image (space to depth) so that the blocks work on a coarser
             grid: several times faster, and each block sees further.
+        smooth: what is added to the input is made on that coarse grid and enlarged smoothly: no
+            pattern of pixels, and the input's fine detail stays; needs input_skip and downsample.
     """
 
     filters: int = number(64, minimum=1)
@@ -59,6 +61,7 @@ class GeneratorConfig:
     block_kernel: int = choice(3, 1, 3, 5, 7, 9)
     input_skip: bool = False
     downsample: int = choice(1, 1, 2, 4)
+    smooth: bool = False
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,12 @@ def test_refusals_quote_key_value_and_expectation(override, message):
     assert message in str(error.value)
 
 
+def test_a_smooth_change_needs_a_coarse_grid_and_the_input():
+    with pytest.raises(ConfigError, match="got False and 2"):
+        load_config("quickstart", ["generator.smooth=true", "generator.input_skip=false"])
+    assert load_config("face-64", ["generator.smooth=true"]).generator.smooth
+
+
 def test_a_literal_loss_needs_a_first_balance():
     overrides = ["loss.adversarial=literal", "loss.initial_balance=0.1"]
     assert load_config("quickstart", overrides).loss.initial_balance == 0.1

@@ -14,11 +14,12 @@ def build_generator(config: GeneratorConfig, image_size: int | None = None) -> k
 
     A k x k convolution, residual blocks of two convolutions each (ReLU, no normalisation) and a
     1x1 convolution to RGB: DA-GAN's generator (Zhao et al., 2017), which is SimGAN's hand-pose
-    refiner. `input_skip` and `downsample` are this package's additions.
+    refiner. `input_skip`, `downsample` and `smooth` are this package's additions.
 
     Args:
         config: sizes; `input_skip` makes the output `input + 1x1 convolution`, unbounded while
-            training (clip it to [-1, 1] for use), else it is tanh.
+            training (clip it to [-1, 1] for use), else it is tanh. `smooth` enlarges what is
+            added bilinearly instead of unfolding it (Odena et al., 2016, on checkerboards).
         image_size: fixes height and width; None accepts any (multiples of `downsample`).
 
     Returns:
@@ -34,12 +35,16 @@ def build_generator(config: GeneratorConfig, image_size: int | None = None) -> k
     for index in range(1, config.blocks + 1):
         x = _residual_block(x, config.filters, config.block_kernel, f"block{index}")
     x = layers.Conv2D(
-        3 * config.downsample**2,
+        3 if config.smooth else 3 * config.downsample**2,
         1,
         kernel_initializer="zeros" if config.input_skip else "glorot_uniform",
         name="to_rgb",
     )(x)
-    if config.downsample > 1:
+    if config.smooth:
+        x = layers.UpSampling2D(
+            config.downsample, interpolation="bilinear", dtype="float32", name="enlarge"
+        )(x)
+    elif config.downsample > 1:
         x = DepthToSpace(config.downsample, name="unfold")(x)
     # The output stays float32 under mixed precision.
     if config.input_skip:

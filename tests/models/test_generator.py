@@ -10,6 +10,7 @@ from dagan_tf.models.generator import build_generator
 
 SMALL = GeneratorConfig(filters=4, blocks=2)
 SKIP = GeneratorConfig(filters=4, blocks=2, input_skip=True, downsample=2)
+SMOOTH = GeneratorConfig(filters=4, blocks=2, input_skip=True, downsample=2, smooth=True)
 
 
 def images(height=16, width=16, count=2):
@@ -39,6 +40,27 @@ def test_the_untrained_skip_refiner_is_the_identity(downsample):
     np.testing.assert_array_equal(build_generator(config)(x), x)
 
 
+def test_a_smooth_change_leaves_the_fine_detail_alone():
+    """What is added is piecewise linear between the centres of 4 x 4 blocks: no steps in it."""
+    config = GeneratorConfig(filters=4, blocks=1, input_skip=True, downsample=4, smooth=True)
+    model = build_generator(config)
+    x = images(24, 16)
+    np.testing.assert_array_equal(model(x), x)
+    head = model.get_layer("to_rgb")
+    assert head.output.shape[-1] == 3
+    head.set_weights([np.random.default_rng(0).normal(size=w.shape) for w in head.get_weights()])
+    added = model(x).numpy() - x
+    coarse = keras.Model(model.input, head.output)(x).numpy()
+    assert coarse.shape == (2, 6, 4, 3)
+    # Hand-computed: pixel 4 i + 2 lies an eighth of the way from centre i to centre i + 1.
+    inner = added[:, 2:-2:4, 2:-2:4]
+    a, b = coarse[:, :-1], coarse[:, 1:]
+    down = 0.875 * a + 0.125 * b
+    np.testing.assert_allclose(
+        inner, 0.875 * down[:, :, :-1] + 0.125 * down[:, :, 1:], rtol=1e-4, atol=1e-5
+    )
+
+
 def test_tanh_stays_in_range_and_is_no_identity():
     x = images()
     y = build_generator(SMALL)(x * 100).numpy()
@@ -51,7 +73,7 @@ def test_sides_must_divide():
         build_generator(SKIP, 15)
 
 
-@pytest.mark.parametrize("config", [SMALL, SKIP])
+@pytest.mark.parametrize("config", [SMALL, SKIP, SMOOTH])
 def test_float32_out_under_mixed_precision(config):
     with dtype_policy("mixed_bfloat16"):
         model = build_generator(config, 16)
