@@ -59,6 +59,20 @@ def test_uint8_signature_of_any_shape(signatures, shape):
     assert (refined != images).mean() > 0.5
 
 
+def test_a_smooth_generator_serves_any_shape_too(tmp_path):
+    generator = tiny_generator(smooth=True)
+    path = export.export_generator(
+        generator, tmp_path, image_size=IMAGE_SIZE, stride=STRIDE, clean_process=False
+    )
+    serve = tf.saved_model.load(path).signatures["serving_default"]
+    for shape in ((2, 24, 24, 3), (1, 36, 20, 3)):
+        images = _images(*shape)
+        refined = serve(images=tf.constant(images))["refined"].numpy()
+        by_hand = generator(images / np.float32(127.5) - 1).numpy()
+        assert np.abs(refined - (np.clip(by_hand, -1, 1) + 1) * 127.5).max() < 0.51
+        assert (refined != images).mean() > 0.5
+
+
 def test_float_signature_is_clipped(signatures):
     images = _images(2, 24, 32, 3)
     floats = tf.constant(images / np.float32(127.5) - np.float32(1))

@@ -14,12 +14,12 @@ IMAGE_SIZE = 24
 STRIDE = 4
 
 
-def tiny_generator() -> keras.Model:
+def tiny_generator(*, smooth: bool = False) -> keras.Model:
     """An untrained generator, always with the same weights.
 
     It refuses sides that STRIDE does not divide, and leaves [-1, 1] here and there.
     """
-    config = GeneratorConfig(filters=4, blocks=1, input_skip=True, downsample=STRIDE)
+    config = GeneratorConfig(filters=4, blocks=1, input_skip=True, downsample=STRIDE, smooth=smooth)
     generator = build_generator(config)
     random = np.random.default_rng(0)
     generator.set_weights([random.normal(0, 0.15, w.shape) for w in generator.get_weights()])

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from dagan_tf.config import GeneratorConfig
-from dagan_tf.models.layers import DepthToSpace, SpaceToDepth
+from dagan_tf.models.layers import DepthToSpace, Enlarge, SpaceToDepth
 
 
 def build_generator(config: GeneratorConfig, image_size: int | None = None) -> keras.Model:
@@ -41,9 +41,7 @@ def build_generator(config: GeneratorConfig, image_size: int | None = None) -> k
         name="to_rgb",
     )(x)
     if config.smooth:
-        x = layers.UpSampling2D(
-            config.downsample, interpolation="bilinear", dtype="float32", name="enlarge"
-        )(x)
+        x = Enlarge(config.downsample, dtype="float32", name="enlarge")(x)
     elif config.downsample > 1:
         x = DepthToSpace(config.downsample, name="unfold")(x)
     # The output stays float32 under mixed precision.

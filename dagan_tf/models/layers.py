@@ -49,3 +49,23 @@ class DepthToSpace(keras.layers.Layer):
 
     def get_config(self) -> dict[str, object]:
         return {**super().get_config(), "factor": self.factor}
+
+
+@keras.saving.register_keras_serializable(package="dagan_tf")
+class Enlarge(keras.layers.Layer):
+    """(N, H, W, C) -> (N, H·f, W·f, C), bilinear; of sides known only when it runs, too."""
+
+    def __init__(self, factor: int, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, features: tf.Tensor) -> tf.Tensor:
+        return tf.image.resize(features, self.factor * tf.shape(features)[1:3])
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, height, width, channels = shape
+        larger = [None if side is None else side * self.factor for side in (height, width)]
+        return (batch, *larger, channels)
+
+    def get_config(self) -> dict[str, object]:
+        return {**super().get_config(), "factor": self.factor}

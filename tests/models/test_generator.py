@@ -83,8 +83,9 @@ def test_float32_out_under_mixed_precision(config):
     assert build_generator(config, 16).get_layer("block1_a").compute_dtype == "float32"
 
 
-def test_folding_loses_nothing_and_weights_survive_a_clone():
-    model = build_generator(SKIP)
+@pytest.mark.parametrize("config", [SKIP, SMOOTH])
+def test_folding_loses_nothing_and_weights_survive_a_clone(config):
+    model = build_generator(config)
     rng = np.random.default_rng(1)
     model.set_weights([rng.normal(0, 0.1, w.shape) for w in model.get_weights()])
     twin = keras.models.clone_model(model)
