@@ -64,11 +64,20 @@ class Refiner:
     @property
     def label(self) -> str:
         """Names the weights: their digest as the export recorded it, else the folder."""
+        digest = self._fact("variables_sha256")
+        return f"weights {digest}" if digest else f"model {self.folder.resolve()}"
+
+    @property
+    def image_size(self) -> int | None:
+        """Side in pixels it was trained at, None if the export did not record it."""
+        size = self._fact("image_size")
+        return size if isinstance(size, int) and size > 0 else None
+
+    def _fact(self, name: str) -> Any:
         try:
-            facts = json.loads((self.folder / "export.json").read_text("utf-8"))
-            return f"weights {facts['variables_sha256']}"
-        except (OSError, ValueError, KeyError):
-            return f"model {self.folder.resolve()}"
+            return json.loads((self.folder / "export.json").read_text("utf-8"))[name]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Refines images.

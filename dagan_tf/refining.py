@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -56,6 +57,7 @@ def refine_folder(
     refine: Callable[[np.ndarray], np.ndarray],
     *,
     label: str,
+    image_size: int | None = None,
     batch_size: int = 8,
     stream: Stream = map,
     progress: bool = True,
@@ -68,6 +70,8 @@ def refine_folder(
         refine: uint8 (N, H, W, 3) to the same; a `Refiner` or a `RefinerClient`'s
             `request_images`.
         label: Names the model. A folder begun with one model is not continued with another.
+        image_size: Side the model was trained at, pixels; images of another size go through
+            `refine_at`. None refines each image at its own size.
         batch_size: Most images given to `refine` at once.
         stream: Applies it to the batches, answers in their order. With a `RefinerClient`'s
             `in_flight`, files are read and written while the server works.
@@ -112,7 +116,8 @@ def refine_folder(
             bar.update()
 
         def refined_batch(batch: _Batch) -> _Refined:
-            return batch, refine(np.stack([image for _, image in batch]))
+            images = np.stack([image for _, image in batch])
+            return batch, refine_at(refine, images, image_size) if image_size else refine(images)
 
         batches = _batches(_read(source, todo, skip), batch_size)
         for batch, images in stream(refined_batch, batches):
@@ -123,6 +128,35 @@ def refine_folder(
                 bar.update()
     skipped += sum(row.path in failed for row in rows)
     return RefiningSummary(refined, len(rows) - refined - skipped, skipped)
+
+
+def refine_at(
+    refine: Callable[[np.ndarray], np.ndarray], images: np.ndarray, image_size: int
+) -> np.ndarray:
+    """Refines images at the size a model was trained at, and carries the change over to theirs.
+
+    A fully convolutional refiner accepts any size, but faces twice as large as those it was trained
+    on are not what it knows. The images keep their own fine detail.
+
+    Args:
+        refine: as `refine_folder`'s.
+        images: (N, H, W, 3) uint8.
+        image_size: longer side at which `refine` sees them, pixels.
+
+    Returns:
+        (N, H, W, 3) uint8.
+    """
+    height, width = images.shape[1:3]
+    scale = image_size / max(height, width)
+    if scale == 1.0:
+        return refine(images)
+    size = max(1, round(scale * width)), max(1, round(scale * height))
+    method = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC
+    seen = np.stack([cv2.resize(image, size, interpolation=method) for image in images])
+    change = refine(seen).astype(np.float32) - seen
+    method = cv2.INTER_LINEAR if scale < 1.0 else cv2.INTER_AREA
+    changes = [cv2.resize(one, (width, height), interpolation=method) for one in change]
+    return np.rint(np.clip(images + np.stack(changes), 0.0, 255.0)).astype(np.uint8)
 
 
 def claim_folder(folder: Path, label: str) -> None:

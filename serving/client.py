@@ -17,6 +17,13 @@ flags.DEFINE_integer("version", None, "Version to ask for; by default the highes
 flags.DEFINE_string("input", None, "Simulated folder, or any folder of JPEG and PNG files.")
 flags.DEFINE_string("output", None, "Folder to fill; a run that was stopped is continued.")
 flags.DEFINE_integer("batch_size", 8, "Most images a request.", lower_bound=1)
+flags.DEFINE_integer(
+    "image_size",
+    0,
+    "Side the model was trained at, pixels: views of another size are refined at it, and the change"
+    " is carried over to them. 0 sends them as they are.",
+    lower_bound=0,
+)
 flags.DEFINE_integer("concurrency", 4, "Most requests under way at once.", lower_bound=1)
 flags.DEFINE_float(
     "timeout", 60.0, "Deadline of one request, repetitions included, seconds.", 0.001
@@ -67,6 +74,7 @@ def main(argv: list[str]) -> None:
                 FLAGS.output,
                 client.request_images,
                 label=client.label,
+                image_size=FLAGS.image_size or None,
                 batch_size=FLAGS.batch_size,
                 stream=client.in_flight,
                 progress=FLAGS.progress,

@@ -7,7 +7,7 @@ import pytest
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter, read_manifest, read_skipped
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
-from dagan_tf.refining import RefiningError, refine_folder
+from dagan_tf.refining import RefiningError, refine_at, refine_folder
 
 
 def _row(path: str, mask_path: str) -> ManifestRow:
@@ -47,6 +47,43 @@ def _invert(images: np.ndarray) -> np.ndarray:
 def _refine(simulated: Path, output: Path, refine=_invert, **arguments):
     arguments = {"label": "inverter", "batch_size": 3, "progress": False, **arguments}
     return refine_folder(simulated, output, refine, **arguments)
+
+
+def test_other_sizes_are_refined_at_the_trained_one(simulated, tmp_path):
+    """What the model sees is small; what it changes is added to the whole image."""
+    sizes = set()
+
+    def brighten_the_left(images: np.ndarray) -> np.ndarray:
+        sizes.add(images.shape[1:3])
+        out = images.astype(int)
+        out[:, :, : images.shape[2] // 2] += 10
+        return np.clip(out, 0, 255).astype(np.uint8)
+
+    _refine(simulated, tmp_path / "out", brighten_the_left, image_size=4)
+    assert sizes == {(4, 4)}
+    for row in read_manifest(simulated):
+        image = read_photo(simulated / row.path).astype(int)
+        refined = read_photo(tmp_path / "out" / row.path).astype(int)
+        assert refined.shape == image.shape
+        side = image.shape[1]
+        # Away from the middle the change is 10; what was 255 in the mean cannot get brighter.
+        expected = np.clip(image[:, : side // 4] + 10, 0, 255)
+        np.testing.assert_allclose(refined[:, : side // 4], expected, atol=1)
+        np.testing.assert_array_equal(refined[:, -(side // 4) :], image[:, -(side // 4) :])
+
+
+def test_smaller_images_are_enlarged_to_the_trained_size():
+    images = np.random.default_rng(0).integers(60, 200, (2, 6, 3, 3)).astype(np.uint8)
+    seen = []
+
+    def darken(batch: np.ndarray) -> np.ndarray:
+        seen.append(batch.shape)
+        return np.clip(batch.astype(int) - 20, 0, 255).astype(np.uint8)
+
+    refined = refine_at(darken, images, 12)
+    assert seen == [(2, 12, 6, 3)]
+    np.testing.assert_array_equal(refined, images - 20)
+    np.testing.assert_array_equal(refine_at(_invert, images, 6), 255 - images)
 
 
 def _assert_whole(simulated: Path, output: Path) -> None:

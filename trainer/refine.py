@@ -1,6 +1,9 @@
 """Refines every image of a simulated folder with an exported model.
 
 python -m trainer.refine --model=exported/dagan --input=simulated --output=refined
+
+Views of another size than the model was trained at are refined at that size; the change is enlarged
+and added to the view.
 """
 
 from absl import flags
@@ -37,7 +40,12 @@ def main(argv: list[str]) -> None:
     scorer = make_scorer(FLAGS.model_dir) if FLAGS.keep_percentile < 100 else None
     refiner = Refiner.load(FLAGS.model, batch_size=FLAGS.batch_size)
     summary = refine_folder(
-        FLAGS.input, FLAGS.output, refiner, label=refiner.label, batch_size=FLAGS.batch_size
+        FLAGS.input,
+        FLAGS.output,
+        refiner,
+        label=refiner.label,
+        image_size=refiner.image_size,
+        batch_size=FLAGS.batch_size,
     )
     print(
         f"refined {summary.refined} images into {FLAGS.output} with {refiner.folder} "
