@@ -28,6 +28,7 @@ from benchmarks.frll_views import (
     Embedder,
     View,
     align_photos,
+    layouts_of,
     load_images,
     load_views,
     people_of,
@@ -123,8 +124,8 @@ def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
     tests = {}
     for name, folder in (("simulated", FLAGS.simulated), ("refined", FLAGS.refined)):
         images = load_images(folder, test)
-        layouts = [v.row.yaw for v in test]
-        tests[name] = FaceSet(images, people_of(test), embedder.embed(name, list(images), layouts))
+        features = embedder.embed(name, list(images), layouts_of(test))
+        tests[name] = FaceSet(images, people_of(test), features)
     train_people = np.unique(people_of(train))
     real_train, real_test = real.of(train_people), real.of(sorted(test_people))
     simulated_train = FaceSet(load_images(FLAGS.simulated, train), people_of(train), {})

@@ -80,6 +80,11 @@ def load_views(folder: str) -> list[View]:
     return views
 
 
+def layouts_of(views: Sequence[View]) -> list[float]:
+    """Nominal yaws, degrees: views that were moved by a jitter lie alike."""
+    return [15.0 * round(view.row.yaw / 15.0) for view in views]
+
+
 def load_images(folder: str, views: Sequence[View]) -> np.ndarray:
     return np.stack([read_photo(Path(folder) / view.row.path) for view in views])
 

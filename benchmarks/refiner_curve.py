@@ -4,7 +4,8 @@ python -m benchmarks.refiner_curve --frll=FRLL --simulated=SIMULATED --test_peop
     --models=FEW,MORE,ALL --output=OUT
 
 Every checkpoint of every training refines the views of the test people, whom none of them saw, and
-of all others. Judges of real against refined are trained anew for each checkpoint, on the others.
+of all others. Judges that learned real from simulated on the others are asked about each checkpoint's
+views; "fresh" ones are trained anew on real and refined.
 Writes `refiner_curve.json` and `refiner_curve.png`; FRLL is the Face Research Lab London Set
 (DeBruine and Jones, 2017), CC BY 4.0. SIMULATED holds three-quarter views of all people.
 """
@@ -21,7 +22,15 @@ from absl import flags
 from tqdm import tqdm
 
 from benchmarks.frll import real_photos
-from benchmarks.frll_views import Embedder, View, align_photos, load_images, load_views, people_of
+from benchmarks.frll_views import (
+    Embedder,
+    View,
+    align_photos,
+    layouts_of,
+    load_images,
+    load_views,
+    people_of,
+)
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation import comparison
 from dagan_tf.evaluation.comparison import FaceSet
@@ -41,8 +50,8 @@ flags.DEFINE_string("output", None, "Folder for the figures and the plot.", requ
 flags.DEFINE_integer("every", 1, "Take only every so-manieth checkpoint, and the last.")
 
 _SHOWN = {
-    "AUC, conv, whole image": "AUC of a small CNN, real against refined",
-    "AUC, linear, whole image": "AUC of a linear classifier",
+    "AUC, conv, whole image": "AUC of a small CNN that knows simulated",
+    "fresh AUC, conv, whole image": "AUC of one that knows refined",
     "kernel distance, dlib": "kernel distance, dlib",
     "kernel distance, MobileFaceNet": "kernel distance, MobileFaceNet",
     "dlib distance to three-quarter": "dlib distance, same person",
@@ -54,6 +63,8 @@ class Bench:
     """The faces that every checkpoint is measured on."""
 
     def __init__(self) -> None:
+        from dagan_tf.evaluation.conv_classifier import train_conv
+
         views = load_views(FLAGS.simulated)
         keys = {v.row.path: (v.real[0], f"{v.real[1]}_3quarter", v.real[2]) for v in views}
         strange = sorted(set(FLAGS.test_people) - {v.row.identity for v in views})
@@ -76,6 +87,8 @@ class Bench:
         real = FaceSet(aligned, people, self.embedder.embed("real", list(aligned), sides))
         self.real_test = real.of(FLAGS.test_people)
         self.real_train = real.of(np.unique(people_of(self.train)))
+        simulated = FaceSet(self.images[id(self.train)], people_of(self.train), {})
+        self.judges = comparison.train_judges(self.real_train, simulated, train_conv)
         whole = self.embedder.embed("photos", [photos[key] for key in order], sides)
         rows = [order.index(keys[v.row.path]) for v in self.test]
         self.same = {"three-quarter": {name: values[rows] for name, values in whole.items()}}
@@ -96,13 +109,13 @@ class Bench:
         from dagan_tf.evaluation.conv_classifier import train_conv
 
         test, train = (_refined(refine, self.images[id(part)]) for part in self._parts)
-        layouts = [v.row.yaw for v in self.test]
-        faces = FaceSet(
-            test, people_of(self.test), self.embedder.embed("faces", list(test), layouts)
-        )
+        features = self.embedder.embed("faces", list(test), layouts_of(self.test))
+        faces = FaceSet(test, people_of(self.test), features)
         others = FaceSet(train, people_of(self.train), {})
-        judges = comparison.train_judges(self.real_train, others, train_conv)
-        row = dict(comparison.pass_row(judges, self.real_test, faces))
+        fresh = comparison.train_judges(self.real_train, others, train_conv)
+        row = dict(comparison.pass_row(self.judges, self.real_test, faces))
+        own = comparison.pass_row(fresh, self.real_test, faces)
+        row |= {f"fresh {name}": value for name, value in own.items()}
         row |= comparison.distance_row(self.real_test, faces, self.real_train)
         row |= comparison.identity_row(faces, self.same, self.gallery)
         row["change, grey levels"] = float(
