@@ -4,8 +4,8 @@ python -m benchmarks.refiner_curve --frll=FRLL --simulated=SIMULATED --test_peop
     --models=FEW,MORE,ALL --output=OUT
 
 Every checkpoint of every training refines the views of the test people, whom none of them saw, and
-of all others. Judges that learned real from simulated on the others are asked about each checkpoint's
-views; "fresh" ones are trained anew on real and refined.
+all others. Judges that learned real from simulated on the others are asked about the views of each
+checkpoint; "fresh" ones are trained anew on real and refined.
 Writes `refiner_curve.json` and `refiner_curve.png`; FRLL is the Face Research Lab London Set
 (DeBruine and Jones, 2017), CC BY 4.0. SIMULATED holds three-quarter views of all people.
 """
