@@ -137,11 +137,11 @@ def _checkpoints(model_dir: str) -> Iterator[tuple[int, float, str]]:
     """Step, minutes of training (logging and checkpoints left out) and path, oldest first."""
     from dagan_tf.training.checkpoints import list_checkpoints
 
-    minutes, seconds, before = {0: 0.0}, 0.0, 0
-    for row in read_metrics(Path(model_dir) / "metrics.jsonl"):
-        seconds += (row["images"] - before) / row["images_per_second"]
-        before = row["images"]
-        minutes[int(row["step"])] = seconds / 60.0
+    metrics = read_metrics(Path(model_dir) / "metrics.jsonl")
+    seconds = np.cumsum(np.diff(metrics["images"], prepend=0.0) / metrics["images_per_second"])
+    minutes = {0: 0.0} | {
+        int(step): spent / 60.0 for step, spent in zip(metrics["step"], seconds, strict=True)
+    }
     paths = sorted(list_checkpoints(model_dir), key=_step)
     for place, path in enumerate(paths):
         if place % FLAGS.every == FLAGS.every - 1 or path == paths[-1]:
