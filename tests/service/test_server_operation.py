@@ -35,6 +35,11 @@ def _health(channel: grpc.Channel, service: str = "") -> int:
     return stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=10).status
 
 
+def _ask_while(thread, caller):
+    while thread.is_alive():
+        assert caller.number() == 7
+
+
 def test_health_says_not_serving_before_requests_are_refused(base):
     running = start_server(base, port=0)
     with Caller(running.address) as caller:
@@ -52,8 +57,7 @@ def test_health_says_not_serving_before_requests_are_refused(base):
         # Asked without a pause: after the draining the gate is closed, and the port stays open for
         # as long as somebody keeps asking.
         with pytest.raises(grpc.RpcError, match="shutting down") as caught:
-            while ending.is_alive():
-                assert caller.number() == 7
+            _ask_while(ending, caller)
         assert dict(caught.value.trailing_metadata())["grpc-retry-pushback-ms"] == "2000"
         ending.join()
         with pytest.raises(grpc.RpcError) as caught:
