@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from benchmarks.frll import real_photos
 from benchmarks.frll_outcome import CREDITS, better, outcome_section
 from benchmarks.frll_views import (
     Embedder,
@@ -33,6 +32,7 @@ from benchmarks.frll_views import (
     load_views,
     people_of,
     rows_of,
+    smiling_gallery,
 )
 from dagan_tf.data.manifest import read_manifest
 from dagan_tf.data.pose_histogram import pose_histogram
@@ -108,13 +108,7 @@ def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
     fronts = embedder.embed(
         "frontal photos", [photos[key] for key in front_keys], [0.0] * len(front_keys)
     )
-    gallery_items = real_photos(FLAGS.frll, "smiling_front")
-    gallery_images = [read_photo(item.path) for item in gallery_items.values()]
-    gallery = FaceSet(
-        np.zeros((len(gallery_images), 8, 8, 3), np.uint8),
-        np.array(list(gallery_items)),
-        embedder.embed("gallery", gallery_images, [0.0] * len(gallery_images)),
-    )
+    gallery = smiling_gallery(FLAGS.frll, embedder)
     real_images = np.stack([crops[key] for key in keys])
     real = FaceSet(
         real_images,

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from benchmarks.frll import expression, real_photos, side
 from dagan_tf.data.manifest import ManifestRow, read_manifest
 from dagan_tf.errors import DaganError
+from dagan_tf.evaluation.comparison import FaceSet
 from dagan_tf.evaluation.layout import locate_faces
 from dagan_tf.faces.embedding import FaceEmbedder
 from dagan_tf.faces.face import FaceFinder
@@ -78,6 +79,14 @@ def load_views(folder: str) -> list[View]:
     if not views:
         raise DaganError(f"{folder}: no three-quarter views (yaw -45 or +45)")
     return views
+
+
+def smiling_gallery(frll: str, embedder: Embedder) -> FaceSet:
+    """Features of everybody's smiling frontal photo; the set has no images to speak of."""
+    photos = real_photos(frll, "smiling_front")
+    images = [read_photo(item.path) for item in photos.values()]
+    features = embedder.embed("gallery", images, [0.0] * len(images))
+    return FaceSet(np.zeros((len(images), 8, 8, 3), np.uint8), np.array(list(photos)), features)
 
 
 def layouts_of(views: Sequence[View]) -> list[float]:

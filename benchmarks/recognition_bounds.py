@@ -9,7 +9,6 @@ mapped to them by ridge regression; and on real profiles instead.
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from absl import flags
 from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
 from dagan_tf.metrics.intervals import over_splits
+from dagan_tf.metrics.templates import normalised
 from dagan_tf.protocols.frll import read_frll
 from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.recognition.config import RecogniserConfig, load_recogniser_config
@@ -57,7 +57,7 @@ def moved(features: np.ndarray, rows: Rows, kind: str) -> np.ndarray:
         own = (rows.kinds == kind) & rows.side(sign)
         aim = features[rows.profile & rows.reserved & rows.side(sign)].mean(axis=0)
         out[own] = features[own] + aim - features[own & rows.reserved].mean(axis=0)
-    return _unit(out)
+    return normalised(out)
 
 
 def mapped(features: np.ndarray, rows: Rows, kind: str, penalty: float) -> np.ndarray:
@@ -77,12 +77,7 @@ def mapped(features: np.ndarray, rows: Rows, kind: str, penalty: float) -> np.nd
         x, y = x - middle, y - aim
         weights = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y)
         out[own] = (features[own] - middle) @ weights + aim
-    return _unit(out)
-
-
-def _unit(features: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    return np.asarray(features / np.maximum(lengths, 1e-12), np.float32)
+    return normalised(out)
 
 
 def runs_of(
@@ -114,53 +109,48 @@ def runs_of(
 
 def main(argv: list[str]) -> None:
     from dagan_tf.recognition.comparison import paired_gain
+    from dagan_tf.recognition.experiment import SCORES_NAME
     from dagan_tf.recognition.features import frozen_features
     from dagan_tf.recognition.systems import MEASURES
+    from dagan_tf.training.checkpoints import CONFIG_NAME
 
     del argv
     folder = Path(FLAGS.run)
-    facts = json.loads((folder / "experiment.json").read_text("utf-8"))
-    photos, reserved = facts["facts"]["photos"], set(facts["facts"]["reserved"])
-    config = load_recogniser_config(folder / "config.yaml")
-    if not reserved or config.head.form != "discriminant":
-        raise DaganError(f"--run={FLAGS.run}: expected reserved people and a solved head")
+    scores = json.loads((folder / SCORES_NAME).read_text("utf-8"))
+    experiment = scores["experiment"]
+    photos, reserved = experiment["photos"], set(experiment["reserved"])
+    synthetic = {k: path for k, path in experiment["synthetic"].items() if k in scores["images"]}
+    config = load_recogniser_config(folder / CONFIG_NAME)
+    if not reserved or not synthetic or config.head.form != "discriminant":
+        raise DaganError(
+            f"--run={FLAGS.run}: expected reserved people, synthetic views and a solved head"
+        )
     crops = make_crops(
-        list_photos(photos, "frll"),
-        facts["synthetic"],
-        folder / "crops",
-        image_size=config.crops.image_size,
+        list_photos(photos, "frll"), synthetic, folder / "crops", image_size=config.crops.image_size
     )
     features = frozen_features(crops, folder / "crops", config.crops)
-    protocol = read_frll(photos, reserved=reserved)
+    protocol = read_frll(photos, splits=experiment["splits"], reserved=reserved)
     rows = Rows(crops, reserved)
     base = (rows.kinds == "real") & (np.abs(rows.yaws) <= config.crops.max_yaw)
-    cases: dict[str, tuple[Callable[[], np.ndarray], np.ndarray]] = {
-        "real to three-quarter (b-1)": (lambda: features, base)
-    }
-    for kind in facts["synthetic"]:
+    cases = {"real to three-quarter (b-1)": (features, base)}
+    for kind in synthetic:
         use = base | (rows.kinds == kind)
-        cases[f"and {kind}"] = lambda: features, use
-        cases[f"and {kind}, mean moved"] = lambda kind=kind: moved(features, rows, kind), use  # type: ignore[misc]
-        cases[f"and {kind}, mapped"] = (
-            lambda kind=kind: mapped(features, rows, kind, FLAGS.ridge),  # type: ignore[misc]
-            use,
-        )
-    cases["and real profiles of the reserved"] = (
-        lambda: features,
-        base | (rows.profile & rows.reserved),
-    )
-    cases["and real profiles"] = lambda: features, base | rows.profile
+        cases[f"and {kind}"] = features, use
+        cases[f"and {kind}, mean moved"] = moved(features, rows, kind), use
+        cases[f"and {kind}, mapped"] = mapped(features, rows, kind, FLAGS.ridge), use
+    cases["and real profiles of the reserved"] = features, base | (rows.profile & rows.reserved)
+    cases["and real profiles"] = features, base | rows.profile
     found: list[Run] = []
     for name, (values, use) in cases.items():
-        found += runs_of(name, values(), use, rows, crops, protocol, config)
-    against = next((f"and {kind}" for kind in facts["synthetic"]), "")
+        found += runs_of(name, values, use, rows, crops, protocol, config)
+    against = f"and {next(iter(synthetic))}"
     print(f"| trained on | {' | '.join(MEASURES)} | over '{against}': {' | '.join(MEASURES)} |")
     print(f"|{'---|' * (1 + 2 * len(MEASURES))}")
     for name in cases:
         cells = []
         for measure in MEASURES:
-            values = [run.figures["profile"][measure] for run in found if run.system == name]
-            spread = over_splits(values)
+            own = [run.figures["profile"][measure] for run in found if run.system == name]
+            spread = over_splits(own)
             cells.append(f"{spread.mean:.3f} ± {spread.std:.3f}")
         for measure in MEASURES:
             gain = paired_gain(found, name, against, "profile", measure)

@@ -21,7 +21,6 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from benchmarks.frll import real_photos
 from benchmarks.frll_views import (
     Embedder,
     View,
@@ -30,6 +29,7 @@ from benchmarks.frll_views import (
     load_images,
     load_views,
     people_of,
+    smiling_gallery,
 )
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation import comparison
@@ -92,13 +92,7 @@ class Bench:
         whole = self.embedder.embed("photos", [photos[key] for key in order], sides)
         rows = [order.index(keys[v.row.path]) for v in self.test]
         self.same = {"three-quarter": {name: values[rows] for name, values in whole.items()}}
-        gallery = real_photos(FLAGS.frll, "smiling_front")
-        faces = [read_photo(item.path) for item in gallery.values()]
-        self.gallery = FaceSet(
-            np.zeros((len(faces), 8, 8, 3), np.uint8),
-            np.array(list(gallery)),
-            self.embedder.embed("gallery", faces, [0.0] * len(faces)),
-        )
+        self.gallery = smiling_gallery(FLAGS.frll, self.embedder)
 
     @property
     def _parts(self) -> tuple[list[View], list[View]]:
@@ -111,8 +105,10 @@ class Bench:
         test, train = (_refined(refine, self.images[id(part)]) for part in self._parts)
         features = self.embedder.embed("faces", list(test), layouts_of(self.test))
         faces = FaceSet(test, people_of(self.test), features)
-        others = FaceSet(train, people_of(self.train), {})
-        fresh = comparison.train_judges(self.real_train, others, train_conv)
+        fresh = self.judges
+        if refine is not None:
+            others = FaceSet(train, people_of(self.train), {})
+            fresh = comparison.train_judges(self.real_train, others, train_conv)
         row = dict(comparison.pass_row(self.judges, self.real_test, faces))
         own = comparison.pass_row(fresh, self.real_test, faces)
         row |= {f"fresh {name}": value for name, value in own.items()}

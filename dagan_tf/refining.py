@@ -29,6 +29,7 @@ from dagan_tf.data.manifest import (
 )
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import PhotoError, read_photo, write_png
+from dagan_tf.faces.resizing import resized
 from dagan_tf.filtering import rejected_rows
 
 SETTINGS_NAME = "refine.json"
@@ -69,7 +70,8 @@ def refine_folder(
         output_folder: Folder to fill; another one than `input_folder`.
         refine: uint8 (N, H, W, 3) to the same; a `Refiner` or a `RefinerClient`'s
             `request_images`.
-        label: Names the model. A folder begun with one model is not continued with another.
+        label: Names the model. A folder begun with one model, or with one at another `image_size`,
+            is not continued.
         image_size: Side the model was trained at, pixels; images of another size go through
             `refine_at`. None refines each image at its own size.
         batch_size: Most images given to `refine` at once.
@@ -97,7 +99,7 @@ def refine_folder(
         raise RefiningError(f"{target}: is the input folder; expected another one")
     rows = read_manifest(source)
     target.mkdir(parents=True, exist_ok=True)
-    claim_folder(target, label)
+    claim_folder(target, f"{label} at {image_size} pixels" if image_size else label)
     done = {row.path for row in manifest_so_far(target)}
     done |= {row.path for row in rejected_rows(target)}
     failed = {row.source for row in read_skipped(target)}
@@ -151,8 +153,7 @@ def refine_at(
     if scale == 1.0:
         return refine(images)
     size = max(1, round(scale * width)), max(1, round(scale * height))
-    method = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC
-    seen = np.stack([cv2.resize(image, size, interpolation=method) for image in images])
+    seen = np.stack([resized(image, *size) for image in images])
     change = refine(seen).astype(np.float32) - seen
     method = cv2.INTER_LINEAR if scale < 1.0 else cv2.INTER_AREA
     changes = [cv2.resize(one, (width, height), interpolation=method) for one in change]

@@ -20,8 +20,8 @@ flags.DEFINE_integer("batch_size", 8, "Most images a request.", lower_bound=1)
 flags.DEFINE_integer(
     "image_size",
     0,
-    "Side the model was trained at, pixels: views of another size are refined at it, and the change"
-    " is carried over to them. 0 sends them as they are.",
+    "Side the model was trained at, pixels: views of a simulated folder that have another"
+    " are refined at it, and the change is carried over to them. 0 sends them as they are.",
     lower_bound=0,
 )
 flags.DEFINE_integer("concurrency", 4, "Most requests under way at once.", lower_bound=1)

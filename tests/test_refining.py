@@ -72,6 +72,14 @@ def test_other_sizes_are_refined_at_the_trained_one(simulated, tmp_path):
         np.testing.assert_array_equal(refined[:, -(side // 4) :], image[:, -(side // 4) :])
 
 
+def test_a_folder_is_not_continued_at_another_size(simulated, tmp_path):
+    _refine(simulated, tmp_path / "out", image_size=4)
+    assert _refine(simulated, tmp_path / "out", image_size=4).done_before == 7
+    for size in (None, 8):
+        with pytest.raises(RefiningError, match="was begun with inverter at 4 pixels, not with"):
+            _refine(simulated, tmp_path / "out", image_size=size)
+
+
 def test_smaller_images_are_enlarged_to_the_trained_size():
     images = np.random.default_rng(0).integers(60, 200, (2, 6, 3, 3)).astype(np.uint8)
     seen = []

@@ -10,7 +10,6 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -19,6 +18,7 @@ from dagan_tf.data.photos import PhotoItem
 from dagan_tf.data.records import Record, RecordError, RecordIndex, read_index, write_records
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import encode_png, read_photo
+from dagan_tf.faces.resizing import resized
 from dagan_tf.simulator.profile_frame import PROFILE_YAW
 from dagan_tf.simulator.simulator import Simulator
 
@@ -65,9 +65,9 @@ def pack_simulated(
             mask = b""
             if row.mask_path:
                 pixels = read_photo(folder / row.mask_path)[:, :, 0]
-                mask = encode_png(_resize(np.ascontiguousarray(pixels), image_size))
+                mask = encode_png(resized(pixels, image_size, image_size))
             yield Record(
-                image=encode_png(_resize(image, image_size)),
+                image=encode_png(resized(image, image_size, image_size)),
                 size=image_size,
                 identity=row.identity,
                 source=row.path,
@@ -151,7 +151,7 @@ def _real_record(item: PhotoItem, image_size: int, simulator: Simulator | None) 
     if simulator is None:
         if photo.shape[0] != photo.shape[1]:
             raise DaganError(f"the photo is {_shape(photo)}, expected an aligned square")
-        crop = _resize(photo, image_size)
+        crop = resized(photo, image_size, image_size)
     elif yaw is not None and abs(yaw) >= PROFILE_YAW:
         crop = simulator.align_profile(photo, yaw)
     else:
@@ -168,13 +168,6 @@ def _real_record(item: PhotoItem, image_size: int, simulator: Simulator | None) 
         pitch=pitch,
         roll=roll,
     )
-
-
-def _resize(image: np.ndarray, size: int) -> np.ndarray:
-    if image.shape[0] == size:
-        return image
-    method = cv2.INTER_AREA if image.shape[0] > size else cv2.INTER_CUBIC
-    return cv2.resize(image, (size, size), interpolation=method)
 
 
 def _fingerprint(paths: Iterable[Path], *settings: object) -> str:

@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import dlib
 import numpy as np
 
+from dagan_tf.faces.resizing import resized
 from dagan_tf.faces.weights import FACE_DETECTOR_CNN, weight_path
 
 # Nothing narrower can show a face, and strips cost the detectors far more than their pixels.
@@ -145,11 +145,8 @@ def _resize(photo: np.ndarray, short_side: int, pixels: int) -> tuple[np.ndarray
     height, width = photo.shape[:2]
     scale = max(1.0, short_side / min(height, width))
     scale = min(scale, math.sqrt(pixels / (height * width)))
-    if scale == 1.0:
-        return np.ascontiguousarray(photo), scale
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return cv2.resize(photo, size, interpolation=interpolation), scale
+    return resized(photo, *size), scale
 
 
 def _box(rectangle: Any, score: float, scale: float, detector: str) -> FaceBox:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import cv2
 import dlib
 import numpy as np
 
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.detector import FaceBox, check_photo
+from dagan_tf.faces.resizing import resized
 from dagan_tf.faces.weights import weight_path
 
 # dlib answers in whole pixels and reads single pixels: in a face of this width that is fine
@@ -52,17 +52,16 @@ class ShapePredictor:
         crop = photo[top:bottom, left:right]
         scale = _BOX_WIDTH / box.width
         size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
-        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         crop_scale = np.array([size[0] / crop.shape[1], size[1] / crop.shape[0]])
         origin = np.array([left, top])
-        resized = cv2.resize(np.ascontiguousarray(crop), size, interpolation=interpolation)
+        seen = resized(crop, *size)
 
         # Pixel centres are at integers in both images, hence the halves.
         corners = np.array(
             [(box.left, box.top), (box.left + box.width, box.top + box.height)], dtype=np.float64
         )
         corners = np.rint((corners - origin + 0.5) * crop_scale - 0.5).astype(int)
-        shape = self._predictor(resized, dlib.rectangle(*corners.ravel().tolist()))
+        shape = self._predictor(seen, dlib.rectangle(*corners.ravel().tolist()))
         points = np.array([(part.x, part.y) for part in shape.parts()], dtype=np.float64)
         return ((points + 0.5) / crop_scale - 0.5 + origin).astype(np.float32)
 

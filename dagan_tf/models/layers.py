@@ -4,13 +4,23 @@ import keras
 import tensorflow as tf
 
 
-@keras.saving.register_keras_serializable(package="dagan_tf")
-class SpaceToDepth(keras.layers.Layer):
-    """(N, H, W, C) -> (N, H/f, W/f, C·f²): folds f x f pixels into channels, losing nothing."""
+class _Scaling(keras.layers.Layer):
+    """A layer whose output is `factor` times as large as its input, or as small."""
 
     def __init__(self, factor: int, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.factor = factor
+
+    def get_config(self) -> dict[str, object]:
+        return {**super().get_config(), "factor": self.factor}
+
+    def _enlarged(self, *sides: int | None) -> list[int | None]:
+        return [None if side is None else side * self.factor for side in sides]
+
+
+@keras.saving.register_keras_serializable(package="dagan_tf")
+class SpaceToDepth(_Scaling):
+    """(N, H, W, C) -> (N, H/f, W/f, C·f²): folds f x f pixels into channels, losing nothing."""
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
         self._check_sides(images.shape)
@@ -27,45 +37,26 @@ class SpaceToDepth(keras.layers.Layer):
             if side is not None and side % self.factor:
                 raise ValueError(f"image {name} {side} is no multiple of downsample {self.factor}")
 
-    def get_config(self) -> dict[str, object]:
-        return {**super().get_config(), "factor": self.factor}
-
 
 @keras.saving.register_keras_serializable(package="dagan_tf")
-class DepthToSpace(keras.layers.Layer):
+class DepthToSpace(_Scaling):
     """(N, H, W, C·f²) -> (N, H·f, W·f, C): the inverse of `SpaceToDepth`."""
-
-    def __init__(self, factor: int, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.factor = factor
 
     def call(self, features: tf.Tensor) -> tf.Tensor:
         return tf.nn.depth_to_space(features, self.factor)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         batch, height, width, channels = shape
-        larger = [None if side is None else side * self.factor for side in (height, width)]
-        return (batch, *larger, (channels or 0) // self.factor**2)
-
-    def get_config(self) -> dict[str, object]:
-        return {**super().get_config(), "factor": self.factor}
+        return (batch, *self._enlarged(height, width), (channels or 0) // self.factor**2)
 
 
 @keras.saving.register_keras_serializable(package="dagan_tf")
-class Enlarge(keras.layers.Layer):
+class Enlarge(_Scaling):
     """(N, H, W, C) -> (N, H·f, W·f, C), bilinear; of sides known only when it runs, too."""
-
-    def __init__(self, factor: int, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.factor = factor
 
     def call(self, features: tf.Tensor) -> tf.Tensor:
         return tf.image.resize(features, self.factor * tf.shape(features)[1:3])
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         batch, height, width, channels = shape
-        larger = [None if side is None else side * self.factor for side in (height, width)]
-        return (batch, *larger, channels)
-
-    def get_config(self) -> dict[str, object]:
-        return {**super().get_config(), "factor": self.factor}
+        return (batch, *self._enlarged(height, width), channels)

@@ -1,9 +1,8 @@
 """Aligned crops of every image an experiment needs, in one array on disk: made once, read by rows.
-A killed run is gone on with.
 
 `FOLDER/crops.npy` (N, S, S, 3) uint8 in the canonical frame, `landmarks.npy` (N, 68, 2) float32
 pixels, `images.json` a row an image, `skipped.csv`. Profiles are framed by the CNN's box and the
-side that the layout tells, all else by the fitted head.
+side that the layout tells, all else by the fitted head. A killed run is gone on with.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -31,6 +30,7 @@ from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import apply_similarity, warp_similarity
 from dagan_tf.faces.photo_io import read_photo
+from dagan_tf.faces.resizing import resized
 from dagan_tf.simulator.framing import frame_matrix
 from dagan_tf.simulator.profile_frame import PROFILE_YAW, profile_landmarks
 from dagan_tf.simulator.simulator import Simulator
@@ -133,38 +133,41 @@ def _make_parts(
     with tqdm(total=len(tasks), desc="align", unit="image", disable=not progress) as bar:
         for start in range(0, len(tasks), _PART):
             chunk = tasks[start : start + _PART]
-            parts.append(folder / f"{start:07d}.npz")
-            if parts[-1].exists():
+            part = folder / f"{start:07d}.npz"
+            if part.exists():
                 bar.update(len(chunk))
-                continue
-            aligner = aligner or _Aligner(image_size)
-            images, points, rows, skipped = [], [], [], []
-            for kind, path, what in chunk:
-                try:
-                    if isinstance(what, PhotoItem):
-                        crop, landmarks, yaw = aligner.real(what)
-                    else:
-                        crop, landmarks = aligner.synthetic(path, what.yaw, what.landmarks)
-                        yaw = what.yaw
-                    images.append(crop)
-                    points.append(landmarks)
-                    rows.append(asdict(ImageRow(str(path), what.identity, yaw, kind)))
-                except DaganError as error:
-                    if kind != "real":
-                        raise
-                    skipped.append(asdict(SkippedRow(str(path), str(error))))
-                bar.update()
-            partial = parts[-1].with_suffix(".partial")
-            with partial.open("wb") as stream:
-                np.savez(
-                    stream,
-                    images=np.array(images, np.uint8).reshape(-1, image_size, image_size, 3),
-                    landmarks=np.array(points, np.float32).reshape(-1, 68, 2),
-                    rows=json.dumps(rows),
-                    skipped=json.dumps(skipped),
-                )
-            os.replace(partial, parts[-1])
+            else:
+                aligner = aligner or _Aligner(image_size)
+                _make_part(part, chunk, aligner, bar)
+            parts.append(part)
     return parts
+
+
+def _make_part(file: Path, tasks: Sequence[_Task], aligner: _Aligner, bar: tqdm[NoReturn]) -> None:
+    images, points, rows, skipped = [], [], [], []
+    for kind, path, what in tasks:
+        try:
+            crop, landmarks, yaw = aligner.align(path, what)
+        except DaganError as error:
+            if kind != "real":
+                raise
+            skipped.append(asdict(SkippedRow(str(path), str(error))))
+        else:
+            images.append(crop)
+            points.append(landmarks)
+            rows.append(asdict(ImageRow(str(path), what.identity, yaw, kind)))
+        bar.update()
+    size = aligner.image_size
+    partial = file.with_suffix(".partial")
+    with partial.open("wb") as stream:
+        np.savez(
+            stream,
+            images=np.array(images, np.uint8).reshape(-1, size, size, 3),
+            landmarks=np.array(points, np.float32).reshape(-1, 68, 2),
+            rows=json.dumps(rows),
+            skipped=json.dumps(skipped),
+        )
+    os.replace(partial, file)
 
 
 def _join(folder: Path, parts: Sequence[Path]) -> None:
@@ -191,11 +194,19 @@ class _Aligner:
     """Frames images of all kinds alike."""
 
     def __init__(self, image_size: int) -> None:
-        self._size = image_size
+        self.image_size = image_size
         self._simulator = Simulator(image_size=image_size)
         self._profiles = {
             side: profile_landmarks(self._simulator.model, side, image_size) for side in (-90, 90)
         }
+
+    def align(
+        self, path: Path, what: PhotoItem | ManifestRow
+    ) -> tuple[np.ndarray, np.ndarray, float]:
+        """Crop, landmarks and yaw of a real or a synthetic image."""
+        if isinstance(what, PhotoItem):
+            return self.real(what)
+        return (*self.synthetic(path, what.yaw, what.landmarks), what.yaw)
 
     def real(self, item: PhotoItem) -> tuple[np.ndarray, np.ndarray, float]:
         """Crop, landmarks and yaw."""
@@ -205,8 +216,8 @@ class _Aligner:
             return crop, self._profiles[90 if item.yaw > 0 else -90], item.yaw
         face = self._simulator.finder.find_one(photo)
         fit = self._simulator.fit(photo, face=face)
-        matrix = frame_matrix(self._simulator.model, fit, self._size)
-        crop = warp_similarity(photo, matrix, self._size)
+        matrix = frame_matrix(self._simulator.model, fit, self.image_size)
+        crop = warp_similarity(photo, matrix, self.image_size)
         yaw = fit.pose.yaw if item.yaw is None else item.yaw
         return crop, apply_similarity(matrix, face.landmarks).astype(np.float32), yaw
 
@@ -215,10 +226,8 @@ class _Aligner:
         image = read_photo(path)
         if image.shape[0] != image.shape[1]:
             raise DaganError(f"{str(path)!r} is {image.shape[1]}x{image.shape[0]}; expected square")
-        ratio = self._size / image.shape[0]
-        if ratio != 1:
-            method = cv2.INTER_AREA if ratio < 1 else cv2.INTER_CUBIC
-            image = cv2.resize(image, (self._size, self._size), interpolation=method)
+        ratio = self.image_size / image.shape[0]
+        image = resized(image, self.image_size, self.image_size)
         # Real profiles have the mean head's landmarks: what is compared is read alike.
         if abs(yaw) > PROFILE_YAW or not known:
             return image, self._profiles[90 if yaw > 0 else -90]

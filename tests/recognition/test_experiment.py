@@ -28,16 +28,16 @@ CONFIG = load_recogniser_config(
 
 
 class ToyAligner:
-    def __init__(self, size):
-        self._size = size
+    """Photos are a quarter of a crop's side."""
 
-    def real(self, item):
-        image = np.repeat(np.repeat(read_photo(item.path), 4, axis=0), 4, axis=1)
-        return image, np.zeros((68, 2), np.float32), item.yaw
+    def __init__(self, image_size):
+        self.image_size = image_size
 
-    def synthetic(self, path, yaw, known):
-        del yaw, known
-        return read_photo(path), np.zeros((68, 2), np.float32)
+    def align(self, path, what):
+        image = read_photo(path)
+        times = self.image_size // len(image)
+        image = np.repeat(np.repeat(image, times, axis=0), times, axis=1)
+        return image, np.zeros((68, 2), np.float32), what.yaw
 
 
 class ToyNetwork:
