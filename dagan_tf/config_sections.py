@@ -96,6 +96,9 @@ class LossConfig:
         identity: `softmax` or the paper's literal per-class `sigmoid` cross-entropy.
         identity_weight: lambda_1.
         pose_weight: lambda_2.
+        embedding_weight: of how far dlib's face recogniser sees a refined face from where the
+            simulated one lies, moved by the mean difference between real and simulated faces
+            (see `training/likeness.py`); for faces of known yaw only.
         pose_form: distance of L_pp: the paper's `l1`; `l2` (squared) and `huber` let small changes
             pass almost free, where L1 holds the refiner to its input or not at all.
         pose_delta: where `huber` turns from squared to linear, in units of the [-1, 1] range.
@@ -119,6 +122,7 @@ class LossConfig:
     identity: str = choice("softmax", "softmax", "sigmoid")
     identity_weight: float = number(0.05, minimum=0)
     pose_weight: float = number(0.5, minimum=0)
+    embedding_weight: float = number(0.0, minimum=0)
     pose_form: str = choice("l1", "l1", "l2", "huber")
     pose_delta: float = number(0.1, minimum=1e-6, maximum=2)
     pose_downsample: int = choice(1, 1, 2, 4, 8)

@@ -48,7 +48,8 @@ def training_batches(
         Endless dataset of dicts: `simulated`, `real` float32 (B, S, S, 3) in [-1, 1]; `mask`
         float32 (B, S, S, 1) in [0, 1]; `simulated_label`, `real_label` int32 (B,), -1 =
         unlabelled; `simulated_draws`, `real_draws` float32 (B, 5) in [0, 1), random, for
-        `training.augmentation`; B = batch_size / workers / devices.
+        `training.augmentation`; `simulated_yaw` float32 (B,), degrees, NaN = unknown;
+        B = batch_size / workers / devices.
 
     Raises:
         DaganError: the folders cannot be used or hold images of another size than the config's.
@@ -68,6 +69,7 @@ def training_batches(
             "mask": simulated["mask"],
             "simulated_label": label(simulated["identity"]),
             "simulated_draws": simulated["draws"],
+            "simulated_yaw": simulated["yaw"],
             "real": real["image"],
             "real_label": known,
             "real_draws": real["draws"],
@@ -127,10 +129,10 @@ def _stream(
             [1 + NUM_DRAWS], seed=tf.stack([tf.constant(seed, tf.int64), number])
         )
         if config.horizontal_flip:
+            mirrored = draws[0] < 0.5
             for key in ("image", "mask"):
-                example[key] = tf.where(
-                    draws[0] < 0.5, tf.reverse(example[key], axis=[1]), example[key]
-                )
+                example[key] = tf.where(mirrored, tf.reverse(example[key], [1]), example[key])
+            example["yaw"] = tf.where(mirrored, -example["yaw"], example["yaw"])
         return example | {"draws": draws[1:]}
 
     passes = tf.data.Dataset.range(skip // index.count, 2**62)

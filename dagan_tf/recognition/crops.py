@@ -31,8 +31,8 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import apply_similarity, warp_similarity
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.faces.resizing import resized
-from dagan_tf.simulator.framing import frame_matrix
-from dagan_tf.simulator.profile_frame import PROFILE_YAW, profile_landmarks
+from dagan_tf.simulator.framing import frame_matrix, mean_landmarks
+from dagan_tf.simulator.profile_frame import PROFILE_YAW
 from dagan_tf.simulator.simulator import Simulator
 
 CROPS_NAME = "crops.npy"
@@ -197,7 +197,7 @@ class _Aligner:
         self.image_size = image_size
         self._simulator = Simulator(image_size=image_size)
         self._profiles = {
-            side: profile_landmarks(self._simulator.model, side, image_size) for side in (-90, 90)
+            side: mean_landmarks(self._simulator.model, side, image_size) for side in (-90, 90)
         }
 
     def align(

@@ -37,12 +37,7 @@ def frame_camera(
     Returns:
         The camera; the frame's centre is at pixel ((S - 1) / 2, (S - 1) / 2).
     """
-    centre, height = _anchor(model, fit)
-    scale = zoom * image_size / (FRAME_HEIGHTS * height)
-    rotation = rotation_matrix(pose)
-    middle = (image_size - 1) / 2.0
-    offset = scale * (rotation @ centre)[:2] * np.array([1.0, -1.0])
-    return Camera(scale=scale, rotation=rotation, translation=middle - offset)
+    return _camera(*_anchor(model, fit), pose, image_size, zoom)
 
 
 def frame_depth(model: MorphableModel, fit: FaceFit, pose: Pose, image_size: int) -> float:
@@ -82,9 +77,39 @@ def frame_matrix(
     return np.concatenate([turn, (middle - turn @ seen)[:, None]], axis=1)
 
 
+def mean_landmarks(model: MorphableModel, yaw: float, image_size: int) -> np.ndarray:
+    """Where the mean head's 68 landmarks lie in the canonical frame.
+
+    Args:
+        model: the 3D head.
+        yaw: degrees.
+        image_size: side of the frame, pixels.
+
+    Returns:
+        (68, 2) float32 pixels, those of a far side that is hidden too.
+    """
+    points = model.mean[model.landmark_vertices].astype(np.float64)
+    centre, height = _anchor_of(points)
+    camera = _camera(centre, height, Pose(yaw), image_size)
+    return camera.project(points)[:, :2].astype(np.float32)
+
+
+def _camera(
+    centre: np.ndarray, height: float, pose: Pose, image_size: int, zoom: float = 1.0
+) -> Camera:
+    scale = zoom * image_size / (FRAME_HEIGHTS * height)
+    rotation = rotation_matrix(pose)
+    middle = (image_size - 1) / 2.0
+    offset = scale * (rotation @ centre)[:2] * np.array([1.0, -1.0])
+    return Camera(scale=scale, rotation=rotation, translation=middle - offset)
+
+
 def _anchor(model: MorphableModel, fit: FaceFit) -> tuple[np.ndarray, float]:
     """Centre (3,) and landmark height of the fitted, expressionless head, in model units."""
     points = model.vertices(fit.identity)[model.landmark_vertices].astype(np.float64)
-    centre = points.mean(axis=0)
-    height = float(points[:, 1].std())
-    return centre - np.array([0.0, 0.0, DEPTH_HEIGHTS * height]), height
+    return _anchor_of(points)
+
+
+def _anchor_of(landmarks: np.ndarray) -> tuple[np.ndarray, float]:
+    height = float(landmarks[:, 1].std())
+    return landmarks.mean(axis=0) - np.array([0.0, 0.0, DEPTH_HEIGHTS * height]), height

@@ -11,9 +11,6 @@ import numpy as np
 
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.detector import FaceBox
-from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
-from dagan_tf.simulator.framing import DEPTH_HEIGHTS, FRAME_HEIGHTS
-from dagan_tf.simulator.morphable_model import MorphableModel
 
 # From this yaw on, degrees, a photo counts as a profile.
 PROFILE_YAW = 75.0
@@ -51,24 +48,3 @@ def profile_matrix(box: FaceBox, yaw: float, image_size: int) -> np.ndarray:
     )
     middle = (image_size - 1) / 2.0
     return np.column_stack([ratio * np.eye(2), middle - ratio * centre])
-
-
-def profile_landmarks(model: MorphableModel, yaw: float, image_size: int) -> np.ndarray:
-    """Where the mean head's 68 landmarks lie in the canonical frame of a profile.
-
-    Args:
-        model: the 3D head.
-        yaw: -90 or +90, degrees.
-        image_size: side of the frame, pixels.
-
-    Returns:
-        (68, 2) float32 pixels; those of the far side are hidden.
-    """
-    points = model.mean[model.landmark_vertices].astype(np.float64)
-    height = float(points[:, 1].std())
-    centre = points.mean(axis=0) - np.array([0.0, 0.0, DEPTH_HEIGHTS * height])
-    scale = image_size / (FRAME_HEIGHTS * height)
-    rotation = rotation_matrix(Pose(float(np.copysign(90.0, yaw))))
-    offset = scale * (rotation @ centre)[:2] * np.array([1.0, -1.0])
-    camera = Camera(scale=scale, rotation=rotation, translation=(image_size - 1) / 2.0 - offset)
-    return camera.project(points)[:, :2].astype(np.float32)

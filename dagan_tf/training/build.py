@@ -1,5 +1,9 @@
 """From a configuration to the compiled model."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import keras
 
 from dagan_tf.compat import KERAS_3, dtype_policy, scaled_optimizer
@@ -12,13 +16,23 @@ from dagan_tf.training.objectives import REALISM
 from dagan_tf.training.optimizers import build_optimizer
 from dagan_tf.training.schedule import HalvingSchedule
 
+if TYPE_CHECKING:
+    from dagan_tf.training.likeness import Likeness
 
-def build_dagan(config: Config, num_identities: int, *, jit: bool = False) -> DAGAN:
+
+def build_dagan(
+    config: Config,
+    num_identities: int,
+    *,
+    likeness: Likeness | None = None,
+    jit: bool = False,
+) -> DAGAN:
     """The compiled model of a configuration; call it inside the strategy's scope.
 
     Args:
         config: all settings.
         num_identities: classes of the identity agent.
+        likeness: the frozen recogniser of `loss.embedding_weight`.
         jit: compile the step with XLA (slower on CPUs).
 
     Raises:
@@ -42,6 +56,7 @@ def build_dagan(config: Config, num_identities: int, *, jit: bool = False) -> DA
             accumulate=settings.accumulate,
             plateau_steps=settings.plateau_steps,
             history=history,
+            likeness=likeness,
         )
     rates = settings.generator_learning_rate, settings.discriminator_learning_rate
     dagan.compile(*(_optimizer(config, rate, dagan) for rate in rates), jit_compile=jit)

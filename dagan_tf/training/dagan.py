@@ -1,7 +1,9 @@
 """DA-GAN as one Keras model: `fit` trains refiner and discriminator together."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
@@ -18,10 +20,14 @@ from dagan_tf.training.history import History
 from dagan_tf.training.objectives import REALISM, objectives
 from dagan_tf.training.progress import Progress
 
+if TYPE_CHECKING:
+    from dagan_tf.training.likeness import Likeness
+
 _PART_NAMES = (
     "generator_loss",
     "discriminator_loss",
     "pose_loss",
+    "embedding_loss",
     "identity_loss_real",
     "identity_loss_refined",
     "real_error",
@@ -45,7 +51,8 @@ class DAGAN(keras.Model):
 
     A batch is a dict: `simulated` and `real` float32 (B, S, S, 3) in [-1, 1], `mask` float32
     (B, S, S, 1) in [0, 1], `simulated_label` and `real_label` int32 (B,), -1 = unlabelled; with
-    `loss.augment` also `simulated_draws` and `real_draws`, see `augmentation.augment`.
+    `loss.augment` also `simulated_draws` and `real_draws`, see `augmentation.augment`; with
+    `likeness` also `simulated_yaw` float32 (B,), degrees.
     Replicas must get equally many images. `call` refines, unclipped.
 
     Metrics, all means since the last reset: the losses; `real_error` and `refined_error`, the
@@ -68,6 +75,7 @@ class DAGAN(keras.Model):
         accumulate: int = 1,
         plateau_steps: int = 0,
         history: History | None = None,
+        likeness: Likeness | None = None,
         **kwargs: Any,
     ) -> None:
         """Wires the parts.
@@ -81,6 +89,7 @@ class DAGAN(keras.Model):
             accumulate: see `TrainingConfig.accumulate`.
             plateau_steps: see `TrainingConfig.plateau_steps`.
             history: of refined images, for one device only; None keeps none.
+            likeness: the frozen recogniser of `loss.embedding_weight`, None without it.
             **kwargs: the model's name.
         """
         super().__init__(**kwargs)
@@ -95,6 +104,7 @@ class DAGAN(keras.Model):
         )
         self.progress = Progress(plateau_steps, name="progress")
         self.history_buffer = history
+        self.likeness = likeness
         self.accumulate = accumulate
         self.ema_decay = ema_decay
         self.warmup_steps = warmup_steps
@@ -214,6 +224,7 @@ class DAGAN(keras.Model):
                 adversaries=adversaries,
                 step=step,
                 history=self.history_buffer,
+                likeness=self.likeness,
             )
             # Optimisers add gradients up over replicas.
             share = 1.0 / (_replicas() * self.accumulate)

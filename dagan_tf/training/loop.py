@@ -91,10 +91,15 @@ def train_on_records(
         what = "jit" if jit else "realism"
         raise DaganError(f"{what}: expected none with {workers.count} workers")
     with memory_hint(_LESS_MEMORY), own_folder(workers, Path(model_dir)) as folder:
+        likeness = None
+        if config.loss.embedding_weight:
+            from dagan_tf.training.likeness import Likeness  # Needs dlib, as little else here.
+
+            likeness = Likeness.measured(simulated, real, config.data)
         claim_model_dir(folder, config, identities)
         keras.utils.set_random_seed(config.seed)
         with strategy.scope():
-            dagan = build_dagan(config, len(identities), jit=jit)
+            dagan = build_dagan(config, len(identities), likeness=likeness, jit=jit)
             manager = make_manager(dagan, folder, keep=config.training.keep_checkpoints)
             start = restore_latest(dagan, manager)
         check_same_step(workers, start)

@@ -99,6 +99,23 @@ def identity_perception(logits: tf.Tensor, labels: tf.Tensor, form: str = "softm
     return tf.where(known, loss, 0.0)
 
 
+def embedding_perception(simulated: tf.Tensor, refined: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
+    """How far a frozen recogniser sees the refined face from where it ought to be.
+
+    Not in the paper. Its mean over a batch is the spread of the moves, which changes who the faces
+    are, plus what is missing from their mean to the gap, which is the same for everybody.
+
+    Args:
+        simulated: float32 (N, D), embeddings of the simulated faces.
+        refined: float32 (N, D), of the same, refined.
+        gap: float32 (D,), mean embedding of real faces less that of simulated ones.
+
+    Returns:
+        float32 (N,), |refined - simulated - gap|², at least 0.
+    """
+    return tf.reduce_sum(tf.square(refined - simulated - gap), axis=1)
+
+
 def adversarial_discriminator(
     real_error: tf.Tensor, refined_error: tf.Tensor, balance: tf.Tensor | float
 ) -> tf.Tensor:

@@ -1,7 +1,10 @@
 """What refiner and discriminator each minimise on a batch, for every adversarial form."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import keras
 import tensorflow as tf
@@ -10,6 +13,9 @@ from dagan_tf.config import LossConfig
 from dagan_tf.training import losses
 from dagan_tf.training.augmentation import augment
 from dagan_tf.training.history import History
+
+if TYPE_CHECKING:
+    from dagan_tf.training.likeness import Likeness
 
 # How the discriminator's realism agent speaks in each form of `loss.adversarial`.
 REALISM = {
@@ -48,6 +54,7 @@ def objectives(
     adversaries: tf.Tensor,
     step: tf.Tensor,
     history: History | None = None,
+    likeness: Likeness | None = None,
 ) -> Objectives:
     """Runs both networks and weighs the losses.
 
@@ -60,6 +67,7 @@ def objectives(
         adversaries: float32 scalar, 0 while the refiner warms up on the pose loss, then 1.
         step: int64 scalar.
         history: exchanges half of the refined images that the discriminator learns from.
+        likeness: the frozen recogniser of `loss.embedding_weight`.
 
     Returns:
         The losses; call it under a gradient tape.
@@ -115,8 +123,12 @@ def objectives(
         chance = math.log(2.0)
         convergence = tf.abs(real_error - chance) + tf.abs(refined_error - chance)
 
+    moved = tf.constant(0.0)
+    if likeness is not None:
+        moved = mean(likeness(simulated, refined, batch["simulated_yaw"]))
+
     generator_loss = config.pose_weight * pose + adversaries * (
-        towards + config.identity_weight * identity_refined
+        towards + config.identity_weight * identity_refined + config.embedding_weight * moved
     )
     discriminator_loss = against + config.identity_weight * (identity_real + identity_judged)
     if config.gradient_penalty:
@@ -125,6 +137,7 @@ def objectives(
         "generator_loss": generator_loss,
         "discriminator_loss": discriminator_loss,
         "pose_loss": pose,
+        "embedding_loss": moved,
         "identity_loss_real": identity_real,
         "identity_loss_refined": identity_refined,
         "real_error": real_error,

@@ -43,6 +43,7 @@ def test_shapes_ranges_and_dtypes(folders):
         "simulated_label": ((4,), "int32"),
         "real_label": ((4,), "int32"),
         "simulated_draws": ((4, 5), "float32"),
+        "simulated_yaw": ((4,), "float32"),
         "real_draws": ((4, 5), "float32"),
     }
     assert -1 <= batch["simulated"].min() < batch["simulated"].max() <= 1
@@ -82,7 +83,7 @@ def test_seeds_and_passes_differ(folders):
     )
 
 
-def test_flips_turn_image_and_mask_together(folders):
+def test_flips_turn_image_mask_and_yaw_together(folders):
     plain = take(folders, 3)
     flipped = take(folders, 3, DataConfig(image_size=16, horizontal_flip=True, shuffle_buffer=5))
     seen = set()
@@ -93,6 +94,7 @@ def test_flips_turn_image_and_mask_together(folders):
             step = -1 if turned else 1
             np.testing.assert_array_equal(b["simulated"][i], a["simulated"][i][:, ::step])
             np.testing.assert_array_equal(b["mask"][i], a["mask"][i][:, ::step])
+            assert b["simulated_yaw"][i] == step * a["simulated_yaw"][i] != 0
     assert seen == {True, False}
 
 

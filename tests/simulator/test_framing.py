@@ -4,7 +4,7 @@ import pytest
 from dagan_tf.faces.alignment import apply_similarity
 from dagan_tf.simulator.camera import Camera, Pose, pose_from_rotation, rotation_matrix
 from dagan_tf.simulator.fitting import FaceFit
-from dagan_tf.simulator.framing import frame_camera, frame_matrix
+from dagan_tf.simulator.framing import frame_camera, frame_matrix, mean_landmarks
 from dagan_tf.simulator.morphable_model import MorphableModel
 
 
@@ -56,3 +56,19 @@ def test_the_whole_face_lies_in_the_frame_at_every_yaw(model, yaw):
     landmarks = camera.project(model.vertices(fit.identity))[model.landmark_vertices, :2]
     assert landmarks.min() > 2.0
     assert landmarks.max() < 97.0
+
+
+def test_the_mean_heads_landmarks_face_their_way(model):
+    right, left = (mean_landmarks(model, side, 64) for side in (90.0, -90.0))
+    assert right.shape == (68, 2)
+    assert right[30, 0] > right[:17, 0].max()  # The nose's tip is the foremost.
+    assert left[30, 0] < left[:17, 0].min()
+    assert right[30, 0] + left[30, 0] == pytest.approx(63.0, abs=0.5)
+
+
+def test_the_mean_heads_landmarks_are_those_of_its_camera(model):
+    fit = fit_at(model, Pose(0))
+    fit = FaceFit(fit.camera, fit.pose, np.zeros_like(fit.identity), fit.expression, fit.error)
+    camera = frame_camera(model, fit, Pose(40), 96)
+    expected = camera.project(model.mean[model.landmark_vertices])[:, :2]
+    np.testing.assert_allclose(mean_landmarks(model, 40, 96), expected, atol=1e-3)

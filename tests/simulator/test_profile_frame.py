@@ -6,8 +6,7 @@ import pytest
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import apply_similarity
 from dagan_tf.faces.detector import FaceBox
-from dagan_tf.simulator.morphable_model import MorphableModel
-from dagan_tf.simulator.profile_frame import profile_landmarks, profile_matrix
+from dagan_tf.simulator.profile_frame import profile_matrix
 
 
 def test_the_box_lands_where_it_lies_in_simulated_views():
@@ -29,15 +28,6 @@ def test_the_other_side_is_the_mirror_image():
         profile_matrix(box, -90.0, 64), np.array([200.0, 0.0]) + point * [-1, 1]
     )
     np.testing.assert_allclose(other, np.array([63.0, 0.0]) + one * [-1, 1])
-
-
-def test_landmarks_of_both_sides_face_their_way():
-    model = MorphableModel.load()
-    right, left = (profile_landmarks(model, side, 64) for side in (90.0, -90.0))
-    assert right.shape == (68, 2)
-    assert right[30, 0] > right[:17, 0].max()  # The nose's tip is the foremost.
-    assert left[30, 0] < left[:17, 0].min()
-    assert right[30, 0] + left[30, 0] == pytest.approx(63.0, abs=0.5)
 
 
 def test_three_quarter_views_are_refused():

@@ -111,6 +111,13 @@ class TestAdversarial:
             np.testing.assert_array_equal(tape.gradient(loss, error), [slope])
 
 
+def test_embedding_perception_by_hand():
+    simulated = tf.constant([[1.0, 2.0], [0.0, 0.0], [5.0, 5.0]])
+    refined = tf.constant([[2.0, 2.0], [0.0, 3.0], [5.5, 4.0]])
+    loss = losses.embedding_perception(simulated, refined, tf.constant([0.5, -1.0]))
+    np.testing.assert_allclose(loss, [0.25 + 1.0, 0.25 + 16.0, 0.0])
+
+
 def test_convergence_measure_by_hand():
     # 2 + |0.5 * 2 - 4| and 2 + |0.5 * 2 - 0.5|
     measure = losses.convergence_measure(tf.constant([2.0, 2.0]), tf.constant([4.0, 0.5]), 0.5)

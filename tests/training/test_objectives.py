@@ -17,7 +17,7 @@ WEIGHTS = ["loss.identity_weight=0.3", "loss.pose_weight=0.7", "generator.input_
 FORMS = ["began", "literal", "gan", "patch"]
 
 
-def found(form, *overrides, adversaries=1.0, balance=0.25, history=None):
+def found(form, *overrides, adversaries=1.0, balance=0.25, history=None, likeness=None):
     extra = ["loss.initial_balance=0.25"] if form == "literal" else []
     config = load_config(
         "quickstart", [*TINY, *WEIGHTS, *extra, f"loss.adversarial={form}", *overrides]
@@ -28,7 +28,7 @@ def found(form, *overrides, adversaries=1.0, balance=0.25, history=None):
     got = objectives(
         config.loss, model.generator, model.discriminator, batch,
         balance=tf.constant(balance), adversaries=tf.constant(adversaries),
-        step=tf.constant(0, tf.int64), history=history,
+        step=tf.constant(0, tf.int64), history=history, likeness=likeness,
     )  # fmt: skip
     return model, batch, got
 
@@ -96,6 +96,22 @@ def test_the_penalty_is_added_every_fourth_step_four_times():
         float(plain.discriminator_loss) + 0.5 * 4 * squares, rel=1e-5
     )
     assert float(with_penalty.generator_loss) == pytest.approx(float(plain.generator_loss))
+
+
+def test_the_likeness_is_weighed_into_the_refiners_loss_only():
+    def likeness(simulated, refined, yaws):
+        return tf.reduce_mean(refined - 2 * simulated, axis=(1, 2, 3)) + yaws
+
+    model, batch, got = found("patch", "loss.embedding_weight=0.6", likeness=likeness)
+    _, _, plain = found("patch")
+    difference = model.generator(batch["simulated"]) - 2 * batch["simulated"]
+    want = float(tf.reduce_mean(difference) + tf.reduce_mean(batch["simulated_yaw"]))
+    assert abs(want) > 1
+    assert float(got.values["embedding_loss"]) == pytest.approx(want, rel=1e-5)
+    assert float(got.generator_loss) == pytest.approx(
+        float(plain.generator_loss) + 0.6 * want, rel=1e-4
+    )
+    assert float(got.discriminator_loss) == pytest.approx(float(plain.discriminator_loss))
 
 
 def test_all_that_the_discriminator_sees_is_changed_by_the_batch_s_draws():

@@ -1,0 +1,61 @@
+"""The frozen recogniser as an agent: its gap, its loss, its part in the step."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dagan_tf.config import DataConfig
+from dagan_tf.data.records import Record, write_records
+from dagan_tf.errors import DaganError
+from dagan_tf.faces.photo_io import encode_png
+from dagan_tf.training.likeness import Likeness
+
+SIZE = 16
+
+
+def write(folder, domain, yaws, seed):
+    images = np.random.default_rng(seed).integers(0, 256, (len(yaws), SIZE, SIZE, 3), np.uint8)
+    records = [
+        Record(encode_png(image), SIZE, "p", f"{index}", domain, yaw=yaw)
+        for index, (image, yaw) in enumerate(zip(images, yaws, strict=True))
+    ]
+    write_records(folder, records)
+    return tf.constant(images / 127.5 - 1.0, tf.float32), tf.constant(yaws, tf.float32)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_the_gap_is_the_difference_of_means(tmp_path, flip):
+    simulated = write(tmp_path / "simulated", "simulated", [30, -80, 5], 0)
+    real = write(tmp_path / "real", "real", [90, -90], 1)
+    config = DataConfig(image_size=SIZE, horizontal_flip=flip)
+    likeness = Likeness.measured(tmp_path / "simulated", tmp_path / "real", config)
+
+    def mean(images, yaws):
+        found = likeness.embed(images, yaws)
+        if flip:
+            found = tf.concat([found, likeness.embed(images[:, :, ::-1], -yaws)], axis=0)
+        return tf.reduce_mean(found, axis=0)
+
+    gap = mean(*real) - mean(*simulated)
+    assert float(tf.norm(gap)) > 0.01
+    # An image left as it is lies the whole gap from where it ought to be.
+    loss = likeness(simulated[0], simulated[0], simulated[1])
+    np.testing.assert_allclose(loss, [float(tf.reduce_sum(gap**2))] * 3, rtol=1e-3)
+
+
+def test_a_refined_face_is_compared_with_its_own_simulated_one():
+    images = tf.random.stateless_uniform((2, SIZE, SIZE, 3), (1, 2), -1, 1)
+    yaws = tf.constant([0.0, 60.0])
+    none = Likeness(SIZE, np.zeros(128, np.float32))
+    np.testing.assert_allclose(none(images, images, yaws), [0, 0], atol=1e-10)
+    found = none.embed(images, yaws)
+    expected = tf.reduce_sum((found[0] - none.embed(images[1:], yaws[:1])[0]) ** 2)
+    swapped = none(images[:1], images[1:], yaws[:1])
+    np.testing.assert_allclose(swapped, [float(expected)], rtol=1e-4)
+
+
+def test_faces_of_unknown_yaw_are_refused(tmp_path):
+    write(tmp_path / "simulated", "simulated", [30], 0)
+    write(tmp_path / "real", "real", [float("nan"), 20], 1)
+    with pytest.raises(DaganError, match=r"real'.*yaw of 1 images.*embedding_weight"):
+        Likeness.measured(tmp_path / "simulated", tmp_path / "real", DataConfig(image_size=SIZE))
