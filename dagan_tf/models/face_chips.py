@@ -22,12 +22,16 @@ class FaceChips:
             [chip_matrix(mean_landmarks(model, yaw, image_size)) for yaw in degrees]
         ).astype(np.float32)
 
-    def __call__(self, images: tf.Tensor, yaws: tf.Tensor) -> tf.Tensor:
+    def __call__(
+        self, images: tf.Tensor, yaws: tf.Tensor, shifts: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """Cuts the chips out, bilinearly; what lies beyond the frame continues its edge.
 
         Args:
             images: float32 (N, S, S, 3) in the canonical frame.
             yaws: float32 (N,), degrees, > 0 when the nose points to the right.
+            shifts: float32 (N, 2), moves what is cut out right and down by parts of S; None leaves
+                it where it is.
 
         Returns:
             float32 (N, 150, 150, 3).
@@ -40,6 +44,8 @@ class FaceChips:
         x, y = tf.meshgrid(axis, axis)
         grid = tf.stack([x, y, tf.ones_like(x)], axis=-1)
         places = tf.einsum("hwk,njk->nhwj", grid, matrices)
+        if shifts is not None:
+            places += self._size * shifts[:, None, None, :]
         places = tf.clip_by_value(places, 0.0, self._size - 1.0)
         low = tf.minimum(tf.floor(places), self._size - 2.0)
         share = places - low

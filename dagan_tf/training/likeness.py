@@ -18,6 +18,8 @@ from dagan_tf.training.losses import embedding_perception
 # So many images of a folder tell its mean well enough: the error is a hundredth of the spread.
 _MOST_IMAGES = 4096
 _BATCH = 32
+# The chips are moved by up to this part of the frame's side either way.
+_SHIFT = 0.04
 
 
 class Likeness:
@@ -25,7 +27,8 @@ class Likeness:
 
     The step is the mean difference between real and simulated faces: what all simulated faces have
     in common and no real one has. It is what a refiner should change; what tells two people apart
-    it should not.
+    it should not. Chips are moved a little at random and half of them lose their colour: what
+    pleases the network only in one place or by tinting the face is worth little then.
     """
 
     def __init__(self, image_size: int, gap: np.ndarray) -> None:
@@ -33,7 +36,8 @@ class Likeness:
 
         Args:
             image_size: side of the training images, pixels.
-            gap: float32 (128,), mean embedding of the reals less that of the simulated faces.
+            gap: float32 (2, 128), mean embedding of the reals less that of the simulated faces,
+                in colour and in grey.
         """
         self._chips = FaceChips(image_size)
         self._network = FaceEmbedding()
@@ -51,40 +55,61 @@ class Likeness:
         Raises:
             DaganError: a folder has an image whose yaw is unknown, or cannot be read.
         """
-        found = cls(config.image_size, np.zeros(EMBEDDING_SIZE, np.float32))
+        found = cls(config.image_size, np.zeros((2, EMBEDDING_SIZE), np.float32))
         means = [found._mean(folder, config) for folder in (simulated, real)]
         return cls(config.image_size, means[1] - means[0])
 
-    def __call__(self, simulated: tf.Tensor, refined: tf.Tensor, yaws: tf.Tensor) -> tf.Tensor:
+    def __call__(
+        self, simulated: tf.Tensor, refined: tf.Tensor, yaws: tf.Tensor, draws: tf.Tensor
+    ) -> tf.Tensor:
         """The loss of refined faces.
 
         Args:
             simulated: float32 (N, S, S, 3), [-1, 1], in the canonical frame.
             refined: float32 (N, S, S, 3).
             yaws: float32 (N,), degrees.
+            draws: float32 (N, 3) in [0, 1), random: below 0.5 the two lose their colour; they are
+                moved right and down by up to 0.04 sides, 0.5 leaves them in place.
 
         Returns:
             float32 (N,), see `losses.embedding_perception`.
         """
-        return embedding_perception(
-            self.embed(simulated, yaws), self.embed(refined, yaws), self._gap
+        grey = draws[:, 0] < 0.5
+        shifts = _SHIFT * (2.0 * draws[:, 1:] - 1.0)
+        before, after = (
+            self.embed(tf.where(grey[:, None, None, None], _grey(images), images), yaws, shifts)
+            for images in (simulated, refined)
         )
+        return embedding_perception(before, after, tf.gather(self._gap, tf.cast(grey, tf.int32)))
 
-    def embed(self, images: tf.Tensor, yaws: tf.Tensor) -> tf.Tensor:
-        """dlib's embeddings, float32 (N, 128), of images in the canonical frame."""
-        return self._network(self._chips(images, yaws))
+    def embed(
+        self, images: tf.Tensor, yaws: tf.Tensor, shifts: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """dlib's embeddings, float32 (N, 128), of images in the canonical frame.
+
+        Args:
+            images: float32 (N, S, S, 3), [-1, 1].
+            yaws: float32 (N,), degrees.
+            shifts: of the chip, as of `FaceChips`.
+        """
+        return self._network(self._chips(images, yaws, shifts))
 
     def _mean(self, folder: str | os.PathLike[str], config: DataConfig) -> np.ndarray:
         embed = tf.function(self.embed, reduce_retracing=True)
-        total, count = np.zeros(EMBEDDING_SIZE), 0
+        total, count = np.zeros((2, EMBEDDING_SIZE)), 0
         for images, yaws in _batches(folder, config.image_size):
             turned = [(images, yaws)]
             if config.horizontal_flip:
                 turned.append((tf.reverse(images, axis=[2]), -yaws))
             for faces, sides in turned:
-                total += embed(faces, sides).numpy().sum(axis=0)
+                for row, shown in enumerate((faces, _grey(faces))):
+                    total[row] += embed(shown, sides).numpy().sum(axis=0)
                 count += len(faces)
         return (total / count).astype(np.float32)
+
+
+def _grey(images: tf.Tensor) -> tf.Tensor:
+    return tf.image.grayscale_to_rgb(tf.image.rgb_to_grayscale(images))
 
 
 def _batches(

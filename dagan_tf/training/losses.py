@@ -108,7 +108,7 @@ def embedding_perception(simulated: tf.Tensor, refined: tf.Tensor, gap: tf.Tenso
     Args:
         simulated: float32 (N, D), embeddings of the simulated faces.
         refined: float32 (N, D), of the same, refined.
-        gap: float32 (D,), mean embedding of real faces less that of simulated ones.
+        gap: float32 (D,) or (N, D), mean embedding of real faces less that of simulated ones.
 
     Returns:
         float32 (N,), |refined - simulated - gap|², at least 0.

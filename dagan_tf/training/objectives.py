@@ -125,7 +125,8 @@ def objectives(
 
     moved = tf.constant(0.0)
     if likeness is not None:
-        moved = mean(likeness(simulated, refined, batch["simulated_yaw"]))
+        draws = batch["simulated_draws"][:, :3]
+        moved = mean(likeness(simulated, refined, batch["simulated_yaw"], draws))
 
     generator_loss = config.pose_weight * pose + adversaries * (
         towards + config.identity_weight * identity_refined + config.embedding_weight * moved

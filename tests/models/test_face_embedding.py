@@ -92,3 +92,13 @@ def test_chips_are_linear_in_the_image_and_so_is_their_gradient():
     assert float(tf.reduce_sum(gradient * images)) == pytest.approx(float(value), rel=1e-4)
     flat = chips(tf.fill((1, 16, 16, 3), 0.25), yaws[:1])
     np.testing.assert_allclose(flat, 0.25, atol=1e-6)
+
+
+def test_shifts_move_what_is_cut_out():
+    images = tf.random.stateless_normal((1, 40, 40, 3), seed=(7, 8))
+    yaws, chips = tf.constant([90.0]), FaceChips(40)
+    moved = chips(images, yaws, tf.constant([[0.05, -0.1]]))
+    # By hand: 2 pixels to the right, 4 up; no edge of the frame in the part looked at.
+    expected = chips(tf.roll(images, (4, -2), axis=(1, 2)), yaws)
+    np.testing.assert_allclose(moved[:, :140, :140], expected[:, :140, :140], atol=1e-4)
+    assert np.abs(moved - chips(images, yaws)).mean() > 0.1

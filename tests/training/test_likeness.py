@@ -23,6 +23,11 @@ def write(folder, domain, yaws, seed):
     return tf.constant(images / 127.5 - 1.0, tf.float32), tf.constant(yaws, tf.float32)
 
 
+def grey(images):
+    weights = tf.constant([0.2989, 0.5870, 0.1140])
+    return tf.repeat(tf.reduce_sum(images * weights, axis=-1, keepdims=True), 3, axis=-1)
+
+
 @pytest.mark.parametrize("flip", [False, True])
 def test_the_gap_is_the_difference_of_means(tmp_path, flip):
     simulated = write(tmp_path / "simulated", "simulated", [30, -80, 5], 0)
@@ -39,18 +44,30 @@ def test_the_gap_is_the_difference_of_means(tmp_path, flip):
     gap = mean(*real) - mean(*simulated)
     assert float(tf.norm(gap)) > 0.01
     # An image left as it is lies the whole gap from where it ought to be.
-    loss = likeness(simulated[0], simulated[0], simulated[1])
+    loss = likeness(simulated[0], simulated[0], simulated[1], tf.fill((3, 3), 0.5))
     np.testing.assert_allclose(loss, [float(tf.reduce_sum(gap**2))] * 3, rtol=1e-3)
+    grey_gap = mean(grey(real[0]), real[1]) - mean(grey(simulated[0]), simulated[1])
+    loss = likeness(simulated[0], simulated[0], simulated[1], tf.zeros((3, 3)))
+    np.testing.assert_allclose(loss, [float(tf.reduce_sum(grey_gap**2))] * 3, rtol=1e-3)
+    assert abs(loss[0] / float(tf.reduce_sum(gap**2)) - 1) > 0.01
 
 
-def test_a_refined_face_is_compared_with_its_own_simulated_one():
+@pytest.mark.parametrize("drawn", [[0.6, 0.5, 0.5], [0.4, 0.5, 0.5], [0.6, 0.9, 0.2]])
+def test_a_refined_face_is_compared_with_its_own_simulated_one(drawn):
     images = tf.random.stateless_uniform((2, SIZE, SIZE, 3), (1, 2), -1, 1)
     yaws = tf.constant([0.0, 60.0])
-    none = Likeness(SIZE, np.zeros(128, np.float32))
-    np.testing.assert_allclose(none(images, images, yaws), [0, 0], atol=1e-10)
-    found = none.embed(images, yaws)
-    expected = tf.reduce_sum((found[0] - none.embed(images[1:], yaws[:1])[0]) ** 2)
-    swapped = none(images[:1], images[1:], yaws[:1])
+    draws = tf.constant([drawn, drawn])
+    none = Likeness(SIZE, np.zeros((2, 128), np.float32))
+    np.testing.assert_allclose(none(images, images, yaws, draws), [0, 0], atol=1e-10)
+
+    def embedded(index):
+        shown = grey(images) if drawn[0] < 0.5 else images
+        # By hand: 0.04 sides of 2 x 0.9 - 1 to the right, of 2 x 0.2 - 1 down.
+        shifts = [[0.032, -0.024]] if drawn[1] == 0.9 else [[0.0, 0.0]]
+        return none.embed(shown[index : index + 1], yaws[:1], tf.constant(shifts))
+
+    expected = tf.reduce_sum((embedded(0) - embedded(1)) ** 2)
+    swapped = none(images[:1], images[1:], yaws[:1], draws[:1])
     np.testing.assert_allclose(swapped, [float(expected)], rtol=1e-4)
 
 

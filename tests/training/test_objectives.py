@@ -99,13 +99,15 @@ def test_the_penalty_is_added_every_fourth_step_four_times():
 
 
 def test_the_likeness_is_weighed_into_the_refiners_loss_only():
-    def likeness(simulated, refined, yaws):
-        return tf.reduce_mean(refined - 2 * simulated, axis=(1, 2, 3)) + yaws
+    def likeness(simulated, refined, yaws, draws):
+        difference = tf.reduce_mean(refined - 2 * simulated, axis=(1, 2, 3))
+        return difference + yaws + 100 * draws[:, 2]
 
     model, batch, got = found("patch", "loss.embedding_weight=0.6", likeness=likeness)
     _, _, plain = found("patch")
     difference = model.generator(batch["simulated"]) - 2 * batch["simulated"]
     want = float(tf.reduce_mean(difference) + tf.reduce_mean(batch["simulated_yaw"]))
+    want += 100 * float(tf.reduce_mean(batch["simulated_draws"][:, 2]))
     assert abs(want) > 1
     assert float(got.values["embedding_loss"]) == pytest.approx(want, rel=1e-5)
     assert float(got.generator_loss) == pytest.approx(
