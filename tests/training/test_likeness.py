@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dagan_tf.config import DataConfig
+from dagan_tf.config import DataConfig, load_config
 from dagan_tf.data.records import Record, write_records
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import encode_png
+from dagan_tf.training.checkpoints import load_generator
 from dagan_tf.training.likeness import Likeness
+from dagan_tf.training.loop import train_on_records
+from tests.training.test_dagan import TINY
 
 SIZE = 16
 
@@ -76,3 +79,21 @@ def test_faces_of_unknown_yaw_are_refused(tmp_path):
     write(tmp_path / "real", "real", [float("nan"), 20], 1)
     with pytest.raises(DaganError, match=r"real'.*yaw of 1 images.*embedding_weight"):
         Likeness.measured(tmp_path / "simulated", tmp_path / "real", DataConfig(image_size=SIZE))
+
+
+def test_a_training_with_it_resumes_to_the_bit(tmp_path):
+    for seed, domain in enumerate(("simulated", "real")):
+        write(tmp_path / domain, domain, [30, -80, 5, 90], seed)
+
+    def run(name, steps):
+        overrides = [*TINY, "loss.embedding_weight=3", "training.checkpoint_every=2"]
+        config = load_config("quickstart", [*overrides, f"training.steps={steps}"])
+        folders = tmp_path / "simulated", tmp_path / "real"
+        train_on_records(config, *folders, ["p"], tmp_path / name, verbose=False)
+        return load_generator(tmp_path / name).get_weights()
+
+    whole = run("whole", 4)
+    half = run("parts", 2)
+    for a, b in zip(whole, run("parts", 4), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any(np.any(a != b) for a, b in zip(whole, half, strict=True))
