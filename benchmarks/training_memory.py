@@ -48,7 +48,9 @@ def trace(overrides: Sequence[str]) -> tuple[Any, Any]:
     import tensorflow as tf
 
     from dagan_tf.config import load_config
+    from dagan_tf.data.pipeline import NUM_DRAWS
     from dagan_tf.training.build import build_dagan
+    from dagan_tf.training.likeness import Likeness
 
     config = load_config(FLAGS.config, [*FLAGS.set, *overrides])
     rows, size = config.training.batch_size, config.data.image_size
@@ -61,8 +63,12 @@ def trace(overrides: Sequence[str]) -> tuple[Any, Any]:
         "mask": tf.ones((rows, size, size, 1)),
         "simulated_label": tf.constant(labels),
         "real_label": tf.constant(labels),
+        "simulated_draws": tf.fill((rows, NUM_DRAWS), 0.5),
+        "real_draws": tf.fill((rows, NUM_DRAWS), 0.5),
+        "simulated_yaw": tf.zeros(rows),
     }
-    step = tf.function(build_dagan(config, FLAGS.identities).train_step)
+    likeness = Likeness(size) if config.loss.embedding_weight else None
+    step = tf.function(build_dagan(config, FLAGS.identities, likeness=likeness).train_step)
     return step.get_concrete_function(batch), batch
 
 

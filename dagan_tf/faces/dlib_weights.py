@@ -9,6 +9,8 @@ import numpy as np
 
 from dagan_tf.errors import DaganError
 
+_NAME = re.compile(rb"(con|affine|fc)_\d?")
+
 
 def read_layers(path: str | os.PathLike[str]) -> Iterator[tuple[str, np.ndarray]]:
     """The parameters of every layer that has some, in the order of `dlib::serialize`.
@@ -27,7 +29,7 @@ def read_layers(path: str | os.PathLike[str]) -> Iterator[tuple[str, np.ndarray]
     """
     content = Path(path).read_bytes()
     position = 0
-    while match := re.compile(rb"(con|affine|fc)_\d?").search(content, position):
+    while match := _NAME.search(content, position):
         start = match.end()
         numbers = []
         # A fully connected layer says its outputs and inputs first.

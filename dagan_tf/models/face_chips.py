@@ -40,8 +40,8 @@ class FaceChips:
         matrices = tf.gather(
             self._matrices, tf.clip_by_value(whole, -_MAX_YAW, _MAX_YAW) + _MAX_YAW
         )
-        axis = tf.range(CHIP_SIZE, dtype=tf.float32)
-        x, y = tf.meshgrid(axis, axis)
+        pixels = tf.range(CHIP_SIZE, dtype=tf.float32)
+        x, y = tf.meshgrid(pixels, pixels)
         grid = tf.stack([x, y, tf.ones_like(x)], axis=-1)
         places = tf.einsum("hwk,njk->nhwj", grid, matrices)
         if shifts is not None:

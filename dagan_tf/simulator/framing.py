@@ -89,8 +89,7 @@ def mean_landmarks(model: MorphableModel, yaw: float, image_size: int) -> np.nda
         (68, 2) float32 pixels, those of a far side that is hidden too.
     """
     points = model.mean[model.landmark_vertices].astype(np.float64)
-    centre, height = _anchor_of(points)
-    camera = _camera(centre, height, Pose(yaw), image_size)
+    camera = _camera(*_anchor_of(points), Pose(yaw), image_size)
     return camera.project(points)[:, :2].astype(np.float32)
 
 

@@ -36,8 +36,13 @@ def build_dagan(
         jit: compile the step with XLA (slower on CPUs).
 
     Raises:
-        ConfigError: an optimiser, or `jit`, cannot be had on this TensorFlow.
+        ConfigError: an optimiser, or `jit`, cannot be had on this TensorFlow, or the config wants a
+            likeness agent and there is none.
     """
+    if config.loss.embedding_weight and likeness is None:
+        raise ConfigError(
+            f"loss.embedding_weight = {config.loss.embedding_weight}: expected a likeness agent"
+        )
     if jit and not KERAS_3:
         raise ConfigError("jit: XLA of TensorFlow 2.15 lacks a gradient that this model needs")
     settings, size = config.training, config.data.image_size

@@ -52,7 +52,7 @@ class DAGAN(keras.Model):
     A batch is a dict: `simulated` and `real` float32 (B, S, S, 3) in [-1, 1], `mask` float32
     (B, S, S, 1) in [0, 1], `simulated_label` and `real_label` int32 (B,), -1 = unlabelled; with
     `loss.augment` also `simulated_draws` and `real_draws`, see `augmentation.augment`; with
-    `likeness` also `simulated_yaw` float32 (B,), degrees.
+    `likeness` also `simulated_draws` and `simulated_yaw` float32 (B,), degrees.
     Replicas must get equally many images. `call` refines, unclipped.
 
     Metrics, all means since the last reset: the losses; `real_error` and `refined_error`, the

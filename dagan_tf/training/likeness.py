@@ -15,7 +15,7 @@ from dagan_tf.models.face_chips import FaceChips
 from dagan_tf.models.face_embedding import EMBEDDING_SIZE, FaceEmbedding
 from dagan_tf.training.losses import embedding_perception
 
-# So many images of a folder tell its mean well enough: the error is a hundredth of the spread.
+# So many images of a folder tell its mean well enough: the error is a sixtieth of the spread.
 _MOST_IMAGES = 4096
 _BATCH = 32
 # The chips are moved by up to this part of the frame's side either way.
@@ -31,17 +31,17 @@ class Likeness:
     pleases the network only in one place or by tinting the face is worth little then.
     """
 
-    def __init__(self, image_size: int, gap: np.ndarray) -> None:
+    def __init__(self, image_size: int, gap: np.ndarray | None = None) -> None:
         """Loads the network.
 
         Args:
             image_size: side of the training images, pixels.
             gap: float32 (2, 128), mean embedding of the reals less that of the simulated faces,
-                in colour and in grey.
+                in colour and in grey; None for zeros.
         """
         self._chips = FaceChips(image_size)
         self._network = FaceEmbedding()
-        self._gap = tf.constant(gap, tf.float32)
+        self._gap = tf.constant(np.zeros((2, EMBEDDING_SIZE)) if gap is None else gap, tf.float32)
 
     @classmethod
     def measured(
@@ -55,9 +55,10 @@ class Likeness:
         Raises:
             DaganError: a folder has an image whose yaw is unknown, or cannot be read.
         """
-        found = cls(config.image_size, np.zeros((2, EMBEDDING_SIZE), np.float32))
-        means = [found._mean(folder, config) for folder in (simulated, real)]
-        return cls(config.image_size, means[1] - means[0])
+        found = cls(config.image_size)
+        before, aim = (found._mean(folder, config) for folder in (simulated, real))
+        found._gap = tf.constant(aim - before, tf.float32)
+        return found
 
     def __call__(
         self, simulated: tf.Tensor, refined: tf.Tensor, yaws: tf.Tensor, draws: tf.Tensor
@@ -105,7 +106,7 @@ class Likeness:
                 for row, shown in enumerate((faces, _grey(faces))):
                     total[row] += embed(shown, sides).numpy().sum(axis=0)
                 count += len(faces)
-        return (total / count).astype(np.float32)
+        return total / count
 
 
 def _grey(images: tf.Tensor) -> tf.Tensor:

@@ -1,5 +1,6 @@
 """Where dlib's network looks, and its weights out of dlib's file."""
 
+import dlib
 import numpy as np
 import pytest
 
@@ -7,6 +8,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import invert_similarity, warp_similarity
 from dagan_tf.faces.dlib_weights import read_layers
 from dagan_tf.faces.embedding import CHIP_SIZE, chip_matrix
+from dagan_tf.faces.face import FaceFinder
 
 
 def dlib_integer(value):
@@ -47,9 +49,6 @@ class TestWeights:
 
 
 def test_the_chip_is_where_dlib_cuts_it(astronaut):
-    dlib = pytest.importorskip("dlib")
-    from dagan_tf.faces.face import FaceFinder
-
     face = FaceFinder().find_one(astronaut)
     # Rounded, as dlib takes whole pixels; turned, for the sign of the angle.
     turn = np.deg2rad(20) * np.array([[0, -1], [1, 0]]) + np.cos(np.deg2rad(20)) * np.eye(2)

@@ -1,16 +1,20 @@
 """dlib's network in TensorFlow: the same numbers, gradients, the same chips."""
 
+import dlib
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.ndimage import map_coordinates
 
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.embedding import FaceEmbedder
+from dagan_tf.faces.dlib_weights import read_layers
+from dagan_tf.faces.embedding import CHIP_SIZE, FaceEmbedder, chip_matrix
 from dagan_tf.faces.weights import FACE_EMBEDDING, weight_path
 from dagan_tf.models import face_embedding
 from dagan_tf.models.face_chips import FaceChips
 from dagan_tf.models.face_embedding import FaceEmbedding
 from dagan_tf.simulator.framing import mean_landmarks
+from dagan_tf.simulator.morphable_model import MorphableModel
 from dagan_tf.simulator.simulator import Simulator
 
 
@@ -24,7 +28,6 @@ def as_tensor(images):
 
 
 def test_it_is_dlibs_network(network, astronaut):
-    dlib = pytest.importorskip("dlib")
     noise = np.random.default_rng(0).integers(0, 256, (2, 150, 150, 3), dtype=np.uint8)
     chips = np.stack([np.ascontiguousarray(astronaut[40:190, 150:300]), *noise])
     theirs = dlib.face_recognition_model_v1(str(weight_path(FACE_EMBEDDING)))
@@ -52,8 +55,14 @@ def test_its_gradient_is_that_of_differences(network, astronaut):
     assert float(tf.reduce_sum(gradient * step)) == pytest.approx(difference / 2, rel=0.03)
 
 
-def test_another_network_is_refused(monkeypatch):
-    monkeypatch.setattr(face_embedding, "read_layers", lambda path: iter([("fc", np.zeros(4))]))
+def misnamed():
+    layers = list(read_layers(weight_path(FACE_EMBEDDING)))
+    return [("affine", layers[0][1]), *layers[1:]]
+
+
+@pytest.mark.parametrize("layers", [lambda: [], lambda: [("con", np.zeros(4))], misnamed])
+def test_another_network_is_refused(monkeypatch, layers):
+    monkeypatch.setattr(face_embedding, "read_layers", lambda path: iter(layers()))
     with pytest.raises(DaganError, match="not dlib's face recognition network"):
         FaceEmbedding()
 
@@ -92,6 +101,24 @@ def test_chips_are_linear_in_the_image_and_so_is_their_gradient():
     assert float(tf.reduce_sum(gradient * images)) == pytest.approx(float(value), rel=1e-4)
     flat = chips(tf.fill((1, 16, 16, 3), 0.25), yaws[:1])
     np.testing.assert_allclose(flat, 0.25, atol=1e-6)
+
+
+def test_chips_are_cut_bilinearly():
+    image = tf.random.stateless_uniform((40, 40, 3), (9, 1), -1, 1)
+    matrix = chip_matrix(mean_landmarks(MorphableModel.load(), -62, 40))
+    axis = np.arange(CHIP_SIZE)
+    places = matrix @ np.stack([*np.meshgrid(axis, axis), np.ones((CHIP_SIZE, CHIP_SIZE))]).reshape(
+        3, -1
+    )
+    expected = np.stack(
+        [
+            map_coordinates(band, places[::-1], order=1, mode="nearest")
+            for band in np.moveaxis(image, 2, 0)
+        ],
+        axis=-1,
+    )
+    chip = FaceChips(40)(image[None], tf.constant([-62.3]))[0]
+    np.testing.assert_allclose(chip, expected.reshape(chip.shape), atol=1e-3)
 
 
 def test_shifts_move_what_is_cut_out():

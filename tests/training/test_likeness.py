@@ -53,6 +53,12 @@ def test_the_gap_is_the_difference_of_means(tmp_path, flip):
     loss = likeness(simulated[0], simulated[0], simulated[1], tf.zeros((3, 3)))
     np.testing.assert_allclose(loss, [float(tf.reduce_sum(grey_gap**2))] * 3, rtol=1e-3)
     assert abs(loss[0] / float(tf.reduce_sum(gap**2)) - 1) > 0.01
+    # One that has moved: by which way it went the sign of the gap is known.
+    refined = simulated[0][::-1]
+    loss = likeness(simulated[0], refined, simulated[1], tf.fill((3, 3), 0.5))
+    move = likeness.embed(refined, simulated[1]) - likeness.embed(*simulated)
+    np.testing.assert_allclose(loss, tf.reduce_sum((move - gap) ** 2, axis=1), rtol=1e-3)
+    assert np.abs(loss / tf.reduce_sum((move + gap) ** 2, axis=1) - 1).max() > 0.01
 
 
 @pytest.mark.parametrize("drawn", [[0.6, 0.5, 0.5], [0.4, 0.5, 0.5], [0.6, 0.9, 0.2]])
@@ -60,7 +66,7 @@ def test_a_refined_face_is_compared_with_its_own_simulated_one(drawn):
     images = tf.random.stateless_uniform((2, SIZE, SIZE, 3), (1, 2), -1, 1)
     yaws = tf.constant([0.0, 60.0])
     draws = tf.constant([drawn, drawn])
-    none = Likeness(SIZE, np.zeros((2, 128), np.float32))
+    none = Likeness(SIZE)
     np.testing.assert_allclose(none(images, images, yaws, draws), [0, 0], atol=1e-10)
 
     def embedded(index):

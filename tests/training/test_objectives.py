@@ -23,7 +23,7 @@ def found(form, *overrides, adversaries=1.0, balance=0.25, history=None, likenes
         "quickstart", [*TINY, *WEIGHTS, *extra, f"loss.adversarial={form}", *overrides]
     )
     keras.utils.set_random_seed(0)
-    model = build_dagan(config, PEOPLE)
+    model = build_dagan(config, PEOPLE, likeness=likeness)
     batch = next(iter(batches(1)))
     got = objectives(
         config.loss, model.generator, model.discriminator, batch,
@@ -96,6 +96,11 @@ def test_the_penalty_is_added_every_fourth_step_four_times():
         float(plain.discriminator_loss) + 0.5 * 4 * squares, rel=1e-5
     )
     assert float(with_penalty.generator_loss) == pytest.approx(float(plain.generator_loss))
+
+
+def test_a_likeness_that_is_wanted_and_not_there_is_refused():
+    with pytest.raises(ConfigError, match=r"embedding_weight = 0.5: expected a likeness agent"):
+        found("patch", "loss.embedding_weight=0.5")
 
 
 def test_the_likeness_is_weighed_into_the_refiners_loss_only():
