@@ -95,6 +95,9 @@ class LossConfig:
             the last two have no auto-encoder and no k.
         identity: `softmax` or the paper's literal per-class `sigmoid` cross-entropy.
         identity_weight: lambda_1.
+        identity_confidence: unlabelled reals that the identity agent names with at least this
+            probability count as of that identity (FixMatch, Sohn et al., 2020), for reals that
+            show the simulated identities; best with `augment`. 0 leaves them out, as the paper.
         pose_weight: lambda_2.
         embedding_weight: of how far dlib's face recogniser sees a refined face from where the
             simulated one lies, moved by the mean difference between real and simulated faces
@@ -121,6 +124,7 @@ class LossConfig:
     adversarial: str = choice("began", "began", "literal", "gan", "patch")
     identity: str = choice("softmax", "softmax", "sigmoid")
     identity_weight: float = number(0.05, minimum=0)
+    identity_confidence: float = number(0.0, minimum=0, maximum=1)
     pose_weight: float = number(0.5, minimum=0)
     embedding_weight: float = number(0.0, minimum=0)
     pose_form: str = choice("l1", "l1", "l2", "huber")

@@ -99,6 +99,28 @@ def identity_perception(logits: tf.Tensor, labels: tf.Tensor, form: str = "softm
     return tf.where(known, loss, 0.0)
 
 
+def confident_labels(
+    logits: tf.Tensor, labels: tf.Tensor, confidence: float, form: str = "softmax"
+) -> tf.Tensor:
+    """Labels with those filled in that the identity agent is sure of (Sohn et al., 2020, FixMatch).
+
+    Not in the paper. It supposes that unlabelled images show the identities that labelled ones do.
+
+    Args:
+        logits: float32 (N, K), the identity agent's.
+        labels: int32 (N,), 0..K-1, or -1 for an unlabelled image.
+        confidence: smallest probability of the likeliest identity that counts as sure, (0, 1].
+        form: as of `identity_perception`.
+
+    Returns:
+        int32 (N,): known labels as they are; no gradient goes through it.
+    """
+    probabilities = tf.nn.softmax(logits) if form == "softmax" else tf.nn.sigmoid(logits)
+    sure = tf.reduce_max(probabilities, axis=1) >= confidence
+    guess = tf.argmax(logits, axis=1, output_type=labels.dtype)
+    return tf.where((labels < 0) & sure, guess, labels)
+
+
 def embedding_perception(simulated: tf.Tensor, refined: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
     """How far a frozen recogniser sees the refined face from where it ought to be.
 

@@ -99,9 +99,14 @@ def objectives(
             downsample=config.pose_downsample,
         )
     )
-    identity_real = mean(
-        losses.identity_perception(real_logits, batch["real_label"], config.identity)
-    )
+    real_labels = batch["real_label"]
+    if config.identity_confidence:
+        # Named as it is, then learned as it was changed: what is sure of one is not of the other.
+        _, plain_logits = discriminator(batch["real"]) if config.augment else (None, real_logits)
+        real_labels = losses.confident_labels(
+            plain_logits, real_labels, config.identity_confidence, config.identity
+        )
+    identity_real = mean(losses.identity_perception(real_logits, real_labels, config.identity))
     identity_refined = mean(losses.identity_perception(refined_logits, labels, config.identity))
     identity_judged = mean(
         losses.identity_perception(judged_logits, judged_labels, config.identity)

@@ -90,6 +90,24 @@ class TestIdentityPerception:
         np.testing.assert_array_equal(np.abs(gradient).sum(1) == 0, labels.numpy() < 0)
 
 
+class TestConfidentLabels:
+    logits = tf.math.log([[0.9, 0.06, 0.04], [0.2, 0.3, 0.5], [0.03, 0.02, 0.95], [0.1, 0.8, 0.1]])
+    labels = tf.constant([-1, -1, 1, -1])
+
+    @pytest.mark.parametrize(
+        ("confidence", "want"),
+        [(0.95, [-1, -1, 1, -1]), (0.85, [0, -1, 1, -1]), (0.5, [0, 2, 1, 1])],
+    )
+    def test_only_the_sure_and_unlabelled_are_named(self, confidence, want):
+        got = losses.confident_labels(self.logits, self.labels, confidence - 1e-4)
+        np.testing.assert_array_equal(got, want)
+
+    def test_the_sigmoid_form_asks_each_identity_alone(self):
+        logits = tf.constant([[2.0, 2.1], [-3.0, -1.0]])  # sigmoid 0.88, 0.89; 0.05, 0.27
+        got = losses.confident_labels(logits, tf.constant([-1, -1]), 0.85, "sigmoid")
+        np.testing.assert_array_equal(got, [1, -1])
+
+
 class TestAdversarial:
     def test_discriminator_by_hand(self):
         loss = losses.adversarial_discriminator(

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import scipy.special
 import tensorflow as tf
 
 from dagan_tf.config import ConfigError, load_config
@@ -17,7 +18,9 @@ WEIGHTS = ["loss.identity_weight=0.3", "loss.pose_weight=0.7", "generator.input_
 FORMS = ["began", "literal", "gan", "patch"]
 
 
-def found(form, *overrides, adversaries=1.0, balance=0.25, history=None, likeness=None):
+def found(
+    form, *overrides, adversaries=1.0, balance=0.25, history=None, likeness=None, labels=None
+):
     extra = ["loss.initial_balance=0.25"] if form == "literal" else []
     config = load_config(
         "quickstart", [*TINY, *WEIGHTS, *extra, f"loss.adversarial={form}", *overrides]
@@ -25,6 +28,8 @@ def found(form, *overrides, adversaries=1.0, balance=0.25, history=None, likenes
     keras.utils.set_random_seed(0)
     model = build_dagan(config, PEOPLE, likeness=likeness)
     batch = next(iter(batches(1)))
+    if labels is not None:
+        batch["real_label"] = tf.constant(labels)
     got = objectives(
         config.loss, model.generator, model.discriminator, batch,
         balance=tf.constant(balance), adversaries=tf.constant(adversaries),
@@ -180,3 +185,25 @@ def test_the_discriminator_alone_learns_from_the_history():
     fresh = float(np.abs(refined - model.discriminator(refined)[0]).mean())
     assert float(got.values["refined_error"]) == pytest.approx(fresh, rel=1e-4)
     assert abs(judged - fresh) > 1e-3
+
+
+@pytest.mark.parametrize("augmented", ["false", "true"])
+def test_unlabelled_reals_are_learned_as_what_the_agent_surely_calls_them(augmented):
+    overrides = [f"loss.augment={augmented}"]
+    labels = np.array([-1, -1, 1, -1], np.int32)
+    model, batch, _ = found("gan", *overrides, labels=labels)
+
+    def logs(images):
+        return scipy.special.log_softmax(np.asarray(model.discriminator(images)[1], float), axis=1)
+
+    plain = logs(batch["real"])
+    changed = augment(batch["real"], batch["real_draws"])
+    seen = logs(changed) if augmented == "true" else plain
+    sureness = np.exp(plain.max(axis=1))
+    confidence = float(np.median(sureness[labels < 0]) - 1e-6)
+    named = np.where((labels < 0) & (sureness >= confidence), plain.argmax(axis=1), labels)
+    assert list(named < 0).count(True) == 1
+    want = -sum(seen[i, label] for i, label in enumerate(named) if label >= 0) / len(labels)
+    sure = f"loss.identity_confidence={confidence}"
+    _, _, got = found("gan", *overrides, sure, labels=labels)
+    assert float(got.values["identity_loss_real"]) == pytest.approx(want, rel=1e-4)
