@@ -228,9 +228,12 @@ def test_float16_scales_both_losses_and_trains_as_float32_does():
 
 
 STABLE = ["loss.augment=true", "loss.gradient_penalty=0.3", "discriminator.patch_heads=2"]
+SELF_NAMED = ["loss.augment=true", "loss.identity_confidence=0.2", "loss.identity_weight=1"]
 
 
-@pytest.mark.parametrize(("form", "more"), [("gan", []), ("patch", []), ("patch", STABLE)])
+@pytest.mark.parametrize(
+    ("form", "more"), [("gan", []), ("patch", []), ("patch", STABLE), ("gan", SELF_NAMED)]
+)
 def test_forms_without_auto_encoder_train_on_one_and_two_devices(form, more):
     overrides = [f"loss.adversarial={form}", "loss.initial_balance=0.5", *more]
     one, two = run(make(overrides)), run(make(overrides, mirrored()))
