@@ -8,7 +8,17 @@ from dagan_tf.config import Config, ConfigError, differences, load_config, prese
 
 
 @pytest.mark.parametrize(
-    "name", ["paper-224", "face-64", "face-64-patch", "quickstart", "digits", "face-96", "face-128"]
+    "name",
+    [
+        "paper-224",
+        "face-64",
+        "face-64-patch",
+        "quickstart",
+        "digits",
+        "face-96",
+        "face-96-patch",
+        "face-128",
+    ],
 )
 def test_presets_load_under_their_own_name(name):
     assert name in preset_names()
@@ -25,7 +35,17 @@ def test_the_paper_s_sizes():
 
 
 @pytest.mark.parametrize(
-    "name", ["paper-224", "face-64", "face-64-patch", "quickstart", "digits", "face-96", "face-128"]
+    "name",
+    [
+        "paper-224",
+        "face-64",
+        "face-64-patch",
+        "quickstart",
+        "digits",
+        "face-96",
+        "face-96-patch",
+        "face-128",
+    ],
 )
 def test_yaml_round_trip(tmp_path, name):
     config = load_config(name, ["training.generator_learning_rate=1e-7", "name='Ärger: 1'"])

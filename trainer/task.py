@@ -17,7 +17,8 @@ from trainer.flags import INTERRUPTED, run_app
 _CONFIG = flags.DEFINE_string(
     "config",
     "face-64",
-    "Preset (quickstart, face-64, face-64-patch, face-96, face-128, paper-224) or a YAML file.",
+    "Preset (quickstart, face-64, face-64-patch, face-96, face-96-patch, face-128, paper-224) or a "
+    "YAML file.",
 )
 _SET = flags.DEFINE_multi_string(
     "set", [], "Override, e.g. --set=training.steps=2000; may be repeated, the last one wins."
