@@ -25,12 +25,12 @@ flags.DEFINE_multi_string("set", [], "Override of the preset `digits` in all row
 flags.DEFINE_integer("seeds", 3, "Runs of each row, with the seeds 0, 1, ...", lower_bound=1)
 
 # The paper's form with the settings that suit it; weights and times of the others do not.
-_BEGAN = (
+_BEGAN = [
     "loss.adversarial=began", "loss.diversity_ratio=1.5", "loss.balance_rate=0.02",
     "loss.identity_weight=0.1", "loss.identity_confidence=0", "loss.pose_weight=0.15",
     "loss.pose_downsample=2", "loss.augment=false", "loss.gradient_penalty=0",
     "training.beta_1=0.5", "training.steps=1500", "training.decay_steps=600",
-)  # fmt: skip
+]  # fmt: skip
 ROWS = {
     "the preset": [],
     "unlabelled handwriting left out of the identity agent": ["loss.identity_confidence=0"],
@@ -38,7 +38,7 @@ ROWS = {
     "without pose loss": ["loss.pose_weight=0"],
     "plain GAN loss": ["loss.augment=false", "loss.gradient_penalty=0"],
     "SimGAN's patch loss": ["loss.adversarial=patch"],
-    "the paper's form, BEGAN": [*_BEGAN],
+    "the paper's form, BEGAN": _BEGAN,
     "the paper's, without equilibrium: k fixed at 0.5": [
         *_BEGAN, "loss.balance_rate=0", "loss.initial_balance=0.5",
     ],

@@ -56,23 +56,22 @@ def moved(features: np.ndarray, rows: Rows, kind: str) -> np.ndarray:
     out = features.copy()
     for sign in (-1, 1):
         own = (rows.kinds == kind) & rows.side(sign)
-        aim = features[rows.profile & rows.reserved & rows.side(sign)].mean(axis=0)
-        out[own] = features[own] + aim - features[own & rows.reserved].mean(axis=0)
+        out[own] = features[own] + _step(features, rows, kind, sign, rows.reserved)
     return normalised(out)
 
 
 def steps_apart(features: np.ndarray, rows: Rows, kind: str) -> list[float]:
     """Distance of a kind's mean to that of the real profiles, left and right, nobody reserved."""
-    others = ~rows.reserved
     return [
-        float(
-            np.linalg.norm(
-                features[(rows.kinds == kind) & rows.side(sign) & others].mean(axis=0)
-                - features[rows.profile & rows.side(sign) & others].mean(axis=0)
-            )
-        )
-        for sign in (-1, 1)
+        float(np.linalg.norm(_step(features, rows, kind, sign, ~rows.reserved))) for sign in (-1, 1)
     ]
+
+
+def _step(features: np.ndarray, rows: Rows, kind: str, sign: int, who: np.ndarray) -> np.ndarray:
+    """From the mean of a kind to that of the real profiles, on one side, of the rows `who`."""
+    shown = rows.side(sign) & who
+    aim = features[rows.profile & shown].mean(axis=0)
+    return np.asarray(aim - features[(rows.kinds == kind) & shown].mean(axis=0))
 
 
 def mapped(features: np.ndarray, rows: Rows, kind: str, penalty: float) -> np.ndarray:

@@ -6,20 +6,19 @@ import pytest
 
 from dagan_tf.config import Config, ConfigError, differences, load_config, preset_names
 
+PRESETS = [
+    "paper-224",
+    "face-64",
+    "face-64-patch",
+    "quickstart",
+    "digits",
+    "face-96",
+    "face-96-patch",
+    "face-128",
+]
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "paper-224",
-        "face-64",
-        "face-64-patch",
-        "quickstart",
-        "digits",
-        "face-96",
-        "face-96-patch",
-        "face-128",
-    ],
-)
+
+@pytest.mark.parametrize("name", PRESETS)
 def test_presets_load_under_their_own_name(name):
     assert name in preset_names()
     assert load_config(name).name == name
@@ -34,19 +33,7 @@ def test_the_paper_s_sizes():
     assert generator.downsample == 1
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "paper-224",
-        "face-64",
-        "face-64-patch",
-        "quickstart",
-        "digits",
-        "face-96",
-        "face-96-patch",
-        "face-128",
-    ],
-)
+@pytest.mark.parametrize("name", PRESETS)
 def test_yaml_round_trip(tmp_path, name):
     config = load_config(name, ["training.generator_learning_rate=1e-7", "name='Ärger: 1'"])
     path = tmp_path / "config.yaml"

@@ -102,7 +102,7 @@ def objectives(
     real_labels = batch["real_label"]
     if config.identity_confidence:
         # Named as it is, then learned as it was changed: what is sure of one is not of the other.
-        _, plain_logits = discriminator(batch["real"]) if config.augment else (None, real_logits)
+        plain_logits = discriminator(batch["real"])[1] if config.augment else real_logits
         real_labels = losses.confident_labels(
             plain_logits, real_labels, config.identity_confidence, config.identity
         )
