@@ -111,6 +111,8 @@ class LossConfig:
             height x width only as the paper does (3x larger on RGB).
         pose_mask_weight: weight in the pose loss of pixels that the photo did not really show (the
             simulator's mask); 1 is the paper's unmasked loss.
+        pose_colour_weight: of the pose loss' second part: so many times a change that is not one of
+            brightness is added; 0 is the paper's loss.
         diversity_ratio: gamma, wanted ratio of refined to real reconstruction error.
         balance_rate: alpha, step of k.
         initial_balance: k_0.
@@ -132,6 +134,7 @@ class LossConfig:
     pose_downsample: int = choice(1, 1, 2, 4, 8)
     pose_scale: str = choice("element", "element", "pixel")
     pose_mask_weight: float = number(1.0, minimum=0, maximum=1)
+    pose_colour_weight: float = number(0.0, minimum=0)
     diversity_ratio: float = number(0.5, minimum=0)
     balance_rate: float = number(0.001, minimum=0)
     initial_balance: float = number(0.0, minimum=0, maximum=1)

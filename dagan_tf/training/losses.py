@@ -24,6 +24,7 @@ def pose_perception(
     form: str = "l1",
     delta: float = 0.1,
     downsample: int = 1,
+    colour_weight: float = 0.0,
 ) -> tf.Tensor:
     """L_pp: mean difference of the refined image from the simulated one.
 
@@ -39,6 +40,9 @@ def pose_perception(
             |d| = delta, |d| - delta/2 beyond.
         delta: of `huber`.
         downsample: average differences (and weights) over blocks of so many pixels a side first.
+        colour_weight: so many times the difference without its luma (Rec. 601), in the same form,
+            is added: what makes a pixel redder costs more than what makes it darker. 0 is the
+            paper's loss.
 
     Returns:
         float32 (N,), at least 0.
@@ -49,11 +53,18 @@ def pose_perception(
         difference = tf.nn.avg_pool2d(difference, downsample, downsample, "VALID")
         if weight is not None:
             weight = tf.nn.avg_pool2d(weight, downsample, downsample, "VALID")
-    size = tf.abs(difference)
-    if form == "l2":
-        size = tf.square(difference)
-    elif form == "huber":
-        size = tf.where(size < delta, tf.square(difference) / (2.0 * delta), size - delta / 2.0)
+
+    def cost(of: tf.Tensor) -> tf.Tensor:
+        if form == "l2":
+            return tf.square(of)
+        size = tf.abs(of)
+        if form == "huber":
+            return tf.where(size < delta, tf.square(of) / (2.0 * delta), size - delta / 2.0)
+        return size
+
+    size = cost(difference)
+    if colour_weight:
+        size += colour_weight * cost(difference - tf.image.rgb_to_grayscale(difference))
     if weight is not None:
         size *= weight
     factor = float(size.shape[-1]) if scale == "pixel" else 1.0

@@ -97,6 +97,7 @@ def objectives(
             form=config.pose_form,
             delta=config.pose_delta,
             downsample=config.pose_downsample,
+            colour_weight=config.pose_colour_weight,
         )
     )
     real_labels = batch["real_label"]
