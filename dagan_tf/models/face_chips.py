@@ -23,15 +23,16 @@ class FaceChips:
         ).astype(np.float32)
 
     def __call__(
-        self, images: tf.Tensor, yaws: tf.Tensor, shifts: tf.Tensor | None = None
+        self, images: tf.Tensor, yaws: tf.Tensor, moves: tf.Tensor | None = None
     ) -> tf.Tensor:
         """Cuts the chips out, bilinearly; what lies beyond the frame continues its edge.
 
         Args:
             images: float32 (N, S, S, 3) in the canonical frame.
             yaws: float32 (N,), degrees, > 0 when the nose points to the right.
-            shifts: float32 (N, 2), moves what is cut out right and down by parts of S; None leaves
-                it where it is.
+            moves: float32 (N, 4), moves what is cut out right and down by parts of S, scales it
+                by 1 + the third about the frame's middle and turns it clockwise by the fourth,
+                radians; None leaves it as it is.
 
         Returns:
             float32 (N, 150, 150, 3).
@@ -44,8 +45,13 @@ class FaceChips:
         x, y = tf.meshgrid(pixels, pixels)
         grid = tf.stack([x, y, tf.ones_like(x)], axis=-1)
         places = tf.einsum("hwk,njk->nhwj", grid, matrices)
-        if shifts is not None:
-            places += self._size * shifts[:, None, None, :]
+        if moves is not None:
+            middle = (self._size - 1) / 2.0
+            scale, angle = 1.0 + moves[:, 2], moves[:, 3]
+            along, across = scale * tf.cos(angle), scale * tf.sin(angle)
+            turn = tf.reshape(tf.stack([along, -across, across, along], axis=-1), (-1, 2, 2))
+            places = tf.einsum("njk,nhwk->nhwj", turn, places - middle) + middle
+            places += self._size * moves[:, None, None, :2]
         places = tf.clip_by_value(places, 0.0, self._size - 1.0)
         low = tf.minimum(tf.floor(places), self._size - 2.0)
         share = places - low

@@ -18,8 +18,9 @@ from dagan_tf.training.losses import embedding_perception
 # So many images of a folder tell its mean well enough: the error is a sixtieth of the spread.
 _MOST_IMAGES = 4096
 _BATCH = 32
-# The chips are moved by up to this part of the frame's side either way.
-_SHIFT = 0.04
+# Chips are moved by up to these either way: parts of the frame's side to the right and down, part
+# of their own size, radians.
+_MOVES = (0.04, 0.04, 0.1, 0.15)
 
 
 class Likeness:
@@ -69,31 +70,32 @@ class Likeness:
             simulated: float32 (N, S, S, 3), [-1, 1], in the canonical frame.
             refined: float32 (N, S, S, 3).
             yaws: float32 (N,), degrees.
-            draws: float32 (N, 3) in [0, 1), random: below 0.5 the two lose their colour; they are
-                moved right and down by up to 0.04 sides, 0.5 leaves them in place.
+            draws: float32 (N, 5) in [0, 1), random: below 0.5 the two lose their colour; they are
+                moved right and down by up to 0.04 sides, scaled by up to 10 % and turned by up to
+                0.15 radians, 0.5 leaves them in place.
 
         Returns:
             float32 (N,), see `losses.embedding_perception`.
         """
         grey = draws[:, 0] < 0.5
-        shifts = _SHIFT * (2.0 * draws[:, 1:] - 1.0)
+        moves = tf.constant(_MOVES) * (2.0 * draws[:, 1:] - 1.0)
         before, after = (
-            self.embed(tf.where(grey[:, None, None, None], _grey(images), images), yaws, shifts)
+            self.embed(tf.where(grey[:, None, None, None], _grey(images), images), yaws, moves)
             for images in (simulated, refined)
         )
         return embedding_perception(before, after, tf.gather(self._gap, tf.cast(grey, tf.int32)))
 
     def embed(
-        self, images: tf.Tensor, yaws: tf.Tensor, shifts: tf.Tensor | None = None
+        self, images: tf.Tensor, yaws: tf.Tensor, moves: tf.Tensor | None = None
     ) -> tf.Tensor:
         """dlib's embeddings, float32 (N, 128), of images in the canonical frame.
 
         Args:
             images: float32 (N, S, S, 3), [-1, 1].
             yaws: float32 (N,), degrees.
-            shifts: of the chip, as of `FaceChips`.
+            moves: of the chip, as of `FaceChips`.
         """
-        return self._network(self._chips(images, yaws, shifts))
+        return self._network(self._chips(images, yaws, moves))
 
     def _mean(self, folder: str | os.PathLike[str], config: DataConfig) -> np.ndarray:
         embed = tf.function(self.embed, reduce_retracing=True)

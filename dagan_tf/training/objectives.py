@@ -131,8 +131,9 @@ def objectives(
 
     moved = tf.constant(0.0)
     if likeness is not None:
-        draws = batch["simulated_draws"][:, :3]
-        moved = mean(likeness(simulated, refined, batch["simulated_yaw"], draws))
+        moved = mean(
+            likeness(simulated, refined, batch["simulated_yaw"], batch["simulated_draws"])
+        )
 
     generator_loss = config.pose_weight * pose + adversaries * (
         towards + config.identity_weight * identity_refined + config.embedding_weight * moved

@@ -155,6 +155,27 @@ class TestPoseForms:
         want = (0.0025 / 0.2 + 0.4 - 0.05) / 2
         np.testing.assert_allclose(self.loss(form="huber", delta=0.1), [want], rtol=1e-6)
 
+    @pytest.mark.parametrize("form, red, rest", [("l1", 0.7011, 0.2989), ("l2", 0.4915, 0.0893)])
+    def test_a_change_of_colour_costs_more_than_one_of_brightness(self, form, red, rest):
+        assert_close = np.testing.assert_allclose
+        darker = losses.pose_perception(pixels([0, 0]), pixels([1, 0]), form=form, colour_weight=2)
+        assert_close(darker, [0.5], rtol=1e-3)
+        redder = tf.constant([[[[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]]])
+        # By hand: a red of 1 has luma 0.2989; 0.7011 and twice 0.2989 remain, squared in L2.
+        want = (1 / 3 + 2 * (red + 2 * rest) / 3) / 2
+        loss = losses.pose_perception(pixels([0, 0]), redder, form=form, colour_weight=2)
+        assert_close(loss, [want], rtol=1e-3)
+        # The mask and the blocks hold for both parts.
+        loss = losses.pose_perception(
+            pixels([0, 0]),
+            redder,
+            tf.zeros((1, 1, 2, 1)),
+            outside_weight=0.5,
+            form=form,
+            colour_weight=2,
+        )
+        assert_close(loss, [want / 2], rtol=1e-3)
+
     def test_blocks_are_averaged_before_comparing(self):
         checks = np.indices((4, 4)).sum(axis=0) % 2 * 2.0 - 1.0  # -1, 1: each block's mean is 0
         image = tf.constant(np.repeat(checks[None, :, :, None], 3, axis=3), tf.float32)
