@@ -19,6 +19,7 @@ BETTER_HIGHER = {
     "MobileFaceNet distance": False,
     "dlib rank-1": True,
     "MobileFaceNet rank-1": True,
+    "difference from own photo": False,
     "yaw error": False,
 }
 CREDITS = (

@@ -147,6 +147,8 @@ def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
             row |= comparison.two_sample_row(real_test, faces)
             row |= comparison.distance_row(real_test, faces, real_train)
             row |= comparison.change_row(faces, tests["simulated"])
+            own = np.stack([crops[real_keys[v.row.path]] for v in test])
+            row |= comparison.own_photo_row(faces, own)
             found_yaws = kept.fitted_yaws(simulator.model, embedder.landmarks[name])
             row |= kept.pose_row(found_yaws, np.array([v.row.yaw for v in test]), faces.people)
             order = [real_keys[v.row.path] for v in test]

@@ -20,6 +20,7 @@ from dagan_tf.evaluation.resampling import (
     mean_interval,
     rows_of,
 )
+from dagan_tf.faces.resizing import resized
 from dagan_tf.metrics.roc import win_rate
 
 # One row of a table: from a column's name to a figure.
@@ -241,6 +242,28 @@ def change_row(faces: FaceSet, inputs: FaceSet) -> Row:
     }
 
 
+def own_photo_row(faces: FaceSet, photos: np.ndarray) -> Row:
+    """Is a face nearer to a photo of the same person from the same side? No network is asked.
+
+    Args:
+        faces: Simulated or refined faces.
+        photos: (N, S, S, 3) uint8, for each the person's own photo, aligned to the same frame.
+
+    Returns:
+        Mean absolute difference a channel, grey levels, of both shrunk to 24 x 24 pixels: shape,
+        shade and colour count, the place of a hair does not.
+    """
+    if faces.images.shape != photos.shape:
+        raise ValueError(f"{faces.images.shape} faces but {photos.shape} photos")
+
+    def small(images: np.ndarray) -> np.ndarray:
+        return np.stack([resized(image, _SMALL, _SMALL) for image in images]).astype(np.float64)
+
+    difference = np.abs(small(faces.images) - small(photos)).mean(axis=(1, 2, 3))
+    return {"difference from own photo, grey levels": mean_interval(difference, faces.people)}
+
+
+_SMALL = 24
 _REGIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "whole image": lambda images: images,
     "face only": keep_face,

@@ -10,6 +10,7 @@ from dagan_tf.evaluation.comparison import (
     distance_row,
     identity_row,
     kernel_gain,
+    own_photo_row,
     pass_row,
     train_judges,
     two_sample_row,
@@ -101,6 +102,26 @@ def test_change_row_by_hand() -> None:
     row = change_row(faces, inputs)
     assert row["change of the simulated, grey levels"].value == 4.0
     assert row["diversity, grey levels"] == pytest.approx(100.0)
+
+
+def test_own_photo_row_by_hand() -> None:
+    def difference(images: np.ndarray, photos: np.ndarray) -> float:
+        row = own_photo_row(FaceSet(images, np.array(["a", "b"]), {}), photos)
+        return row["difference from own photo, grey levels"].value
+
+    photos = np.full((2, 48, 48, 3), 40, np.uint8)
+    images = photos.copy()
+    images[0, :, :24] = 0
+    images[1, :24] = 100
+    # Half of each image, by 40 and by 60: (20 + 30) / 2.
+    assert difference(images, photos) == 25.0
+    # Within a block of 2 x 2 pixels darker and lighter ones cancel.
+    stripes = photos.copy()
+    stripes[:, ::2] = 80
+    stripes[:, 1::2] = 0
+    assert difference(stripes, photos) == 0.0
+    with pytest.raises(ValueError, match=r"\(2, 48, 48, 3\) faces but \(1, 48, 48, 3\)"):
+        difference(images, photos[:1])
 
 
 def test_sets_must_fit_together() -> None:

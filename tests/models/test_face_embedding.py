@@ -121,11 +121,27 @@ def test_chips_are_cut_bilinearly():
     np.testing.assert_allclose(chip, expected.reshape(chip.shape), atol=1e-3)
 
 
-def test_shifts_move_what_is_cut_out():
+def test_moves_shift_what_is_cut_out():
     images = tf.random.stateless_normal((1, 40, 40, 3), seed=(7, 8))
     yaws, chips = tf.constant([90.0]), FaceChips(40)
-    moved = chips(images, yaws, tf.constant([[0.05, -0.1]]))
+    moved = chips(images, yaws, tf.constant([[0.05, -0.1, 0.0, 0.0]]))
     # By hand: 2 pixels to the right, 4 up; no edge of the frame in the part looked at.
     expected = chips(tf.roll(images, (4, -2), axis=(1, 2)), yaws)
     np.testing.assert_allclose(moved[:, :140, :140], expected[:, :140, :140], atol=1e-4)
     assert np.abs(moved - chips(images, yaws)).mean() > 0.1
+
+
+def test_moves_turn_and_scale_about_the_middle_of_the_frame():
+    yaws, chips = tf.constant([90.0]), FaceChips(40)
+    down, right = np.indices((40, 40)) - 19.5
+    ramp = tf.constant(np.stack([right, down, 0 * down], axis=-1)[None], tf.float32)
+    inner = slice(30, 120)  # No edge of the frame is seen there.
+    still = chips(ramp, yaws)[:, inner, inner]
+    turned = chips(ramp, yaws, tf.constant([[0.0, 0.0, 0.0, 0.1]]))[:, inner, inner]
+    # On a ramp the chip holds where each of its pixels looks: clockwise, right goes down.
+    x, y = still[..., 0], still[..., 1]
+    assert float(tf.reduce_max(tf.abs(x))) > 5
+    np.testing.assert_allclose(turned[..., 0], x * np.cos(0.1) - y * np.sin(0.1), atol=1e-3)
+    np.testing.assert_allclose(turned[..., 1], x * np.sin(0.1) + y * np.cos(0.1), atol=1e-3)
+    larger = chips(ramp, yaws, tf.constant([[0.0, 0.0, 0.1, 0.0]]))[:, inner, inner]
+    np.testing.assert_allclose(larger, 1.1 * still, atol=1e-3)

@@ -47,22 +47,31 @@ def test_the_gap_is_the_difference_of_means(tmp_path, flip):
     gap = mean(*real) - mean(*simulated)
     assert float(tf.norm(gap)) > 0.01
     # An image left as it is lies the whole gap from where it ought to be.
-    loss = likeness(simulated[0], simulated[0], simulated[1], tf.fill((3, 3), 0.5))
+    loss = likeness(simulated[0], simulated[0], simulated[1], tf.fill((3, 5), 0.5))
     np.testing.assert_allclose(loss, [float(tf.reduce_sum(gap**2))] * 3, rtol=1e-3)
     grey_gap = mean(grey(real[0]), real[1]) - mean(grey(simulated[0]), simulated[1])
-    loss = likeness(simulated[0], simulated[0], simulated[1], tf.zeros((3, 3)))
+    loss = likeness(simulated[0], simulated[0], simulated[1], tf.constant([[0.0, 0.5, 0.5, 0.5, 0.5]] * 3))
     np.testing.assert_allclose(loss, [float(tf.reduce_sum(grey_gap**2))] * 3, rtol=1e-3)
     assert abs(loss[0] / float(tf.reduce_sum(gap**2)) - 1) > 0.01
     # One that has moved: by which way it went the sign of the gap is known.
     refined = simulated[0][::-1]
-    loss = likeness(simulated[0], refined, simulated[1], tf.fill((3, 3), 0.5))
+    loss = likeness(simulated[0], refined, simulated[1], tf.fill((3, 5), 0.5))
     move = likeness.embed(refined, simulated[1]) - likeness.embed(*simulated)
     np.testing.assert_allclose(loss, tf.reduce_sum((move - gap) ** 2, axis=1), rtol=1e-3)
     assert np.abs(loss / tf.reduce_sum((move + gap) ** 2, axis=1) - 1).max() > 0.01
 
 
-@pytest.mark.parametrize("drawn", [[0.6, 0.5, 0.5], [0.4, 0.5, 0.5], [0.6, 0.9, 0.2]])
-def test_a_refined_face_is_compared_with_its_own_simulated_one(drawn):
+@pytest.mark.parametrize(
+    "drawn, moves",
+    [
+        ([0.6, 0.5, 0.5, 0.5, 0.5], [0.0, 0.0, 0.0, 0.0]),
+        ([0.4, 0.5, 0.5, 0.5, 0.5], [0.0, 0.0, 0.0, 0.0]),
+        # By hand: 0.04 sides of 2 x 0.9 - 1 to the right, of 2 x 0.2 - 1 down; 0.1 and 0.15 radians
+        # of 0.4 and of -0.8.
+        ([0.6, 0.9, 0.2, 0.7, 0.1], [0.032, -0.024, 0.04, -0.12]),
+    ],
+)
+def test_a_refined_face_is_compared_with_its_own_simulated_one(drawn, moves):
     images = tf.random.stateless_uniform((2, SIZE, SIZE, 3), (1, 2), -1, 1)
     yaws = tf.constant([0.0, 60.0])
     draws = tf.constant([drawn, drawn])
@@ -71,9 +80,7 @@ def test_a_refined_face_is_compared_with_its_own_simulated_one(drawn):
 
     def embedded(index):
         shown = grey(images) if drawn[0] < 0.5 else images
-        # By hand: 0.04 sides of 2 x 0.9 - 1 to the right, of 2 x 0.2 - 1 down.
-        shifts = [[0.032, -0.024]] if drawn[1] == 0.9 else [[0.0, 0.0]]
-        return none.embed(shown[index : index + 1], yaws[:1], tf.constant(shifts))
+        return none.embed(shown[index : index + 1], yaws[:1], tf.constant([moves]))
 
     expected = tf.reduce_sum((embedded(0) - embedded(1)) ** 2)
     swapped = none(images[:1], images[1:], yaws[:1], draws[:1])
