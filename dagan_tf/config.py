@@ -65,6 +65,10 @@ class Config:
                 f"loss.gradient_penalty = {self.loss.gradient_penalty} with loss.adversarial ="
                 f" {self.loss.adversarial!r}: expected `gan` or `patch`"
             )
+        if self.loss.embedding_step == "own" and not self.data.identity_on_reals:
+            raise ConfigError(
+                "loss.embedding_step = 'own' with data.identity_on_reals = False: expected `common`"
+            )
         for part in ("generator", "discriminator"):
             factor = getattr(self, part).downsample
             if self.data.image_size % factor:

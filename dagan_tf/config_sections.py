@@ -102,6 +102,8 @@ class LossConfig:
         embedding_weight: of how far dlib's face recogniser sees a refined face from where the
             simulated one lies, moved by the mean difference between real and simulated faces
             (see `training/likeness.py`); for faces of known yaw only.
+        embedding_step: what that difference is measured over: `common`, all faces, or `own`, where
+            reals are labelled each person's own.
         pose_form: distance of L_pp: the paper's `l1`; `l2` (squared) and `huber` let small changes
             pass almost free, where L1 holds the refiner to its input or not at all.
         pose_delta: where `huber` turns from squared to linear, in units of the [-1, 1] range.
@@ -129,6 +131,7 @@ class LossConfig:
     identity_confidence: float = number(0.0, minimum=0, maximum=1)
     pose_weight: float = number(0.5, minimum=0)
     embedding_weight: float = number(0.0, minimum=0)
+    embedding_step: str = choice("common", "common", "own")
     pose_form: str = choice("l1", "l1", "l2", "huber")
     pose_delta: float = number(0.1, minimum=1e-6, maximum=2)
     pose_downsample: int = choice(1, 1, 2, 4, 8)

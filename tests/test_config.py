@@ -74,6 +74,7 @@ def test_overrides_win_in_order_and_take_yaml_values():
         ("seed.a=1", "override 'seed.a=1': 'seed' is a value, not a section"),
         ("seed=[", "override 'seed=[': the value is no YAML"),
         ("loss.adversarial=literal", "loss.initial_balance = 0"),
+        ("loss.embedding_step=all", "loss.embedding_step = 'all': expected one of common, own"),
         ("data.image_size=65", "data.image_size = 65 is no multiple of generator.downsample = 2"),
     ],
 )
@@ -81,6 +82,11 @@ def test_refusals_quote_key_value_and_expectation(override, message):
     with pytest.raises(ConfigError) as error:
         load_config("quickstart", [override])
     assert message in str(error.value)
+
+
+def test_steps_of_each_person_need_labelled_reals():
+    with pytest.raises(ConfigError, match="'own' with data.identity_on_reals = False: .*common"):
+        load_config("quickstart", ["loss.embedding_step=own", "data.identity_on_reals=false"])
 
 
 def test_a_smooth_change_needs_a_coarse_grid_and_the_input():

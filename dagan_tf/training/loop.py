@@ -95,7 +95,8 @@ def train_on_records(
         if config.loss.embedding_weight:
             from dagan_tf.training.likeness import Likeness  # Needs dlib, as little else here.
 
-            likeness = Likeness.measured(simulated, real, config.data)
+            own = identities if config.loss.embedding_step == "own" else ()
+            likeness = Likeness.measured(simulated, real, config.data, own)
         claim_model_dir(folder, config, identities)
         keras.utils.set_random_seed(config.seed)
         with strategy.scope():

@@ -83,7 +83,7 @@ def test_two_devices_train_as_one(overrides):
 
 
 def test_two_devices_keep_the_likeness_as_one_does():
-    likeness = Likeness(SIZE, np.random.default_rng(0).normal(0, 0.05, (2, 128)))
+    likeness = Likeness(SIZE, np.random.default_rng(0).normal(0, 0.05, (3, 2, 128)))
     overrides = ["loss.embedding_weight=5", "loss.identity_weight=0"]
     one = run(make(overrides, likeness=likeness))
     two = run(make(overrides, mirrored(), likeness))

@@ -1,4 +1,4 @@
-"""The frozen recogniser as an agent: its gap, its loss, its part in the step."""
+"""The frozen recogniser as an agent: its steps, its loss, its part in the step."""
 
 import numpy as np
 import pytest
@@ -14,13 +14,16 @@ from dagan_tf.training.loop import train_on_records
 from tests.training.test_dagan import TINY
 
 SIZE = 16
+NOBODY = tf.fill((3,), -1)
 
 
-def write(folder, domain, yaws, seed):
+def write(folder, domain, yaws, seed, people=None):
     images = np.random.default_rng(seed).integers(0, 256, (len(yaws), SIZE, SIZE, 3), np.uint8)
     records = [
-        Record(encode_png(image), SIZE, "p", f"{index}", domain, yaw=yaw)
-        for index, (image, yaw) in enumerate(zip(images, yaws, strict=True))
+        Record(encode_png(image), SIZE, person, f"{index}", domain, yaw=yaw)
+        for index, (image, yaw, person) in enumerate(
+            zip(images, yaws, people or ["p"] * len(yaws), strict=True)
+        )
     ]
     write_records(folder, records)
     return tf.constant(images / 127.5 - 1.0, tf.float32), tf.constant(yaws, tf.float32)
@@ -47,18 +50,46 @@ def test_the_gap_is_the_difference_of_means(tmp_path, flip):
     gap = mean(*real) - mean(*simulated)
     assert float(tf.norm(gap)) > 0.01
     # An image left as it is lies the whole gap from where it ought to be.
-    loss = likeness(simulated[0], simulated[0], simulated[1], tf.fill((3, 5), 0.5))
+    loss = likeness(simulated[0], simulated[0], simulated[1], tf.fill((3, 5), 0.5), NOBODY)
     np.testing.assert_allclose(loss, [float(tf.reduce_sum(gap**2))] * 3, rtol=1e-3)
     grey_gap = mean(grey(real[0]), real[1]) - mean(grey(simulated[0]), simulated[1])
-    loss = likeness(simulated[0], simulated[0], simulated[1], tf.constant([[0.0, 0.5, 0.5, 0.5, 0.5]] * 3))
+    loss = likeness(simulated[0], simulated[0], simulated[1], tf.constant([[0.0, 0.5, 0.5, 0.5, 0.5]] * 3), NOBODY)
     np.testing.assert_allclose(loss, [float(tf.reduce_sum(grey_gap**2))] * 3, rtol=1e-3)
     assert abs(loss[0] / float(tf.reduce_sum(gap**2)) - 1) > 0.01
     # One that has moved: by which way it went the sign of the gap is known.
     refined = simulated[0][::-1]
-    loss = likeness(simulated[0], refined, simulated[1], tf.fill((3, 5), 0.5))
+    loss = likeness(simulated[0], refined, simulated[1], tf.fill((3, 5), 0.5), NOBODY)
     move = likeness.embed(refined, simulated[1]) - likeness.embed(*simulated)
     np.testing.assert_allclose(loss, tf.reduce_sum((move - gap) ** 2, axis=1), rtol=1e-3)
     assert np.abs(loss / tf.reduce_sum((move + gap) ** 2, axis=1) - 1).max() > 0.01
+
+
+def test_each_person_has_a_step_of_their_own(tmp_path):
+    folders = tmp_path / "simulated", tmp_path / "real"
+    # b has no photo, c no simulated view; the rows are in the order of the labels.
+    drawn, drawn_yaws = write(folders[0], "simulated", [30, -80, 5, 40], 0, ["a", "b", "d", "a"])
+    photos, yaws = write(folders[1], "real", [90, -90, 20, 0], 1, ["d", "a", "c", "d"])
+    config = DataConfig(image_size=SIZE, horizontal_flip=False)
+    likeness = Likeness.measured(*folders, config, ["d", "a", "b", "c"])
+
+    def mean(images, yaws, rows):
+        return tf.reduce_mean(tf.gather(likeness.embed(images, yaws), rows), axis=0)
+
+    common = mean(photos, yaws, range(4)) - mean(drawn, drawn_yaws, range(4))
+    own = [
+        mean(photos, yaws, [0, 3]) - mean(drawn, drawn_yaws, [2]),
+        mean(photos, yaws, [1]) - mean(drawn, drawn_yaws, [0, 3]),
+    ]
+    assert min(float(tf.norm(step - common)) for step in own) > 0.01
+    # An image left as it is lies the whole step from where it ought to be.
+    want = [float(tf.reduce_sum(step**2)) for step in (*own, common, common, common)]
+    shown = [tf.repeat(drawn[:1], 5, axis=0)] * 2
+    draws, labels = tf.fill((5, 5), 0.5), tf.constant([0, 1, 2, 3, -1])
+    loss = likeness(*shown, tf.zeros(5), draws, labels)
+    np.testing.assert_allclose(loss, want, rtol=1e-3)
+    # Without own steps labels do not count.
+    alike = Likeness.measured(*folders, config)(*shown, tf.zeros(5), draws, labels)
+    np.testing.assert_allclose(alike, [want[-1]] * 5, rtol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -76,14 +107,14 @@ def test_a_refined_face_is_compared_with_its_own_simulated_one(drawn, moves):
     yaws = tf.constant([0.0, 60.0])
     draws = tf.constant([drawn, drawn])
     none = Likeness(SIZE)
-    np.testing.assert_allclose(none(images, images, yaws, draws), [0, 0], atol=1e-10)
+    np.testing.assert_allclose(none(images, images, yaws, draws, NOBODY[:2]), [0, 0], atol=1e-10)
 
     def embedded(index):
         shown = grey(images) if drawn[0] < 0.5 else images
         return none.embed(shown[index : index + 1], yaws[:1], tf.constant([moves]))
 
     expected = tf.reduce_sum((embedded(0) - embedded(1)) ** 2)
-    swapped = none(images[:1], images[1:], yaws[:1], draws[:1])
+    swapped = none(images[:1], images[1:], yaws[:1], draws[:1], NOBODY[:1])
     np.testing.assert_allclose(swapped, [float(expected)], rtol=1e-4)
 
 
@@ -99,7 +130,8 @@ def test_a_training_with_it_resumes_to_the_bit(tmp_path):
         write(tmp_path / domain, domain, [30, -80, 5, 90], seed)
 
     def run(name, steps):
-        overrides = [*TINY, "loss.embedding_weight=3", "training.checkpoint_every=2"]
+        overrides = [*TINY, "loss.embedding_weight=3", "loss.embedding_step=own"]
+        overrides += ["training.checkpoint_every=2"]
         config = load_config("quickstart", [*overrides, f"training.steps={steps}"])
         folders = tmp_path / "simulated", tmp_path / "real"
         train_on_records(config, *folders, ["p"], tmp_path / name, verbose=False)

@@ -109,15 +109,16 @@ def test_a_likeness_that_is_wanted_and_not_there_is_refused():
 
 
 def test_the_likeness_is_weighed_into_the_refiners_loss_only():
-    def likeness(simulated, refined, yaws, draws):
+    def likeness(simulated, refined, yaws, draws, labels):
         difference = tf.reduce_mean(refined - 2 * simulated, axis=(1, 2, 3))
-        return difference + yaws + 100 * draws[:, 2]
+        return difference + yaws + 100 * draws[:, 2] + 10 * tf.cast(labels, tf.float32)
 
     model, batch, got = found("patch", "loss.embedding_weight=0.6", likeness=likeness)
     _, _, plain = found("patch")
     difference = model.generator(batch["simulated"]) - 2 * batch["simulated"]
     want = float(tf.reduce_mean(difference) + tf.reduce_mean(batch["simulated_yaw"]))
     want += 100 * float(tf.reduce_mean(batch["simulated_draws"][:, 2]))
+    want += 10 * float(tf.reduce_mean(tf.cast(batch["simulated_label"], tf.float32)))
     assert abs(want) > 1
     assert float(got.values["embedding_loss"]) == pytest.approx(want, rel=1e-5)
     assert float(got.generator_loss) == pytest.approx(
