@@ -58,7 +58,7 @@ one side, and groups of persons missing from the training data: expect artefacts
 ## Where it comes from
 - exported {exported_at} with TensorFlow {tensorflow}, Keras {keras}
 - {parameters:,} parameters, SHA-256 of all variables `{variables_sha256}`
-- computes in {precision}; largest difference between this SavedModel, as the {process} process
+- computes in {precision}{mean}; largest difference between this SavedModel, as the {process} process
   loaded it, and the trained generator: {max_difference_to_generator:.3g} on [-1, 1], of {allowed:g}
   allowed
 - SHA-256 of the files: `export.json`
@@ -89,6 +89,7 @@ def render_model_card(facts: Mapping[str, Any]) -> str:
         "records": "; ".join(_records(name, counts) for name, counts in facts["records"].items())
         or "(the records it was trained on were not found)",
         "process": facts["blessing"]["process"],
+        "mean": " the mean over an image and its mirror image" if facts["mirror"] else "",
         "allowed": facts["blessing"]["allowed_difference"],
         "training_data": facts["training_data"] or f"({_NOT_STATED})",
         "licence": facts["licence"] or f"({_NOT_STATED})",

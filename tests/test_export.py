@@ -14,6 +14,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from dagan_tf import export
 from dagan_tf.config import Config, DataConfig, GeneratorConfig
 from dagan_tf.service.served_model import ServedModel
+from tests.test_export_formats import HAS_ONNX
 from tests.tiny_export import IMAGE_SIZE, STRIDE, export_tiny, tiny_generator
 
 ROOT = Path(__file__).parent.parent
@@ -197,6 +198,15 @@ def test_generator_of_fixed_size_is_refused(tmp_path):
         export.export_generator(generator, tmp_path, image_size=24)
 
 
+def write_run(folder):
+    folder.mkdir()
+    data, generator = DataConfig(image_size=IMAGE_SIZE), GeneratorConfig(downsample=STRIDE)
+    Config(name="mine", data=data, generator=generator).save(folder / "config.yaml")
+    # The run was killed while it wrote its last line.
+    (folder / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2, "k": 0.5}\n{"step": 3, "k"')
+    return folder
+
+
 @pytest.mark.parametrize("ema", [True, False])
 def test_model_dir_is_exported_with_its_settings_and_last_metrics(tmp_path, monkeypatch, ema):
     asked = []
@@ -206,12 +216,7 @@ def test_model_dir_is_exported_with_its_settings_and_last_metrics(tmp_path, monk
         return tiny_generator()
 
     monkeypatch.setattr(export, "load_generator", load_generator)
-    run = tmp_path / "run"
-    run.mkdir()
-    data, generator = DataConfig(image_size=IMAGE_SIZE), GeneratorConfig(downsample=STRIDE)
-    Config(name="mine", data=data, generator=generator).save(run / "config.yaml")
-    # The run was killed while it wrote its last line.
-    (run / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2, "k": 0.5}\n{"step": 3, "k"')
+    run = write_run(tmp_path / "run")
     version = export.export_model_dir(run, tmp_path / "out", ema=ema, licence="MIT")
     assert asked == [(run, ema)]
     facts = json.loads((version / "export.json").read_text())
@@ -219,6 +224,28 @@ def test_model_dir_is_exported_with_its_settings_and_last_metrics(tmp_path, monk
     assert facts["config"]["name"] == "mine"
     assert (facts["image_size"], facts["stride"]) == (IMAGE_SIZE, STRIDE)
     assert facts["licence"] == "MIT"
+    assert facts["mirror"] is False
+    assert "mirror image" not in (version / "model_card.md").read_text()
+
+
+def test_the_mean_over_the_mirror_image_is_exported_in_every_format(tmp_path, monkeypatch):
+    formats = ["onnx", "litert"] if HAS_ONNX else ["litert"]
+    generator = tiny_generator()
+    monkeypatch.setattr(export, "load_generator", lambda model_dir, ema: generator)
+    version = export.export_model_dir(
+        write_run(tmp_path / "run"), tmp_path / "out", mirror=True, formats=formats
+    )
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 16, 24, 3)).astype(np.float32)
+    turned = np.asarray(generator(images[:, :, ::-1]))[:, :, ::-1]
+    mean = (np.asarray(generator(images)) + turned) / 2
+    assert np.abs(mean - turned).max() > 0.01
+    served = tf.saved_model.load(str(version)).signatures["float"](images=tf.constant(images))
+    np.testing.assert_allclose(served["refined"], np.clip(mean, -1, 1), atol=1e-5)
+    facts = json.loads((version / "export.json").read_text())
+    assert facts["mirror"] is True
+    assert facts["parameters"] == generator.count_params()
+    assert set(facts["formats"]) == set(formats)
+    assert "the mean over an image and its mirror image" in (version / "model_card.md").read_text()
 
 
 def test_model_dir_without_a_run(tmp_path):

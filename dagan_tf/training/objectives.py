@@ -132,9 +132,7 @@ def objectives(
     moved = tf.constant(0.0)
     if likeness is not None:
         moved = mean(
-            likeness(
-                simulated, refined, batch["simulated_yaw"], batch["simulated_draws"], labels
-            )
+            likeness(simulated, refined, batch["simulated_yaw"], batch["simulated_draws"], labels)
         )
 
     generator_loss = config.pose_weight * pose + adversaries * (

@@ -53,7 +53,13 @@ def test_the_gap_is_the_difference_of_means(tmp_path, flip):
     loss = likeness(simulated[0], simulated[0], simulated[1], tf.fill((3, 5), 0.5), NOBODY)
     np.testing.assert_allclose(loss, [float(tf.reduce_sum(gap**2))] * 3, rtol=1e-3)
     grey_gap = mean(grey(real[0]), real[1]) - mean(grey(simulated[0]), simulated[1])
-    loss = likeness(simulated[0], simulated[0], simulated[1], tf.constant([[0.0, 0.5, 0.5, 0.5, 0.5]] * 3), NOBODY)
+    loss = likeness(
+        simulated[0],
+        simulated[0],
+        simulated[1],
+        tf.constant([[0.0, 0.5, 0.5, 0.5, 0.5]] * 3),
+        NOBODY,
+    )
     np.testing.assert_allclose(loss, [float(tf.reduce_sum(grey_gap**2))] * 3, rtol=1e-3)
     assert abs(loss[0] / float(tf.reduce_sum(gap**2)) - 1) > 0.01
     # One that has moved: by which way it went the sign of the gap is known.
