@@ -85,7 +85,7 @@ def test_refusals_quote_key_value_and_expectation(override, message):
 
 
 def test_steps_of_each_person_need_labelled_reals():
-    with pytest.raises(ConfigError, match="'own' with data.identity_on_reals = False: .*common"):
+    with pytest.raises(ConfigError, match=r"'own' with data.identity_on_reals = False: .*common"):
         load_config("quickstart", ["loss.embedding_step=own", "data.identity_on_reals=false"])
 
 

@@ -99,7 +99,7 @@ def test_each_person_has_a_step_of_their_own(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "drawn, moves",
+    ("drawn", "moves"),
     [
         ([0.6, 0.5, 0.5, 0.5, 0.5], [0.0, 0.0, 0.0, 0.0]),
         ([0.4, 0.5, 0.5, 0.5, 0.5], [0.0, 0.0, 0.0, 0.0]),

@@ -155,7 +155,9 @@ class TestPoseForms:
         want = (0.0025 / 0.2 + 0.4 - 0.05) / 2
         np.testing.assert_allclose(self.loss(form="huber", delta=0.1), [want], rtol=1e-6)
 
-    @pytest.mark.parametrize("form, red, rest", [("l1", 0.7011, 0.2989), ("l2", 0.4915, 0.0893)])
+    @pytest.mark.parametrize(
+        ("form", "red", "rest"), [("l1", 0.7011, 0.2989), ("l2", 0.4915, 0.0893)]
+    )
     def test_a_change_of_colour_costs_more_than_one_of_brightness(self, form, red, rest):
         assert_close = np.testing.assert_allclose
         darker = losses.pose_perception(pixels([0, 0]), pixels([1, 0]), form=form, colour_weight=2)
