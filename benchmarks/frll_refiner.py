@@ -134,6 +134,7 @@ def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
         faces = FaceSet(load_images(FLAGS.refined, refined_train), people_of(refined_train), {})
         own_judges["refined"] = comparison.train_judges(real_train, faces, conv)
 
+    own_photos = np.stack([crops[real_keys[v.row.path]] for v in test])
     columns: dict[str, Row] = {}
     for name, faces in (*tests.items(), ("real", real_test)):
         row = dict(comparison.pass_row(judges, real_test, faces))
@@ -147,8 +148,7 @@ def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
             row |= comparison.two_sample_row(real_test, faces)
             row |= comparison.distance_row(real_test, faces, real_train)
             row |= comparison.change_row(faces, tests["simulated"])
-            own = np.stack([crops[real_keys[v.row.path]] for v in test])
-            row |= comparison.own_photo_row(faces, own)
+            row |= comparison.own_photo_row(faces, own_photos)
             found_yaws = kept.fitted_yaws(simulator.model, embedder.landmarks[name])
             row |= kept.pose_row(found_yaws, np.array([v.row.yaw for v in test]), faces.people)
             order = [real_keys[v.row.path] for v in test]

@@ -113,8 +113,8 @@ class LossConfig:
             height x width only as the paper does (3x larger on RGB).
         pose_mask_weight: weight in the pose loss of pixels that the photo did not really show (the
             simulator's mask); 1 is the paper's unmasked loss.
-        pose_colour_weight: of the pose loss' second part: so many times a change that is not one of
-            brightness is added; 0 is the paper's loss.
+        pose_colour_weight: so many times what is left of a change without its brightness is added
+            to the pose loss; 0 is the paper's loss.
         diversity_ratio: gamma, wanted ratio of refined to real reconstruction error.
         balance_rate: alpha, step of k.
         initial_balance: k_0.

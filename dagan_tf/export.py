@@ -64,7 +64,8 @@ def export_generator(
         formats: Of `export_formats.FORMATS`; the SavedModel is written in any case.
         reduced: The same weights in a network that computes in bfloat16, for the SavedModel; the
             other formats keep float32.
-        mirror: Whether the generator is one of `average_mirror`, to record.
+        mirror: Export the mean of what it makes of an image and of its mirror image, see
+            `models.mirror.average_mirror`: better likeness in twice the time.
         config: Training configuration to record, JSON-able.
         metrics: Last training metrics to record, JSON-able.
         records: Numbers of the training data to record, JSON-able.
@@ -81,6 +82,9 @@ def export_generator(
         OSError: The folder cannot be written.
     """
     check_formats(formats)
+    if mirror:
+        generator = average_mirror(generator)
+        reduced = reduced and average_mirror(reduced)
     trained = ExportModule(generator, image_size=image_size, stride=stride)
     served, precision = trained, "float32"
     if reduced is not None:
@@ -138,8 +142,7 @@ def export_model_dir(
         model_dir: What `trainer.task` wrote: checkpoints, `config.yaml`, `metrics.jsonl`.
         output_base: Folder of all versions of this model.
         ema: Export the running mean of the weights instead of the last ones.
-        mirror: Export the mean of what it makes of an image and of its mirror image, see
-            `models.mirror.average_mirror`: better likeness in twice the time.
+        mirror: See `export_generator`.
         precision: What the SavedModel computes in: `float32`, or `bfloat16`, which takes half the
             time on processors that have it and changes the pixels by a level or two.
         formats: See `export_generator`.
@@ -162,9 +165,6 @@ def export_model_dir(
         with dtype_policy("mixed_bfloat16"):
             reduced = build_generator(config.generator)
         reduced.set_weights(generator.get_weights())
-    if mirror:
-        generator = average_mirror(generator)
-        reduced = reduced and average_mirror(reduced)
     return export_generator(
         generator,
         output_base,

@@ -14,8 +14,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from dagan_tf import export
 from dagan_tf.config import Config, DataConfig, GeneratorConfig
 from dagan_tf.service.served_model import ServedModel
-from tests.test_export_formats import HAS_ONNX
-from tests.tiny_export import IMAGE_SIZE, STRIDE, export_tiny, tiny_generator
+from tests.tiny_export import HAS_ONNX, IMAGE_SIZE, STRIDE, export_tiny, tiny_generator
 
 ROOT = Path(__file__).parent.parent
 
@@ -198,9 +197,9 @@ def test_generator_of_fixed_size_is_refused(tmp_path):
         export.export_generator(generator, tmp_path, image_size=24)
 
 
-def write_run(folder):
+def write_run(folder, **sizes):
     folder.mkdir()
-    data, generator = DataConfig(image_size=IMAGE_SIZE), GeneratorConfig(downsample=STRIDE)
+    data, generator = DataConfig(image_size=IMAGE_SIZE), GeneratorConfig(downsample=STRIDE, **sizes)
     Config(name="mine", data=data, generator=generator).save(folder / "config.yaml")
     # The run was killed while it wrote its last line.
     (folder / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2, "k": 0.5}\n{"step": 3, "k"')
@@ -246,6 +245,22 @@ def test_the_mean_over_the_mirror_image_is_exported_in_every_format(tmp_path, mo
     assert facts["parameters"] == generator.count_params()
     assert set(facts["formats"]) == set(formats)
     assert "the mean over an image and its mirror image" in (version / "model_card.md").read_text()
+
+
+def test_the_mean_over_the_mirror_image_is_exported_in_bfloat16_too(tmp_path, monkeypatch):
+    generator = tiny_generator()
+    monkeypatch.setattr(export, "load_generator", lambda model_dir, ema: generator)
+    run = write_run(tmp_path / "run", filters=4, blocks=1, input_skip=True)
+    version = export.export_model_dir(
+        run, tmp_path / "out", mirror=True, precision="bfloat16", clean_process=False
+    )
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 16, 24, 3)).astype(np.float32)
+    serve = tf.saved_model.load(str(version)).signatures["float"]
+    answer = serve(images=tf.constant(images))["refined"]
+    turned = serve(images=tf.constant(images[:, :, ::-1]))["refined"]
+    np.testing.assert_allclose(turned[:, :, ::-1], answer, atol=0.02)
+    plain = np.asarray(generator(images))
+    assert np.abs(np.clip(plain, -1, 1) - answer).max() > 0.1
 
 
 def test_model_dir_without_a_run(tmp_path):

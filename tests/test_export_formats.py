@@ -12,9 +12,8 @@ import tensorflow as tf
 from dagan_tf import export_formats
 from dagan_tf.export_module import ExportError
 from dagan_tf.versions import list_versions
-from tests.tiny_export import export_tiny
+from tests.tiny_export import HAS_ONNX, export_tiny
 
-HAS_ONNX = all(importlib.util.find_spec(name) for name in ("tf2onnx", "onnxruntime"))
 FORMATS = [
     pytest.param("onnx", marks=pytest.mark.skipif(not HAS_ONNX, reason="no tf2onnx, onnxruntime")),
     pytest.param("litert", marks=pytest.mark.skipif(not hasattr(tf, "lite"), reason="no tf.lite")),

@@ -1,5 +1,6 @@
 """A generator small enough for tests that still is no identity, and its export."""
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from dagan_tf.models.generator import build_generator
 
 IMAGE_SIZE = 24
 STRIDE = 4
+HAS_ONNX = all(importlib.util.find_spec(name) for name in ("tf2onnx", "onnxruntime"))
 
 
 def tiny_generator(*, smooth: bool = False) -> keras.Model:

@@ -23,6 +23,8 @@ from dagan_tf.evaluation.resampling import (
 from dagan_tf.faces.resizing import resized
 from dagan_tf.metrics.roc import win_rate
 
+# Pixels a side at which a face is held against its person's photo.
+_SMALL = 24
 # One row of a table: from a column's name to a figure.
 Row = dict[str, Interval | float | None]
 
@@ -263,7 +265,6 @@ def own_photo_row(faces: FaceSet, photos: np.ndarray) -> Row:
     return {"difference from own photo, grey levels": mean_interval(difference, faces.people)}
 
 
-_SMALL = 24
 _REGIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "whole image": lambda images: images,
     "face only": keep_face,

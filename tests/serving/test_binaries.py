@@ -1,5 +1,6 @@
 """The command-line programs, as a user runs them."""
 
+import ast
 import os
 import signal
 import subprocess
@@ -77,6 +78,26 @@ def test_server_and_client_and_drain_at_sigterm(base, simulated, tmp_path):
         finally:
             os.kill(server.pid, signal.SIGTERM)
         assert server.wait(20) == 0
+
+
+_SHOW_EXPORT = """
+import runpy, sys
+import dagan_tf.export
+dagan_tf.export.export_model_dir = lambda *arguments, **named: (arguments, named)
+sys.argv = ["export", *sys.argv[1:]]
+runpy.run_module("serving.export", run_name="__main__")
+"""
+
+
+def test_every_flag_of_the_export_reaches_it():
+    flags = ["--model_dir=a", "--output=b", "--noema", "--mirror", "--format=onnx,litert"]
+    flags += ["--precision=bfloat16", "--training_data=c", "--licence=d"]
+    done = subprocess.run(
+        [sys.executable, "-c", _SHOW_EXPORT, *flags], cwd=ROOT, capture_output=True, text=True
+    )
+    named = {"ema": False, "mirror": True, "precision": "bfloat16", "formats": ["onnx", "litert"]}
+    named |= {"training_data": "c", "licence": "d"}
+    assert ast.literal_eval(done.stdout.splitlines()[-1]) == (("a", "b"), named), done.stderr
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,26 @@ def test_faces_of_unknown_yaw_are_refused(tmp_path):
         Likeness.measured(tmp_path / "simulated", tmp_path / "real", DataConfig(image_size=SIZE))
 
 
+@pytest.mark.parametrize(("step", "measured"), [("own", ["p"]), ("common", [])])
+def test_a_training_measures_the_steps_it_is_set_to(tmp_path, monkeypatch, step, measured):
+    class Asked(Exception):
+        pass
+
+    def measure(simulated, real, config, identities):
+        raise Asked(list(identities))
+
+    monkeypatch.setattr(Likeness, "measured", measure)
+    for seed, domain in enumerate(("simulated", "real")):
+        write(tmp_path / domain, domain, [30, -80, 5, 90], seed)
+    overrides = [*TINY, "loss.embedding_weight=3", f"loss.embedding_step={step}"]
+    folders = tmp_path / "simulated", tmp_path / "real"
+    with pytest.raises(Asked) as asked:
+        train_on_records(
+            load_config("quickstart", overrides), *folders, ["p"], tmp_path / "model", verbose=False
+        )
+    assert asked.value.args == (measured,)
+
+
 def test_a_training_with_it_resumes_to_the_bit(tmp_path):
     for seed, domain in enumerate(("simulated", "real")):
         write(tmp_path / domain, domain, [30, -80, 5, 90], seed)

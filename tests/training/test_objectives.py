@@ -38,6 +38,25 @@ def found(
     return model, batch, got
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("scale", "pixel"),
+        ("form", "l2"),
+        ("form", "huber"),
+        ("downsample", 2),
+        ("colour_weight", 3.0),
+    ],
+)
+def test_every_setting_of_the_pose_loss_reaches_it(key, value):
+    model, batch, got = found("gan", f"loss.pose_{key}={value}")
+    pair = batch["simulated"], model.generator(batch["simulated"]), batch["mask"]
+    plain = losses.pose_perception(*pair, outside_weight=0.1)
+    want = float(np.mean(losses.pose_perception(*pair, outside_weight=0.1, **{key: value})))
+    assert abs(want / float(np.mean(plain)) - 1) > 0.01
+    assert float(got.values["pose_loss"]) == pytest.approx(want, rel=1e-4)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_weights_and_signs(form):
     model, batch, got = found(form)
