@@ -58,9 +58,9 @@ one side, and groups of persons missing from the training data: expect artefacts
 ## Where it comes from
 - exported {exported_at} with TensorFlow {tensorflow}, Keras {keras}
 - {parameters:,} parameters, SHA-256 of all variables `{variables_sha256}`
-- computes in {precision}{mean}; largest difference between this SavedModel, as the {process}
-  process loaded it, and the trained generator: {max_difference_to_generator:.3g} on [-1, 1], of
-  {allowed:g} allowed
+- computes in {precision}{mean}; largest difference between this SavedModel, as
+  the {process} process loaded it, and the trained generator:
+  {max_difference_to_generator:.3g} on [-1, 1], of {allowed:g} allowed
 - SHA-256 of the files: `export.json`
 
 Configuration:
