@@ -104,6 +104,8 @@ class LossConfig:
             (see `training/likeness.py`); for faces of known yaw only.
         embedding_step: what that difference is measured over: `common`, all faces, or `own`, where
             reals are labelled each person's own.
+        embedding_own_from: with `own`, the step of training from which it counts; until then the
+            common difference does. Few people's own are soon learned by heart.
         pose_form: distance of L_pp: the paper's `l1`; `l2` (squared) and `huber` let small changes
             pass almost free, where L1 holds the refiner to its input or not at all.
         pose_delta: where `huber` turns from squared to linear, in units of the [-1, 1] range.
@@ -132,6 +134,7 @@ class LossConfig:
     pose_weight: float = number(0.5, minimum=0)
     embedding_weight: float = number(0.0, minimum=0)
     embedding_step: str = choice("common", "common", "own")
+    embedding_own_from: int = number(0, minimum=0)
     pose_form: str = choice("l1", "l1", "l2", "huber")
     pose_delta: float = number(0.1, minimum=1e-6, maximum=2)
     pose_downsample: int = choice(1, 1, 2, 4, 8)

@@ -95,7 +95,8 @@ class Likeness:
             draws: float32 (N, 5) in [0, 1), random: below 0.5 the two lose their colour; they are
                 moved right and down by up to 0.04 sides, scaled by up to 10 % and turned by up to
                 0.15 radians, 0.5 leaves them in place.
-            labels: int32 (N,), the identities; where there are no own steps they do not count.
+            labels: int32 (N,), the identities; below 0, or where there are no own steps, the common
+                step counts.
 
         Returns:
             float32 (N,), see `losses.embedding_perception`.

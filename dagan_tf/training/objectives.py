@@ -131,8 +131,9 @@ def objectives(
 
     moved = tf.constant(0.0)
     if likeness is not None:
+        persons = tf.where(step >= config.embedding_own_from, labels, -1)
         moved = mean(
-            likeness(simulated, refined, batch["simulated_yaw"], batch["simulated_draws"], labels)
+            likeness(simulated, refined, batch["simulated_yaw"], batch["simulated_draws"], persons)
         )
 
     generator_loss = config.pose_weight * pose + adversaries * (

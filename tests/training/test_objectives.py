@@ -19,7 +19,14 @@ FORMS = ["began", "literal", "gan", "patch"]
 
 
 def found(
-    form, *overrides, adversaries=1.0, balance=0.25, history=None, likeness=None, labels=None
+    form,
+    *overrides,
+    adversaries=1.0,
+    balance=0.25,
+    step=0,
+    history=None,
+    likeness=None,
+    labels=None,
 ):
     extra = ["loss.initial_balance=0.25"] if form == "literal" else []
     config = load_config(
@@ -33,7 +40,7 @@ def found(
     got = objectives(
         config.loss, model.generator, model.discriminator, batch,
         balance=tf.constant(balance), adversaries=tf.constant(adversaries),
-        step=tf.constant(0, tf.int64), history=history, likeness=likeness,
+        step=tf.constant(step, tf.int64), history=history, likeness=likeness,
     )  # fmt: skip
     return model, batch, got
 
@@ -144,6 +151,18 @@ def test_the_likeness_is_weighed_into_the_refiners_loss_only():
         float(plain.generator_loss) + 0.6 * want, rel=1e-4
     )
     assert float(got.discriminator_loss) == pytest.approx(float(plain.discriminator_loss))
+
+
+@pytest.mark.parametrize(("step", "own"), [(6, False), (7, True)])
+def test_until_its_step_nobodys_own_change_is_asked_for(step, own):
+    def likeness(simulated, refined, yaws, draws, labels):
+        return tf.cast(labels, tf.float32)
+
+    overrides = ["loss.embedding_weight=1", "loss.embedding_own_from=7"]
+    _, batch, got = found("patch", *overrides, step=step, likeness=likeness)
+    labels = batch["simulated_label"].numpy()
+    assert labels.mean() > 0
+    assert float(got.values["embedding_loss"]) == pytest.approx(labels.mean() if own else -1)
 
 
 def test_all_that_the_discriminator_sees_is_changed_by_the_batch_s_draws():
