@@ -57,9 +57,10 @@ def outcome_section(
         "Fresh AUC: judges trained on real faces and the column's own kind, which know the "
         "refiner's own marks; the harder test. Two-sample: cross-validated by person on the test "
         "people alone. Identity is measured on views of neutral photos, rank-1 against "
-        "everybody's smiling frontal photo. Margins still tell degrees where an AUC is 1. Kernel "
-        "and Fréchet distances are on features standardised by real photos of the training "
-        "people; they are neither KID nor FID.",
+        "everybody's smiling frontal photo. Approach: distance before less distance after, of "
+        "each face; above 0 refining brought it nearer. Margins still tell degrees where an "
+        "AUC is 1. Kernel and Fréchet distances are on features standardised by real photos of the "
+        "training people; they are neither KID nor FID.",
     )
     blocks: list[Block] = []
     for judge in [name for name in columns["real"] if name.startswith("pass as real")]:

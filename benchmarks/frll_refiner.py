@@ -165,6 +165,7 @@ def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
         if name == "refined":
             before = tests["simulated"].rows(neutral)
             row |= kept.leakage_row(before, faces.rows(neutral), gallery)
+            row |= comparison.approach_row(before, faces.rows(neutral), references)
         columns[name] = row
     gains: Row = {
         space: comparison.kernel_gain(

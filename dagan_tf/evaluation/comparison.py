@@ -224,6 +224,30 @@ def identity_row(
     return row
 
 
+def approach_row(
+    inputs: FaceSet, faces: FaceSet, references: Mapping[str, Mapping[str, np.ndarray]]
+) -> Row:
+    """How much nearer has refining brought each face to its person's real photos?
+
+    Args:
+        inputs: Simulated faces.
+        faces: What was made of them, in the same order.
+        references: As of `identity_row`.
+
+    Returns:
+        For each network and reference: mean distance before less that after; above 0 is nearer.
+    """
+    row: Row = {}
+    for network, embeddings in faces.embeddings.items():
+        for kind, photos in references.items():
+            before, after = (
+                paired_distances(found, photos[network])
+                for found in (inputs.embeddings[network], embeddings)
+            )
+            row[f"{network} approach to {kind}"] = mean_interval(before - after, faces.people)
+    return row
+
+
 def change_row(faces: FaceSet, inputs: FaceSet) -> Row:
     """Is the refiner the identity map, or has it collapsed?
 

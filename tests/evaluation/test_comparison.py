@@ -6,6 +6,7 @@ import pytest
 
 from dagan_tf.evaluation.comparison import (
     FaceSet,
+    approach_row,
     change_row,
     distance_row,
     identity_row,
@@ -92,6 +93,18 @@ def test_identity_row_finds_a_swapped_person(sets) -> None:
     row = identity_row(FaceSet(probes.images, probes.people, {"net": swapped}), references, gallery)
     assert row["net nearer to another person"] == pytest.approx(2 / 20)
     assert row["net distance to photo"].value > kept["net distance to photo"].value
+
+
+def test_approach_row_by_hand() -> None:
+    people, images = np.array(["a", "b"]), np.zeros((2, 8, 8, 3), np.uint8)
+    before, after = (
+        FaceSet(images, people, {"net": np.array(found, float)})
+        for found in ([[3, 4], [0, 1]], [[0, 1], [0, 2.5]])
+    )
+    # Distances to the origin: 5 and 1 before, 1 and 2.5 after.
+    row = approach_row(before, after, {"photo": {"net": np.zeros((2, 2))}})
+    assert set(row) == {"net approach to photo"}
+    assert row["net approach to photo"].value == pytest.approx((4 - 1.5) / 2)
 
 
 def test_change_row_by_hand() -> None:
