@@ -105,7 +105,7 @@ class LossConfig:
         embedding_step: what that difference is measured over: `common`, all faces, or `own`, where
             reals are labelled each person's own.
         embedding_own_from: with `own`, the step of training from which it counts; until then the
-            common difference does. Few people's own are soon learned by heart.
+            common difference does.
         pose_form: distance of L_pp: the paper's `l1`; `l2` (squared) and `huber` let small changes
             pass almost free, where L1 holds the refiner to its input or not at all.
         pose_delta: where `huber` turns from squared to linear, in units of the [-1, 1] range.
