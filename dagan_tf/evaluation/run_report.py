@@ -115,6 +115,11 @@ def _samples(
         if len(chosen) == GRID_ROWS:
             break
     views = list(chosen.values())
+    if not views:
+        raise DaganError(
+            f"{refined}: no view is of a photo among the real ones of {model_dir}; "
+            f"{rows[0].path} is of {rows[0].source}"
+        )
     after = np.stack([read_photo(refined / row.path) for row in views])
     back = reconstruct(model_dir, after)
     grid = []

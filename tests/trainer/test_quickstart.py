@@ -9,6 +9,8 @@ import pytest
 
 from dagan_tf.data.manifest import read_manifest, read_skipped
 from dagan_tf.data.photos import list_photos, orl_folder
+from dagan_tf.errors import DaganError
+from dagan_tf.evaluation.run_report import report_run
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.training.checkpoints import read_identities
 
@@ -95,6 +97,22 @@ def test_a_rerun_makes_nothing_twice(chain):
     assert "-- train" not in done.stderr
     assert model.stat().st_mtime_ns == before
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
+
+
+def test_a_report_on_views_of_other_photos_is_refused(chain, tmp_path):
+    run_folder = chain[0] / "run"
+    moved = Path(shutil.copytree(run_folder / "refined", tmp_path / "refined"))
+    manifest = moved / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace(str(chain[0] / "photos"), "/elsewhere"))
+    with pytest.raises(DaganError, match=r"no view is of a photo among .* is of /elsewhere/s1"):
+        report_run(
+            tmp_path / "report.html",
+            simulated=run_folder / "simulated",
+            refined=moved,
+            model_dir=run_folder / "model",
+            held_out=["s4", "s5"],
+            title="moved",
+        )
 
 
 @pytest.mark.parametrize(
