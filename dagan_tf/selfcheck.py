@@ -25,6 +25,7 @@ _SETTINGS = (
     "generator.filters=4",
     "generator.blocks=1",
     "generator.downsample=1",
+    "generator.smooth=false",
     "discriminator.filters=4",
     "discriminator.bottleneck=6",
     "discriminator.convs_per_stage=1",

@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 TINY = [
     "--config=quickstart", "--set=data.image_size=16", "--set=generator.filters=4",
     "--set=generator.blocks=1", "--set=discriminator.filters=4", "--set=training.batch_size=4",
-    "--set=generator.downsample=1", "--set=discriminator.downsample=1",
+    "--set=generator.downsample=1", "--set=generator.smooth=false",
+    "--set=discriminator.downsample=1",
 ]  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from trainer import tfx_module
 ROOT = Path(__file__).parents[2]
 TINY = [
     "data.image_size=16", "generator.filters=4", "generator.blocks=1", "generator.downsample=1",
+    "generator.smooth=false",
     "discriminator.filters=4", "discriminator.bottleneck=6", "discriminator.convs_per_stage=1",
     "discriminator.downsample=1", "training.batch_size=4", "training.max_minutes=0",
     "training.generator_learning_rate=0.01", "training.warmup_steps=0",

@@ -19,7 +19,8 @@ TINY = [
     "discriminator.filters=4", "discriminator.bottleneck=6", "discriminator.convs_per_stage=1",
     "training.warmup_steps=0", f"training.batch_size={BATCH}", "training.ema_decay=0.5",
     "training.generator_learning_rate=0.01", "training.discriminator_learning_rate=0.01",
-    "generator.downsample=1", "discriminator.downsample=1", "loss.balance_rate=0.1",
+    "generator.downsample=1", "generator.smooth=false", "discriminator.downsample=1",
+    "loss.balance_rate=0.1",
 ]  # fmt: skip
 LITERAL = ["loss.adversarial=literal", "loss.initial_balance=0.5"]
 

@@ -20,6 +20,7 @@ from tests.toy_folders import make_real, make_simulated
 
 TINY = [
     "data.image_size=16", "generator.filters=4", "generator.blocks=1", "generator.downsample=1",
+    "generator.smooth=false",
     "discriminator.filters=4", "discriminator.bottleneck=6", "discriminator.convs_per_stage=1",
     "discriminator.downsample=1", "training.batch_size=4", "training.warmup_steps=0",
     "training.log_every=2", "training.checkpoint_every=4", "training.samples_every=4",
