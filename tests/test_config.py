@@ -46,10 +46,10 @@ def test_overrides_win_in_order_and_take_yaml_values():
     config = load_config(
         "quickstart",
         ["training.steps=7", "training.steps=8", "loss.pose_weight=1e-3", "seed=3",
-         "data.horizontal_flip=false", "loss.identity=sigmoid"],
+         "generator.smooth=false", "generator.input_skip=false", "loss.identity=sigmoid"],
     )  # fmt: skip
     assert (config.training.steps, config.loss.pose_weight, config.seed) == (8, 0.001, 3)
-    assert config.data.horizontal_flip is False
+    assert config.generator.input_skip is False
     assert config.loss.identity == "sigmoid"
 
 

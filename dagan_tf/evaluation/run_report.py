@@ -105,21 +105,24 @@ def _samples(
 ) -> Section:
     photos = {record.source: record for record in reals}
     # Held-out people first, one view each, the yaws in turn: nothing picked by its looks.
-    ordered = sorted(rows, key=lambda row: (row.identity not in held_out, row.identity))
-    yaws = sorted({row.yaw for row in rows})
-    chosen: dict[str, ManifestRow] = {}
-    for row in ordered:
-        wanted = yaws[len(chosen) % len(yaws)]
-        if row.identity not in chosen and row.yaw == wanted and row.source in photos:
-            chosen[row.identity] = row
-        if len(chosen) == GRID_ROWS:
-            break
-    views = list(chosen.values())
-    if not views:
+    ordered = sorted(
+        (row for row in rows if row.source in photos),
+        key=lambda row: (row.identity not in held_out, row.identity),
+    )
+    if not ordered:
         raise DaganError(
             f"{refined}: no view is of a photo among the real ones of {model_dir}; "
             f"{rows[0].path} is of {rows[0].source}"
         )
+    yaws = sorted({row.yaw for row in ordered})
+    chosen: dict[str, ManifestRow] = {}
+    for row in ordered:
+        wanted = yaws[len(chosen) % len(yaws)]
+        if row.identity not in chosen and row.yaw == wanted:
+            chosen[row.identity] = row
+        if len(chosen) == GRID_ROWS:
+            break
+    views = list(chosen.values())
     after = np.stack([read_photo(refined / row.path) for row in views])
     back = reconstruct(model_dir, after)
     grid = []
