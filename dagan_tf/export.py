@@ -26,7 +26,7 @@ from dagan_tf.export_formats import check_formats, write_formats
 from dagan_tf.export_module import SIGNATURES, ExportError, ExportModule
 from dagan_tf.model_card import render_model_card
 from dagan_tf.models.generator import build_generator
-from dagan_tf.models.mirror import average_mirror
+from dagan_tf.models.self_ensemble import self_ensemble
 from dagan_tf.service.warmup import write_warmup
 from dagan_tf.training.checkpoints import CONFIG_NAME, load_generator
 from dagan_tf.versions import draft_version
@@ -43,7 +43,7 @@ def export_generator(
     stride: int = 1,
     formats: Sequence[str] = ("saved_model",),
     reduced: keras.Model | None = None,
-    mirror: bool = False,
+    average: Sequence[str] = (),
     config: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
     records: Mapping[str, Any] | None = None,
@@ -64,8 +64,8 @@ def export_generator(
         formats: Of `export_formats.FORMATS`; the SavedModel is written in any case.
         reduced: The same weights in a network that computes in bfloat16, for the SavedModel; the
             other formats keep float32.
-        mirror: Export the mean of what it makes of an image and of its mirror image, see
-            `models.mirror.average_mirror`: better likeness in twice the time.
+        average: Export the mean of its answers over these of
+            `models.self_ensemble.TRANSFORMS`: better likeness in two to eight times the time.
         config: Training configuration to record, JSON-able.
         metrics: Last training metrics to record, JSON-able.
         records: Numbers of the training data to record, JSON-able.
@@ -82,9 +82,8 @@ def export_generator(
         OSError: The folder cannot be written.
     """
     check_formats(formats)
-    if mirror:
-        generator = average_mirror(generator)
-        reduced = reduced and average_mirror(reduced)
+    generator = self_ensemble(generator, average)
+    reduced = reduced and self_ensemble(reduced, average)
     trained = ExportModule(generator, image_size=image_size, stride=stride)
     served, precision = trained, "float32"
     if reduced is not None:
@@ -105,7 +104,7 @@ def export_generator(
             "image_size": image_size,
             "stride": stride,
             "precision": precision,
-            "mirror": mirror,
+            "average": list(average),
             "parameters": int(sum(np.prod(variable.shape) for variable in generator.variables)),
             "variables_sha256": variables_digest(generator),
             "max_difference_to_generator": blessing["max_difference"],
@@ -129,7 +128,7 @@ def export_model_dir(
     output_base: str | os.PathLike[str],
     *,
     ema: bool = True,
-    mirror: bool = False,
+    average: Sequence[str] = (),
     precision: str = "float32",
     formats: Sequence[str] = ("saved_model",),
     training_data: str | None = None,
@@ -142,7 +141,7 @@ def export_model_dir(
         model_dir: What `trainer.task` wrote: checkpoints, `config.yaml`, `metrics.jsonl`.
         output_base: Folder of all versions of this model.
         ema: Export the running mean of the weights instead of the last ones.
-        mirror: See `export_generator`.
+        average: See `export_generator`.
         precision: What the SavedModel computes in: `float32`, or `bfloat16`, which takes half the
             time on processors that have it and changes the pixels by a level or two.
         formats: See `export_generator`.
@@ -172,7 +171,7 @@ def export_model_dir(
         stride=config.generator.downsample,
         formats=formats,
         reduced=reduced,
-        mirror=mirror,
+        average=average,
         config=dataclasses.asdict(config),
         metrics=_last_metrics(Path(model_dir) / "metrics.jsonl"),
         records=_record_counts(Path(model_dir) / "records"),

@@ -1,7 +1,7 @@
 """The card that travels with an exported refiner: what it is, for what, and how it was checked."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _NOT_STATED = "not stated by whoever exported this model"
@@ -89,7 +89,7 @@ def render_model_card(facts: Mapping[str, Any]) -> str:
         "records": "; ".join(_records(name, counts) for name, counts in facts["records"].items())
         or "(the records it was trained on were not found)",
         "process": facts["blessing"]["process"],
-        "mean": " the mean over an image and its mirror image" if facts["mirror"] else "",
+        "mean": _mean(facts["average"]),
         "allowed": facts["blessing"]["allowed_difference"],
         "training_data": facts["training_data"] or f"({_NOT_STATED})",
         "licence": facts["licence"] or f"({_NOT_STATED})",
@@ -104,6 +104,13 @@ def _format(name: str, facts: Mapping[str, Any]) -> str:
     if facts["checked_with"]:
         checked = f"{facts['max_difference']} levels from it at most, by {facts['checked_with']}"
     return f"- `{facts['file']}`: `serving_default` as {name}, float32; {checked}\n"
+
+
+def _mean(average: Sequence[str]) -> str:
+    said = {"mirror": "its mirror image", "shift": "moved by 1, 2 and 3 pixels"}
+    if not average:
+        return ""
+    return f" the mean over an image and {' and '.join(said[name] for name in average)}"
 
 
 def _records(domain: str, counts: Mapping[str, int]) -> str:

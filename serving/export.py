@@ -14,10 +14,11 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("model_dir", None, "What trainer.task wrote.")
 flags.DEFINE_string("output", None, "Base folder; the model becomes <output>/<next version>.")
 flags.DEFINE_bool("ema", True, "Export the running mean of the weights, not the last ones.")
-flags.DEFINE_bool(
-    "mirror",
-    False,
-    "Average what it makes of an image and of its mirror image: better likeness, twice the time.",
+flags.DEFINE_list(
+    "average",
+    [],
+    "Average its answers over the image's mirror image (mirror, twice the time), over the image "
+    "moved by 1 to 3 pixels (shift, four times) or both (mirror,shift): better likeness.",
 )
 flags.DEFINE_list(
     "format",
@@ -44,7 +45,7 @@ def main(argv: list[str]) -> None:
         FLAGS.model_dir,
         FLAGS.output,
         ema=FLAGS.ema,
-        mirror=FLAGS.mirror,
+        average=FLAGS.average,
         precision=FLAGS.precision,
         formats=FLAGS.format,
         training_data=FLAGS.training_data,

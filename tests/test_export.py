@@ -13,6 +13,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from dagan_tf import export
 from dagan_tf.config import Config, DataConfig, GeneratorConfig
+from dagan_tf.errors import DaganError
+from dagan_tf.models.self_ensemble import self_ensemble
 from dagan_tf.service.served_model import ServedModel
 from tests.tiny_export import HAS_ONNX, IMAGE_SIZE, STRIDE, export_tiny, tiny_generator
 
@@ -223,36 +225,42 @@ def test_model_dir_is_exported_with_its_settings_and_last_metrics(tmp_path, monk
     assert facts["config"]["name"] == "mine"
     assert (facts["image_size"], facts["stride"]) == (IMAGE_SIZE, STRIDE)
     assert facts["licence"] == "MIT"
-    assert facts["mirror"] is False
-    assert "mirror image" not in (version / "model_card.md").read_text()
+    assert facts["average"] == []
+    assert "the mean over" not in (version / "model_card.md").read_text()
 
 
-def test_the_mean_over_the_mirror_image_is_exported_in_every_format(tmp_path, monkeypatch):
+@pytest.mark.parametrize("average", [["mirror"], ["mirror", "shift"]])
+def test_the_mean_is_exported_in_every_format(tmp_path, monkeypatch, average):
     formats = ["onnx", "litert"] if HAS_ONNX else ["litert"]
     generator = tiny_generator()
     monkeypatch.setattr(export, "load_generator", lambda model_dir, ema: generator)
     version = export.export_model_dir(
-        write_run(tmp_path / "run"), tmp_path / "out", mirror=True, formats=formats
+        write_run(tmp_path / "run"), tmp_path / "out", average=average, formats=formats
     )
     images = np.random.default_rng(0).uniform(-1, 1, (2, 16, 24, 3)).astype(np.float32)
-    turned = np.asarray(generator(images[:, :, ::-1]))[:, :, ::-1]
-    mean = (np.asarray(generator(images)) + turned) / 2
-    assert np.abs(mean - turned).max() > 0.01
+    mean = np.asarray(self_ensemble(generator, average)(images))
+    assert np.abs(mean - np.asarray(generator(images))).max() > 0.01
     served = tf.saved_model.load(str(version)).signatures["float"](images=tf.constant(images))
     np.testing.assert_allclose(served["refined"], np.clip(mean, -1, 1), atol=1e-5)
     facts = json.loads((version / "export.json").read_text())
-    assert facts["mirror"] is True
+    assert facts["average"] == average
     assert facts["parameters"] == generator.count_params()
     assert set(facts["formats"]) == set(formats)
-    assert "the mean over an image and its mirror image" in (version / "model_card.md").read_text()
+    said = " and moved by 1, 2 and 3 pixels" if "shift" in average else ""
+    card = (version / "model_card.md").read_text()
+    assert f"the mean over an image and its mirror image{said}; largest" in card
 
 
-def test_the_mean_over_the_mirror_image_is_exported_in_bfloat16_too(tmp_path, monkeypatch):
+def test_the_mean_is_exported_in_bfloat16_too(tmp_path, monkeypatch):
     generator = tiny_generator()
     monkeypatch.setattr(export, "load_generator", lambda model_dir, ema: generator)
     run = write_run(tmp_path / "run", filters=4, blocks=1, input_skip=True)
     version = export.export_model_dir(
-        run, tmp_path / "out", mirror=True, precision="bfloat16", clean_process=False
+        run,
+        tmp_path / "out",
+        average=["mirror", "shift"],
+        precision="bfloat16",
+        clean_process=False,
     )
     images = np.random.default_rng(0).uniform(-1, 1, (2, 16, 24, 3)).astype(np.float32)
     serve = tf.saved_model.load(str(version)).signatures["float"]
@@ -261,6 +269,13 @@ def test_the_mean_over_the_mirror_image_is_exported_in_bfloat16_too(tmp_path, mo
     np.testing.assert_allclose(turned[:, :, ::-1], answer, atol=0.02)
     plain = np.asarray(generator(images))
     assert np.abs(np.clip(plain, -1, 1) - answer).max() > 0.1
+
+
+def test_an_average_over_something_else_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "load_generator", lambda model_dir, ema: tiny_generator())
+    with pytest.raises(DaganError, match="'rotate'"):
+        export.export_model_dir(write_run(tmp_path / "run"), tmp_path / "out", average=["rotate"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_model_dir_without_a_run(tmp_path):

@@ -90,13 +90,19 @@ runpy.run_module("serving.export", run_name="__main__")
 
 
 def test_every_flag_of_the_export_reaches_it():
-    flags = ["--model_dir=a", "--output=b", "--noema", "--mirror", "--format=onnx,litert"]
+    flags = [
+        "--model_dir=a",
+        "--output=b",
+        "--noema",
+        "--average=mirror,shift",
+        "--format=onnx,litert",
+    ]
     flags += ["--precision=bfloat16", "--training_data=c", "--licence=d"]
     done = subprocess.run(
         [sys.executable, "-c", _SHOW_EXPORT, *flags], cwd=ROOT, capture_output=True, text=True
     )
-    named = {"ema": False, "mirror": True, "precision": "bfloat16", "formats": ["onnx", "litert"]}
-    named |= {"training_data": "c", "licence": "d"}
+    named = {"ema": False, "average": ["mirror", "shift"], "precision": "bfloat16"}
+    named |= {"formats": ["onnx", "litert"], "training_data": "c", "licence": "d"}
     assert ast.literal_eval(done.stdout.splitlines()[-1]) == (("a", "b"), named), done.stderr
 
 

@@ -1,0 +1,117 @@
+"""A refiner's mean answer to an image, to its mirror image and to the image moved a little."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dagan_tf.errors import DaganError
+
+TRANSFORMS = ("mirror", "shift")
+# Pixels by which the image is moved, along both axes: with 0, a refiner of stride 2 or 4 meets it
+# at each diagonal place of its grid.
+SHIFTS = (1, 2, 3)
+# Near the border a moved image lacks what was moved out. Its answer counts fully from so many
+# pixels of the border on, and not at all four pixels nearer to it.
+_WHOLE_FROM = 7
+
+
+@keras.saving.register_keras_serializable(package="dagan_tf")
+class Mirror(keras.layers.Layer):
+    """(N, H, W, C) -> the same, left and right exchanged."""
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        return tf.reverse(images, axis=[2])
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return shape
+
+
+@keras.saving.register_keras_serializable(package="dagan_tf")
+class Shift(keras.layers.Layer):
+    """(N, H, W, C) -> the same, moved right and down by `pixels`, the border repeated."""
+
+    def __init__(self, pixels: int, **settings: object) -> None:
+        super().__init__(**settings)
+        self.pixels = pixels
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        for axis in (1, 2):
+            side = tf.shape(images)[axis]
+            place = tf.clip_by_value(tf.range(side) - self.pixels, 0, side - 1)
+            images = tf.gather(images, place, axis=axis)
+        return images
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return shape
+
+    def get_config(self) -> dict[str, object]:
+        return {**super().get_config(), "pixels": self.pixels}
+
+
+@keras.saving.register_keras_serializable(package="dagan_tf")
+class InnerMean(keras.layers.Layer):
+    """[(N, H, W, C), ...] -> their mean; towards the border more and more the first alone."""
+
+    def call(self, answers: list[tf.Tensor]) -> tf.Tensor:
+        first, *others = (tf.cast(answer, tf.float32) for answer in answers)
+        rows, columns = (_inside(tf.shape(first)[axis]) for axis in (1, 2))
+        weight = tf.minimum(tf.reshape(rows, (1, -1, 1, 1)), tf.reshape(columns, (1, 1, -1, 1)))
+        return (first + weight * tf.add_n(others)) / (1.0 + weight * len(others))
+
+    def compute_output_shape(self, shapes: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        return shapes[0]
+
+
+def self_ensemble(generator: keras.Model, transforms: Sequence[str]) -> keras.Model:
+    """A refiner that answers with a mean over transforms of the image, undone in the answers.
+
+    What a refiner does to a face, to its mirror image and to the face one pixel farther has the
+    same aim; where they differ it is chance, and the mean has less of it: faces keep their
+    likeness better (docs/experiments.md). The self-ensemble of Timofte, Rothe and Van Gool,
+    "Seven ways to improve example-based single image super resolution", CVPR 2016.
+
+    Args:
+        generator: from float32 (N, H, W, 3) to the same shape; its weights are shared, not copied.
+        transforms: Of `TRANSFORMS`: `mirror` doubles the time and treats left and right alike,
+            `shift` takes four times the time and evens out the grid of a generator's stride. Both
+            together take eight times the time.
+
+    Returns:
+        Model of the same input and output.
+
+    Raises:
+        DaganError: A transform has another name.
+    """
+    for name in transforms:
+        if name not in TRANSFORMS:
+            raise DaganError(f"average over {name!r}; expected of {', '.join(TRANSFORMS)}")
+    if "shift" in transforms:
+        generator = _average_shifts(generator)
+    if "mirror" in transforms:
+        generator = _average_mirror(generator)
+    return generator
+
+
+def _average_mirror(generator: keras.Model) -> keras.Model:
+    images = keras.Input(generator.input_shape[1:], name="images")
+    back = Mirror(name="mirror_back")(generator(Mirror(name="mirror")(images)))
+    average = keras.layers.Average(dtype="float32", name="average")([generator(images), back])
+    return keras.Model(images, average, name="generator")
+
+
+def _average_shifts(generator: keras.Model) -> keras.Model:
+    images = keras.Input(generator.input_shape[1:], name="images")
+    answers = [generator(images)]
+    for pixels in SHIFTS:
+        moved = Shift(-pixels, name=f"shift_{pixels}")(images)
+        answers.append(Shift(pixels, name=f"shift_{pixels}_back")(generator(moved)))
+    average = InnerMean(dtype="float32", name="inner_mean")(answers)
+    return keras.Model(images, average, name="generator")
+
+
+def _inside(side: tf.Tensor) -> tf.Tensor:
+    """(side,) float32 in [0, 1]: how far a row or column counts as inside of the image."""
+    place = tf.range(side)
+    border = tf.cast(tf.minimum(place, side - 1 - place), tf.float32)
+    return tf.clip_by_value((border - _WHOLE_FROM + 4.0) / 4.0, 0.0, 1.0)
