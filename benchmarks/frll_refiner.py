@@ -17,11 +17,13 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from absl import flags
 
+from benchmarks.frll_noise import noise_row
 from benchmarks.frll_outcome import CREDITS, better, outcome_section
 from benchmarks.frll_views import (
     Embedder,
@@ -71,7 +73,17 @@ flags.DEFINE_string(
     "TFLite file; default $DAGAN_MODELS_DIR/mobilefacenet/MobileFaceNet.tflite.",
 )
 flags.DEFINE_bool("conv", True, "Also train convolutional judges (a minute or so).")
+flags.DEFINE_integer(
+    "noise_draws",
+    0,
+    "Measure likeness so often again, each time with noise of one grey level (10 s a draw).",
+)
 flags.DEFINE_integer("samples", 12, "Rows of the sample grid: the first test people.")
+
+
+flags.register_validator(
+    "noise_draws", lambda draws: draws == 0 or draws > 1, "expected 0 or at least 2"
+)
 
 
 def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
@@ -166,6 +178,16 @@ def measure() -> tuple[dict[str, Row], Row, dict[str, object], list[Section]]:
             before = tests["simulated"].rows(neutral)
             row |= kept.leakage_row(before, faces.rows(neutral), gallery)
             row |= comparison.approach_row(before, faces.rows(neutral), references)
+        if name != "real" and FLAGS.noise_draws:
+            embed = partial(_embed_noisy, embedder, layouts_of(test))
+            likeness = partial(
+                _likeness,
+                real=(real_test, real_train),
+                neutral=neutral,
+                references=references,
+                gallery=gallery,
+            )
+            row |= noise_row(faces, FLAGS.noise_draws, embed, likeness)
         columns[name] = row
     gains: Row = {
         space: comparison.kernel_gain(
@@ -201,6 +223,23 @@ def _test_people(views: Sequence[View]) -> set[str]:
     from dagan_tf.training.checkpoints import read_identities
 
     return people - set(read_identities(FLAGS.model_dir))
+
+
+def _embed_noisy(
+    embedder: Embedder, layouts: list[float], images: np.ndarray
+) -> dict[str, np.ndarray]:
+    return embedder.embed("noisy", list(images), layouts)
+
+
+def _likeness(
+    faces: FaceSet,
+    real: tuple[FaceSet, FaceSet],
+    neutral: np.ndarray,
+    references: dict[str, dict[str, np.ndarray]],
+    gallery: FaceSet,
+) -> Row:
+    row = comparison.distance_row(real[0], faces, real[1], list(faces.embeddings))
+    return row | comparison.identity_row(faces.rows(neutral), references, gallery)
 
 
 def _mobilefacenet() -> str | None:

@@ -1,0 +1,43 @@
+"""How finely do the measures of likeness tell images apart? Read with noise that nobody sees."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from dagan_tf.evaluation.comparison import FaceSet, Row
+from dagan_tf.evaluation.resampling import Interval
+
+Features = dict[str, np.ndarray]
+
+
+def noise_row(
+    faces: FaceSet,
+    draws: int,
+    embed: Callable[[np.ndarray], Features],
+    measure: Callable[[FaceSet], Row],
+) -> Row:
+    """Mean and deviation of figures over draws of noise of one grey level at most.
+
+    Args:
+        faces: What is measured.
+        draws: How often, at least 2.
+        embed: From images (N, H, W, 3) uint8 to their embeddings by network.
+        measure: From faces to the figures.
+
+    Returns:
+        Two entries for each of `measure`'s figures: "noise mean, NAME", "noise deviation, NAME".
+    """
+    generator = np.random.default_rng(0)
+    values: dict[str, list[float]] = {}
+    for _ in range(draws):
+        noise = generator.integers(-1, 2, faces.images.shape)
+        images = np.clip(faces.images + noise, 0, 255).astype(np.uint8)
+        figures = measure(FaceSet(images, faces.people, embed(images)))
+        for name, figure in figures.items():
+            value = figure.value if isinstance(figure, Interval) else figure
+            values.setdefault(name, []).append(value)
+    row: Row = {}
+    for name, drawn in values.items():
+        row[f"noise mean, {name}"] = float(np.mean(drawn))
+        row[f"noise deviation, {name}"] = float(np.std(drawn, ddof=1))
+    return row

@@ -1,0 +1,37 @@
+"""The noise by which the London Set's measures are tried."""
+
+import numpy as np
+import pytest
+
+from benchmarks.frll_noise import noise_row
+from dagan_tf.evaluation.comparison import FaceSet
+from dagan_tf.evaluation.resampling import Interval
+
+
+def test_mean_and_deviation_over_draws_of_one_grey_level():
+    images = np.random.default_rng(1).integers(0, 256, (3, 4, 5, 3)).astype(np.uint8)
+    images[0] = 0
+    images[1] = 255
+    seen = []
+
+    def embed(noisy):
+        seen.append(noisy)
+        return {"net": noisy.reshape(3, -1).astype(np.float64)}
+
+    def measure(faces):
+        first = faces.embeddings["net"][:, 0].sum()
+        return {"first": Interval(first, first - 9, first + 9), "people": float(len(faces.people))}
+
+    row = noise_row(FaceSet(images, np.array(["a", "b", "c"]), {}), 4, embed, measure)
+    assert len(seen) == 4
+    for noisy in seen:
+        difference = noisy.astype(int) - images
+        assert noisy.dtype == np.uint8
+        assert set(np.unique(difference)) == {-1, 0, 1}
+        assert difference[0].min() == 0 and difference[1].max() == 0
+    assert not np.array_equal(seen[0], seen[1])
+    firsts = [float(noisy[:, 0, 0, 0].astype(int).sum()) for noisy in seen]
+    assert row["noise mean, first"] == pytest.approx(sum(firsts) / 4)
+    spread = sum((value - sum(firsts) / 4) ** 2 for value in firsts) / 3
+    assert row["noise deviation, first"] == pytest.approx(spread**0.5)
+    assert (row["noise mean, people"], row["noise deviation, people"]) == (3.0, 0.0)
