@@ -26,7 +26,7 @@ from dagan_tf.export_formats import check_formats, write_formats
 from dagan_tf.export_module import SIGNATURES, ExportError, ExportModule
 from dagan_tf.model_card import render_model_card
 from dagan_tf.models.generator import build_generator
-from dagan_tf.models.self_ensemble import self_ensemble
+from dagan_tf.models.self_ensemble import check_transforms, self_ensemble
 from dagan_tf.service.warmup import write_warmup
 from dagan_tf.training.checkpoints import CONFIG_NAME, load_generator
 from dagan_tf.versions import draft_version
@@ -79,6 +79,7 @@ def export_generator(
     Raises:
         ExportError: The generator does not fit, a format cannot be written, or an export does not
             answer like the generator. Then nothing is published.
+        DaganError: `average` names something else.
         OSError: The folder cannot be written.
     """
     check_formats(formats)
@@ -154,6 +155,7 @@ def export_model_dir(
     """
     if precision not in TOLERANCES:
         raise ExportError(f"precision {precision!r}; expected one of {', '.join(TOLERANCES)}")
+    check_transforms(average)
     config_file = Path(model_dir) / CONFIG_NAME
     if not config_file.is_file():
         raise ExportError(f"{model_dir}: holds no {CONFIG_NAME}; expected what trainer.task writes")

@@ -107,10 +107,11 @@ def _format(name: str, facts: Mapping[str, Any]) -> str:
 
 
 def _mean(average: Sequence[str]) -> str:
-    said = {"mirror": "its mirror image", "shift": "moved by 1, 2 and 3 pixels"}
     if not average:
         return ""
-    return f" the mean over an image and {' and '.join(said[name] for name in average)}"
+    images = "an image and its mirror image" if "mirror" in average else "an image"
+    moved = ", unmoved and moved by 1, 2 and 3 pixels" if "shift" in average else ""
+    return f" the mean over {images}{moved}"
 
 
 def _records(domain: str, counts: Mapping[str, int]) -> str:

@@ -246,7 +246,7 @@ def test_the_mean_is_exported_in_every_format(tmp_path, monkeypatch, average):
     assert facts["average"] == average
     assert facts["parameters"] == generator.count_params()
     assert set(facts["formats"]) == set(formats)
-    said = " and moved by 1, 2 and 3 pixels" if "shift" in average else ""
+    said = ", unmoved and moved by 1, 2 and 3 pixels" if "shift" in average else ""
     card = (version / "model_card.md").read_text()
     assert f"the mean over an image and its mirror image{said}; largest" in card
 
@@ -267,14 +267,18 @@ def test_the_mean_is_exported_in_bfloat16_too(tmp_path, monkeypatch):
     answer = serve(images=tf.constant(images))["refined"]
     turned = serve(images=tf.constant(images[:, :, ::-1]))["refined"]
     np.testing.assert_allclose(turned[:, :, ::-1], answer, atol=0.02)
-    plain = np.asarray(generator(images))
-    assert np.abs(np.clip(plain, -1, 1) - answer).max() > 0.1
+    mean = np.clip(self_ensemble(generator, ["mirror", "shift"])(images), -1, 1)
+    np.testing.assert_allclose(answer, mean, atol=0.05)
+    for fewer in ([], ["mirror"], ["shift"]):
+        assert np.abs(np.clip(self_ensemble(generator, fewer)(images), -1, 1) - mean).max() > 0.1
 
 
-def test_an_average_over_something_else_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "load_generator", lambda model_dir, ema: tiny_generator())
-    with pytest.raises(DaganError, match="'rotate'"):
-        export.export_model_dir(write_run(tmp_path / "run"), tmp_path / "out", average=["rotate"])
+def test_an_average_over_something_else_is_refused_before_anything_is_read(tmp_path):
+    run = write_run(tmp_path / "run")
+    with pytest.raises(DaganError, match="'rotate'; expected of mirror, shift"):
+        export.export_model_dir(run, tmp_path / "out", average=["mirror", "rotate"])
+    with pytest.raises(DaganError, match="'mirror' twice"):
+        export.export_model_dir(run, tmp_path / "out", average=["mirror", "mirror"])
     assert not (tmp_path / "out").exists()
 
 

@@ -11,9 +11,9 @@ TRANSFORMS = ("mirror", "shift")
 # Pixels by which the image is moved, along both axes: with 0, a refiner of stride 2 or 4 meets it
 # at each diagonal place of its grid.
 SHIFTS = (1, 2, 3)
-# Near the border a moved image lacks what was moved out. Its answer counts fully from so many
-# pixels of the border on, and not at all four pixels nearer to it.
-_WHOLE_FROM = 7
+# Near the border a moved image lacks what was moved out: where that may be its answer does not
+# count, and over so many pixels inwards it comes to count in full.
+_PASSAGE = 4.0
 
 
 @keras.saving.register_keras_serializable(package="dagan_tf")
@@ -63,6 +63,15 @@ class InnerMean(keras.layers.Layer):
         return shapes[0]
 
 
+def check_transforms(transforms: Sequence[str]) -> None:
+    """Raises DaganError if one of them is not of `TRANSFORMS`, or is named twice."""
+    for place, name in enumerate(transforms):
+        if name not in TRANSFORMS:
+            raise DaganError(f"average over {name!r}; expected of {', '.join(TRANSFORMS)}")
+        if name in transforms[:place]:
+            raise DaganError(f"average over {name!r} twice; expected each once")
+
+
 def self_ensemble(generator: keras.Model, transforms: Sequence[str]) -> keras.Model:
     """A refiner that answers with a mean over transforms of the image, undone in the answers.
 
@@ -75,17 +84,15 @@ def self_ensemble(generator: keras.Model, transforms: Sequence[str]) -> keras.Mo
         generator: from float32 (N, H, W, 3) to the same shape; its weights are shared, not copied.
         transforms: Of `TRANSFORMS`: `mirror` doubles the time and treats left and right alike,
             `shift` takes four times the time and evens out the grid of a generator's stride. Both
-            together take eight times the time.
+            together take eight times the time. Sides of less than nine pixels are not moved.
 
     Returns:
         Model of the same input and output.
 
     Raises:
-        DaganError: A transform has another name.
+        DaganError: As `check_transforms`.
     """
-    for name in transforms:
-        if name not in TRANSFORMS:
-            raise DaganError(f"average over {name!r}; expected of {', '.join(TRANSFORMS)}")
+    check_transforms(transforms)
     if "shift" in transforms:
         generator = _average_shifts(generator)
     if "mirror" in transforms:
@@ -114,4 +121,4 @@ def _inside(side: tf.Tensor) -> tf.Tensor:
     """(side,) float32 in [0, 1]: how far a row or column counts as inside of the image."""
     place = tf.range(side)
     border = tf.cast(tf.minimum(place, side - 1 - place), tf.float32)
-    return tf.clip_by_value((border - _WHOLE_FROM + 4.0) / 4.0, 0.0, 1.0)
+    return tf.clip_by_value((border - max(SHIFTS)) / _PASSAGE, 0.0, 1.0)
