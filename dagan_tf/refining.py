@@ -1,16 +1,14 @@
 """A folder of simulated views to the same folder refined, resumable at any moment.
 
-OUT has the names of IN: the refined images, copies of the masks, `manifest.csv`, `skipped.csv`
+OUT has the names of IN: the refined images, the masks (no depth), `manifest.csv`, `skipped.csv`
 (source, reason) and `refine.json`, which names the model. A row enters the manifest only after
 its files are whole on disk, so whatever kills the process, a rerun makes just what is missing.
 """
 
 import json
 import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -28,7 +26,7 @@ from dagan_tf.data.manifest import (
     read_skipped,
 )
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.photo_io import PhotoError, read_photo, write_png
+from dagan_tf.faces.photo_io import PhotoError, read_photo, write_bytes, write_png
 from dagan_tf.faces.resizing import resized
 from dagan_tf.filtering import rejected_rows
 
@@ -59,6 +57,7 @@ def refine_folder(
     *,
     label: str,
     image_size: int | None = None,
+    shrink_to: int | None = None,
     batch_size: int = 8,
     stream: Stream = map,
     progress: bool = True,
@@ -70,10 +69,12 @@ def refine_folder(
         output_folder: Folder to fill; another one than `input_folder`.
         refine: uint8 (N, H, W, 3) to the same; a `Refiner` or a `RefinerClient`'s
             `request_images`.
-        label: Names the model. A folder begun with one model, or with one at another `image_size`,
-            is not continued.
+        label: Names the model. A folder begun with one model, or with one at another `image_size`
+            or `shrink_to`, is not continued.
         image_size: Side the model was trained at, pixels; images of another size go through
             `refine_at`. None refines each image at its own size.
+        shrink_to: Longer side at which refined images are written, pixels, with their masks and
+            landmarks; smaller ones are skipped. None writes each image at its own size.
         batch_size: Most images given to `refine` at once.
         stream: Applies it to the batches, answers in their order. With a `RefinerClient`'s
             `in_flight`, files are read and written while the server works.
@@ -91,6 +92,8 @@ def refine_folder(
     source, target = Path(input_folder), Path(output_folder)
     if batch_size < 1:
         raise RefiningError(f"batch_size is {batch_size}; expected at least 1")
+    if shrink_to is not None and shrink_to < 1:
+        raise RefiningError(f"shrink_to is {shrink_to}; expected at least 1")
     if not (source / MANIFEST_NAME).is_file():
         raise RefiningError(
             f"{source}: holds no {MANIFEST_NAME}; expected what trainer.simulate writes"
@@ -99,7 +102,8 @@ def refine_folder(
         raise RefiningError(f"{target}: is the input folder; expected another one")
     rows = read_manifest(source)
     target.mkdir(parents=True, exist_ok=True)
-    claim_folder(target, f"{label} at {image_size} pixels" if image_size else label)
+    label += f" at {image_size} pixels" if image_size else ""
+    claim_folder(target, label + (f", shrunk to {shrink_to}" if shrink_to else ""))
     done = {row.path for row in manifest_so_far(target)}
     done |= {row.path for row in rejected_rows(target)}
     failed = {row.source for row in read_skipped(target)}
@@ -121,11 +125,12 @@ def refine_folder(
             images = np.stack([image for _, image in batch])
             return batch, refine_at(refine, images, image_size) if image_size else refine(images)
 
-        batches = _batches(_read(source, todo, skip), batch_size)
+        batches = _batches(_read(source, todo, shrink_to or 1, skip), batch_size)
         for batch, images in stream(refined_batch, batches):
             for (row, _), image in zip(batch, images, strict=True):
-                _write(source, target, row, image)
-                manifest.write(row)
+                scale = shrink_to / max(image.shape[:2]) if shrink_to else 1.0
+                _write(source, target, row, image, scale)
+                manifest.write(_scaled(row, scale))
                 refined += 1
                 bar.update()
     skipped += sum(row.path in failed for row in rows)
@@ -179,7 +184,10 @@ def claim_folder(folder: Path, label: str) -> None:
 
 
 def _read(
-    folder: Path, rows: Iterable[ManifestRow], skip: Callable[[ManifestRow, str], None]
+    folder: Path,
+    rows: Iterable[ManifestRow],
+    smallest: int,
+    skip: Callable[[ManifestRow, str], None],
 ) -> Iterator[tuple[ManifestRow, np.ndarray]]:
     for row in rows:
         try:
@@ -189,6 +197,10 @@ def _read(
             continue
         if row.mask_path and not (folder / row.mask_path).is_file():
             skip(row, f"{folder / row.mask_path}: no such file")
+            continue
+        if max(image.shape[:2]) < smallest:
+            height, width = image.shape[:2]
+            skip(row, f"{folder / row.path}: is {width}x{height}; expected at least {smallest}")
             continue
         yield row, image
 
@@ -205,15 +217,28 @@ def _batches(images: Iterable[tuple[ManifestRow, np.ndarray]], size: int) -> Ite
         yield batch
 
 
-def _write(source: Path, target: Path, row: ManifestRow, image: np.ndarray) -> None:
+def _write(source: Path, target: Path, row: ManifestRow, image: np.ndarray, scale: float) -> None:
     (target / row.path).parent.mkdir(parents=True, exist_ok=True)
-    write_png(target / row.path, image)
-    if row.mask_path:
-        mask = target / row.mask_path
-        mask.parent.mkdir(parents=True, exist_ok=True)
-        partial = mask.with_name(f".{mask.name}.{secrets.token_hex(4)}.tmp")
-        try:
-            shutil.copyfile(source / row.mask_path, partial)
-            os.replace(partial, mask)
-        finally:
-            partial.unlink(missing_ok=True)
+    write_png(target / row.path, _shrunk(image, scale))
+    if not row.mask_path:
+        return
+    mask = target / row.mask_path
+    mask.parent.mkdir(parents=True, exist_ok=True)
+    if scale == 1.0:
+        write_bytes(mask, (source / row.mask_path).read_bytes())
+    else:
+        write_png(mask, _shrunk(read_photo(source / row.mask_path)[:, :, 0], scale))
+
+
+def _shrunk(image: np.ndarray, scale: float) -> np.ndarray:
+    height, width = image.shape[:2]
+    return resized(image, max(1, round(scale * width)), max(1, round(scale * height)))
+
+
+def _scaled(row: ManifestRow, scale: float) -> ManifestRow:
+    """The row of the image written: its depth stays with the view."""
+    points = [pair.split(",") for pair in row.landmarks.split()] if scale != 1.0 else []
+    # The centre of the first pixel is at (0, 0).
+    scaled = [[(float(value) + 0.5) * scale - 0.5 for value in point] for point in points]
+    landmarks = " ".join(f"{x:.1f},{y:.1f}" for x, y in scaled) or row.landmarks
+    return replace(row, depth_path="", landmarks=landmarks)

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,43 @@ def test_smaller_images_are_enlarged_to_the_trained_size():
     assert seen == [(2, 12, 6, 3)]
     np.testing.assert_array_equal(refined, images - 20)
     np.testing.assert_array_equal(refine_at(_invert, images, 6), 255 - images)
+
+
+def test_shrunk_images_have_their_masks_and_landmarks(simulated, tmp_path):
+    """Blocks of 2 x 2 become their mean; the centre of a block of pixels 4, 5 is at 4.5 and 2."""
+    rows = [
+        replace(row, landmarks="4.5,0.5 -0.5,7.0", depth_path="id0/depth.png")
+        for row in read_manifest(simulated)
+        if "photo3" not in row.path
+    ]
+    (simulated / "manifest.csv").unlink()
+    with ManifestWriter(simulated) as manifest:
+        for row in rows:
+            manifest.write(row)
+    ramp = np.repeat(np.arange(0, 16, 2, dtype=np.uint8)[None], 8, axis=0)
+    write_png(simulated / rows[0].mask_path, ramp)
+    _refine(simulated, tmp_path / "out", shrink_to=4)
+    for row in rows:
+        refined = 255.0 - read_photo(simulated / row.path)
+        blocks = refined.reshape(4, 2, 4, 2, 3).mean(axis=(1, 3))
+        written = read_photo(tmp_path / "out" / row.path)
+        np.testing.assert_allclose(written, blocks, atol=0.51)
+        assert read_photo(tmp_path / "out" / row.mask_path).shape == (4, 4, 3)
+    mask = read_photo(tmp_path / "out" / rows[0].mask_path)
+    np.testing.assert_array_equal(mask[:, :, 0], [[1, 5, 9, 13]] * 4)
+    expected = [replace(row, landmarks="2.0,0.0 -0.5,3.2", depth_path="") for row in rows]
+    assert sorted(read_manifest(tmp_path / "out"), key=str) == sorted(expected, key=str)
+
+
+def test_images_smaller_than_asked_for_are_named_and_passed_over(simulated, tmp_path):
+    summary = _refine(simulated, tmp_path / "out", shrink_to=10)
+    assert (summary.refined, summary.skipped) == (1, 6)
+    reasons = {row.reason.split(": ")[1] for row in read_skipped(tmp_path / "out")}
+    assert reasons == {"is 8x8; expected at least 10"}
+    with pytest.raises(RefiningError, match="begun with inverter, shrunk to 10, not with inverter"):
+        _refine(simulated, tmp_path / "out", shrink_to=6)
+    with pytest.raises(RefiningError, match="shrink_to is 0; expected at least 1"):
+        _refine(simulated, tmp_path / "out", shrink_to=0)
 
 
 def _assert_whole(simulated: Path, output: Path) -> None:

@@ -3,7 +3,7 @@
 python -m trainer.refine --model=exported/dagan --input=simulated --output=refined
 
 Views of another size than the model was trained at are refined at that size; the change is enlarged
-and added to the view.
+and added to the view. To have small faces, refine larger ones and --shrink_to the size wanted.
 """
 
 from absl import flags
@@ -15,6 +15,12 @@ flags.DEFINE_string("model", None, "What serving.export wrote: the base folder o
 flags.DEFINE_string("input", None, "Simulated folder, with its manifest.csv.")
 flags.DEFINE_string("output", None, "Folder to fill; a run that was stopped is continued.")
 flags.DEFINE_integer("batch_size", 8, "Images refined at once.", lower_bound=1)
+flags.DEFINE_integer(
+    "shrink_to",
+    None,
+    "Write the refined images at this side in pixels, smaller than that of the views.",
+    lower_bound=1,
+)
 flags.DEFINE_float(
     "keep_percentile",
     100.0,
@@ -37,6 +43,11 @@ def main(argv: list[str]) -> None:
 
     if FLAGS.keep_percentile < 100 and not FLAGS.model_dir:
         raise DaganError("--keep_percentile needs --model_dir, whose discriminator judges")
+    if FLAGS.keep_percentile < 100 and FLAGS.shrink_to:
+        raise DaganError(
+            "--keep_percentile with --shrink_to: the discriminator judges images of the size it was"
+            " trained at; expected one of the two"
+        )
     scorer = make_scorer(FLAGS.model_dir) if FLAGS.keep_percentile < 100 else None
     refiner = Refiner.load(FLAGS.model, batch_size=FLAGS.batch_size)
     summary = refine_folder(
@@ -45,6 +56,7 @@ def main(argv: list[str]) -> None:
         refiner,
         label=refiner.label,
         image_size=refiner.image_size,
+        shrink_to=FLAGS.shrink_to,
         batch_size=FLAGS.batch_size,
     )
     print(

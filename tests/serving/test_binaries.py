@@ -110,6 +110,8 @@ def test_every_flag_of_the_export_reaches_it():
     ("module", "flags", "message"),
     [
         ("trainer.refine", {"model": "/absent", "input": "a", "output": "b"}, "/absent"),
+        ("trainer.refine", {"model": "m", "input": "a", "output": "b", "model_dir": "d",
+         "keep_percentile": 80, "shrink_to": 64}, "expected one of the two"),
         ("serving.export", {"model_dir": "/absent", "output": "b"}, "config.yaml"),
         ("serving.server", {"model_base_path": "/absent"}, "/absent"),
         ("serving.client", {"server": "127.0.0.1:1", "timeout": 0.2, "input": "a", "output": "b"},
