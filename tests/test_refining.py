@@ -122,11 +122,11 @@ def test_shrunk_images_have_their_masks_and_landmarks(simulated, tmp_path):
 
 
 def test_images_smaller_than_asked_for_are_named_and_passed_over(simulated, tmp_path):
-    summary = _refine(simulated, tmp_path / "out", shrink_to=10)
+    summary = _refine(simulated, tmp_path / "out", shrink_to=12)
     assert (summary.refined, summary.skipped) == (1, 6)
     reasons = {row.reason.split(": ")[1] for row in read_skipped(tmp_path / "out")}
-    assert reasons == {"is 8x8; expected at least 10"}
-    with pytest.raises(RefiningError, match="begun with inverter, shrunk to 10, not with inverter"):
+    assert reasons == {"is 8x8; expected at least 12"}
+    with pytest.raises(RefiningError, match="begun with inverter, shrunk to 12, not with inverter"):
         _refine(simulated, tmp_path / "out", shrink_to=6)
     with pytest.raises(RefiningError, match="shrink_to is 0; expected at least 1"):
         _refine(simulated, tmp_path / "out", shrink_to=0)
