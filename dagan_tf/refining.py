@@ -21,6 +21,8 @@ from dagan_tf.data.manifest import (
     ManifestWriter,
     SkippedRow,
     SkippedWriter,
+    landmark_points,
+    landmarks_text,
     manifest_so_far,
     read_manifest,
     read_skipped,
@@ -237,8 +239,7 @@ def _shrunk(image: np.ndarray, scale: float) -> np.ndarray:
 
 def _scaled(row: ManifestRow, scale: float) -> ManifestRow:
     """The row of the image written: its depth stays with the view."""
-    points = [pair.split(",") for pair in row.landmarks.split()] if scale != 1.0 else []
-    # The centre of the first pixel is at (0, 0).
-    scaled = [[(float(value) + 0.5) * scale - 0.5 for value in point] for point in points]
-    landmarks = " ".join(f"{x:.1f},{y:.1f}" for x, y in scaled) or row.landmarks
+    landmarks = row.landmarks
+    if landmarks and scale != 1.0:
+        landmarks = landmarks_text((landmark_points(landmarks) + 0.5) * scale - 0.5)
     return replace(row, depth_path="", landmarks=landmarks)

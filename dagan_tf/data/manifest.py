@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from dagan_tf.data.row_files import RowWriter, read_rows, read_rows_if_there
 
 MANIFEST_NAME = "manifest.csv"
@@ -26,9 +28,8 @@ class ManifestRow:
         roll: Degrees, > 0 tilts clockwise in the image.
         fit_error: Landmark error of the 3D fit, as a fraction of the outer-eye distance.
         depth_path: Of its depth image, like `path`; "" when it has none.
-        landmarks: The 68 points as "x,y" pixels with one decimal, separated by spaces; "" when
-            not known. Manifests without these last two columns are read, and given them when
-            they are continued.
+        landmarks: The 68 points as `landmarks_text` writes them; "" when not known. Manifests
+            without these last two columns are read, and given them when they are continued.
     """
 
     path: str
@@ -56,6 +57,16 @@ class SkippedRow:
     source: str
     reason: str
     yaw: str = ""
+
+
+def landmarks_text(points: np.ndarray) -> str:
+    """Points (N, 2), pixels, as a manifest has them: "x,y" with one decimal, between spaces."""
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def landmark_points(text: str) -> np.ndarray:
+    """What `landmarks_text` wrote: (N, 2) float64, pixels, the first one's centre at (0, 0)."""
+    return np.array([pair.split(",") for pair in text.split()], np.float64)
 
 
 class ManifestWriter(RowWriter[ManifestRow]):

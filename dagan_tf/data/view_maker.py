@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dagan_tf.data.manifest import ManifestRow, SkippedRow
+from dagan_tf.data.manifest import ManifestRow, SkippedRow, landmarks_text
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.data.views import View, jittered_pitch, jittered_yaw, view_path
 from dagan_tf.errors import DaganError
@@ -151,7 +151,7 @@ def _write(
         roll=drawn.pose.roll,
         fit_error=drawn.fit_error,
         depth_path=depth_path,
-        landmarks=" ".join(f"{x:.1f},{y:.1f}" for x, y in drawn.landmarks),
+        landmarks=landmarks_text(drawn.landmarks),
     )
 
 

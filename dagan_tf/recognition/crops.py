@@ -24,6 +24,7 @@ from dagan_tf.data.manifest import (
     ManifestRow,
     SkippedRow,
     SkippedWriter,
+    landmark_points,
     read_manifest,
 )
 from dagan_tf.data.photos import PhotoItem
@@ -231,7 +232,7 @@ class _Aligner:
         # Real profiles have the mean head's landmarks: what is compared is read alike.
         if abs(yaw) > PROFILE_YAW or not known:
             return image, self._profiles[90 if yaw > 0 else -90]
-        points = np.array([pair.split(",") for pair in known.split()], np.float32)
+        points = landmark_points(known).astype(np.float32)
         return image, (points + 0.5) * ratio - 0.5
 
 

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from dagan_tf.data.manifest import (
     ManifestWriter,
     SkippedRow,
     SkippedWriter,
+    landmark_points,
+    landmarks_text,
     read_manifest,
     read_skipped,
 )
@@ -63,6 +66,11 @@ def test_every_row_is_on_disk_at_once(tmp_path):
     writer.write(ROW)
     assert read_manifest(tmp_path) == [ROW]
     writer.close()
+
+
+def test_landmarks_are_written_with_one_decimal_and_read_again():
+    assert landmarks_text(np.array([[17.72, 20.94], [-0.5, 7.0]])) == "17.7,20.9 -0.5,7.0"
+    np.testing.assert_array_equal(landmark_points("17.7,20.9 -0.5,7.0"), [[17.7, 20.9], [-0.5, 7]])
 
 
 def test_any_cut_loses_only_the_last_row_and_is_repaired(tmp_path):
