@@ -21,7 +21,7 @@ import dagan_tf
 from dagan_tf.compat import dtype_policy
 from dagan_tf.config import load_config
 from dagan_tf.data.records import RecordError, read_index
-from dagan_tf.export_blessing import TOLERANCES, bless
+from dagan_tf.export_blessing import FACTS_FILE, TOLERANCES, bless
 from dagan_tf.export_formats import check_formats, write_formats
 from dagan_tf.export_module import SIGNATURES, ExportError, ExportModule
 from dagan_tf.model_card import render_model_card
@@ -32,7 +32,6 @@ from dagan_tf.training.checkpoints import CONFIG_NAME, load_generator
 from dagan_tf.versions import draft_version
 
 CARD_FILE = "model_card.md"
-FACTS_FILE = "export.json"
 
 
 def export_generator(

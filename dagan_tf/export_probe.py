@@ -10,6 +10,14 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+# What each probe goes to.
+SIGNATURES = {
+    "pixels": "serving_default",
+    "odd": "serving_default",
+    "floats": "float",
+    "png": "encoded",
+}
+
 
 def answers(folder: str, probes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Loads a SavedModel and calls its signatures.

@@ -64,7 +64,7 @@ class ServedModel:
         self.name = name
         self.version = version
         self.folder = folder
-        self.signature_defs = _read_signature_defs(folder)
+        self.signature_defs = read_signature_defs(folder)
         limits = limits or Limits()
         self._readers = {
             signature: [InputReader(key, info, limits) for key, info in definition.inputs.items()]
@@ -132,7 +132,14 @@ class ServedModel:
         return self.answer(call, self.run(call.signature, call.inputs))
 
 
-def _read_signature_defs(folder: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+def read_signature_defs(folder: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+    """Signature name to SignatureDef of the SavedModel in a folder.
+
+    Raises:
+        OSError: There is none.
+        ValueError: It has no graph tagged `serve`.
+        DecodeError: The file is damaged.
+    """
     saved_model = saved_model_pb2.SavedModel.FromString((folder / SAVED_MODEL_FILE).read_bytes())
     for graph in saved_model.meta_graphs:
         if "serve" in graph.meta_info_def.tags:
