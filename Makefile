@@ -7,9 +7,8 @@ BAZEL_TESTS ?= //...
 PARALLEL ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile
 PYTHON_215 ?= python3.11
 VENV_215 ?= .venv215
-TESTS_215 := tests/models tests/training tests/service tests/serving tests/trainer/test_task.py \
-	$(wildcard tests/test_export*.py) tests/test_refiner.py tests/test_refining.py \
-	tests/test_config.py tests/test_tensorflow_addons.py
+TESTS_215 := tests/config tests/export tests/folders/test_refine.py tests/gan tests/loop \
+	tests/service tests/serving tests/trainer/test_task.py tests/training tests/embedders/test_dlib_graph.py
 
 .PHONY: quickstart test test-215 package bazel lint docs bench clean
 

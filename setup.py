@@ -57,10 +57,10 @@ setup(
     package_data={
         "dagan_tf": ["py.typed"],
         "dagan_tf.demo": ["*.html"],
-        "dagan_tf.evaluation": ["*.html.j2"],
-        "dagan_tf.presets": ["*.yaml"],
-        "dagan_tf.recognition.presets": ["*.yaml"],
-        "dagan_tf.simulator.assets": ["*.npz", "*.md"],
+        "dagan_tf.reports": ["*.html.j2"],
+        "dagan_tf.presets.refiner": ["*.yaml"],
+        "dagan_tf.presets.recogniser": ["*.yaml"],
+        "dagan_tf.simulator.head.assets": ["*.npz", "*.md"],
     },
     install_requires=[
         "absl-py",

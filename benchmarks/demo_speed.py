@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from trainer.flags import run_app
+from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model_base_path", None, "What serving.export wrote.")
@@ -33,9 +33,9 @@ def _exported(base: str | None) -> Iterator[str]:
     if base:
         yield base
         return
-    from dagan_tf.config import load_config
-    from dagan_tf.export import export_generator
-    from dagan_tf.models.generator import build_generator
+    from dagan_tf.config.settings import load_config
+    from dagan_tf.export.write import export_generator
+    from dagan_tf.gan.generator import build_generator
 
     config = load_config("face-128", [])
     with tempfile.TemporaryDirectory() as folder:
@@ -56,8 +56,8 @@ def main(argv: list[str]) -> None:
     from dagan_tf.demo.turner import Turner
     from dagan_tf.demo.web import DemoServer
     from dagan_tf.faces.photo_io import encode_png
-    from dagan_tf.service.client import RefinerClient
-    from dagan_tf.service.server import start_server
+    from dagan_tf.service.client.client import RefinerClient
+    from dagan_tf.service.server.server import start_server
     from dagan_tf.simulator.simulator import Simulator
 
     yaws = np.random.default_rng(0).permutation(np.linspace(-90.0, 90.0, FLAGS.requests))

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
+from dagan_tf.core.program import INTERRUPTED, run_app
 from dagan_tf.data.digits import handwritten_digits, printed_digits
-from trainer.flags import INTERRUPTED, run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "runs/ablations", "Folder for the trainings.")
@@ -66,8 +66,8 @@ def table_row(
 
 def main(argv: list[str]) -> int:
     del argv
-    from dagan_tf import digits
-    from dagan_tf.config import load_config
+    from dagan_tf.config.settings import load_config
+    from dagan_tf.runs import digits
 
     seeds = range(FLAGS.seeds)
     size = load_config("digits", FLAGS.set).data.image_size

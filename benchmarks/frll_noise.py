@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dagan_tf.evaluation.comparison import FaceSet, Row
-from dagan_tf.evaluation.resampling import Interval
+from dagan_tf.metrics.resampling import Interval
 
 Features = dict[str, np.ndarray]
 

@@ -3,9 +3,9 @@
 from collections import Counter
 
 from dagan_tf.evaluation.comparison import Row
-from dagan_tf.evaluation.plots import plot_bars
-from dagan_tf.evaluation.report import Block, Chart, Measurement, Section, Table
-from dagan_tf.evaluation.resampling import Interval
+from dagan_tf.metrics.resampling import Interval
+from dagan_tf.reports.plots import plot_bars
+from dagan_tf.reports.report import Block, Chart, Measurement, Section, Table
 
 # Beginning of a measure's name -> is more better? Others are neither.
 BETTER_HIGHER = {

@@ -36,27 +36,27 @@ from benchmarks.frll_views import (
     rows_of,
     smiling_gallery,
 )
+from dagan_tf.core.program import run_app
 from dagan_tf.data.manifest import read_manifest
-from dagan_tf.data.pose_histogram import pose_histogram
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation import comparison, kept
 from dagan_tf.evaluation.comparison import FaceSet, Row
-from dagan_tf.evaluation.report import (
+from dagan_tf.faces.photo_io import read_photo
+from dagan_tf.metrics.pose_histogram import pose_histogram
+from dagan_tf.metrics.resampling import Interval
+from dagan_tf.reports.report import (
     Section,
     build_report,
     format_value,
     write_report,
 )
-from dagan_tf.evaluation.resampling import Interval
-from dagan_tf.evaluation.sections import (
+from dagan_tf.reports.sections import (
     curves_section,
     pose_section,
     read_metrics,
     samples_section,
 )
-from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.simulator.simulator import Simulator
-from trainer.flags import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("frll", None, "Folder of the London Set.", required=True)
@@ -220,7 +220,7 @@ def _test_people(views: Sequence[View]) -> set[str]:
         return set(FLAGS.test_people)
     if not FLAGS.model_dir:
         raise DaganError("give --test_people, or --model_dir to take those it was not trained on")
-    from dagan_tf.training.checkpoints import read_identities
+    from dagan_tf.loop.checkpoints import read_identities
 
     return people - set(read_identities(FLAGS.model_dir))
 

@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from benchmarks.frll import expression, real_photos, side
 from dagan_tf.data.manifest import ManifestRow, read_manifest
+from dagan_tf.embedders.dlib_resnet import FaceEmbedder
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation.comparison import FaceSet
 from dagan_tf.evaluation.layout import locate_faces
-from dagan_tf.faces.embedding import FaceEmbedder
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.simulator.simulator import Simulator
@@ -38,7 +38,7 @@ class Embedder:
         self.finder = FaceFinder()
         self.networks = {"dlib": FaceEmbedder().embed}
         if mobilefacenet:
-            from dagan_tf.evaluation.mobilefacenet import MobileFaceNet
+            from dagan_tf.embedders.mobilefacenet import MobileFaceNet
 
             self.networks["MobileFaceNet"] = MobileFaceNet(mobilefacenet).embed
         self.ways: dict[str, dict[str, int]] = {}

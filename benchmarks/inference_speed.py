@@ -43,10 +43,10 @@ def images(shape: tuple[int, ...]) -> np.ndarray:
 
 def export(folder: Path, filters: int, blocks: int) -> None:
     """Writes both precisions of one generator below `folder`, with all formats that can be."""
-    from dagan_tf.compat import dtype_policy
-    from dagan_tf.config import GeneratorConfig
-    from dagan_tf.export import export_generator
-    from dagan_tf.models.generator import build_generator
+    from dagan_tf.config.settings import GeneratorConfig
+    from dagan_tf.core.keras_compat import dtype_policy
+    from dagan_tf.export.write import export_generator
+    from dagan_tf.gan.generator import build_generator
 
     config = GeneratorConfig(filters=filters, blocks=blocks)
     generator = build_generator(config)

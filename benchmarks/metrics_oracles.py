@@ -20,9 +20,9 @@ from absl import flags
 from tqdm import tqdm
 
 from benchmarks.oracles import FPIR, ORACLES, Case, Values, difference, ours, random_case
+from dagan_tf.core.program import run_app
 from dagan_tf.errors import DaganError
 from dagan_tf.metrics.identification import open_set, search
-from trainer.flags import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("cases", 1000, "Random cases, half of them with ties.", lower_bound=1)

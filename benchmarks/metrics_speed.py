@@ -16,10 +16,10 @@ from scipy.linalg import sqrtm
 from sklearn.metrics import roc_curve
 from tqdm import tqdm
 
+from dagan_tf.core.program import run_app
 from dagan_tf.evaluation.realism import frechet_distance
 from dagan_tf.metrics.templates import media_means, pair_scores
 from dagan_tf.metrics.verification import operating_points
-from trainer.flags import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("scores", 15_000_000, "Scores of the TAR at FAR.")

@@ -37,10 +37,10 @@ import cv2
 import numpy as np
 
 from dagan_tf.simulator.camera import Camera, Pose
-from dagan_tf.simulator.fitting import FaceFit
+from dagan_tf.simulator.fitting.fit import FaceFit
 from dagan_tf.simulator.framing import frame_camera
-from dagan_tf.simulator.morphable_model import MorphableModel
-from dagan_tf.simulator.rasterizer import rasterize
+from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.render.rasterizer import rasterize
 
 DENSE = 38_000
 SIZES = (224, 448)

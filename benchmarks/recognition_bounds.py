@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
+from dagan_tf.core.program import run_app
 from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
 from dagan_tf.metrics.intervals import over_splits
@@ -26,7 +27,6 @@ from dagan_tf.recognition.config import RecogniserConfig, load_recogniser_config
 from dagan_tf.recognition.crops import Crops, make_crops
 from dagan_tf.recognition.linear_head import train_linear_head
 from dagan_tf.simulator.profile_frame import PROFILE_YAW
-from trainer.flags import run_app
 
 if TYPE_CHECKING:
     from dagan_tf.recognition.systems import Run
@@ -122,11 +122,11 @@ def runs_of(
 
 
 def main(argv: list[str]) -> None:
+    from dagan_tf.loop.checkpoints import CONFIG_NAME
     from dagan_tf.recognition.comparison import paired_gain
-    from dagan_tf.recognition.experiment import SCORES_NAME
     from dagan_tf.recognition.features import frozen_features
     from dagan_tf.recognition.systems import MEASURES
-    from dagan_tf.training.checkpoints import CONFIG_NAME
+    from dagan_tf.runs.recognisers import SCORES_NAME
 
     del argv
     folder = Path(FLAGS.run)

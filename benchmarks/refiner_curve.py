@@ -31,15 +31,15 @@ from benchmarks.frll_views import (
     people_of,
     smiling_gallery,
 )
+from dagan_tf.core.program import run_app
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation import comparison
 from dagan_tf.evaluation.comparison import FaceSet
-from dagan_tf.evaluation.report import write_report
-from dagan_tf.evaluation.resampling import Interval
-from dagan_tf.evaluation.sections import read_metrics
 from dagan_tf.faces.photo_io import read_photo
+from dagan_tf.metrics.resampling import Interval
+from dagan_tf.reports.report import write_report
+from dagan_tf.reports.sections import read_metrics
 from dagan_tf.simulator.simulator import Simulator
-from trainer.flags import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("frll", None, "Folder of the London Set.", required=True)
@@ -131,7 +131,7 @@ def _refined(refiner: object, images: np.ndarray) -> np.ndarray:
 
 def _checkpoints(model_dir: str) -> Iterator[tuple[int, float, str]]:
     """Step, minutes of training (logging and checkpoints left out) and path, oldest first."""
-    from dagan_tf.training.checkpoints import list_checkpoints
+    from dagan_tf.loop.checkpoints import list_checkpoints
 
     metrics = read_metrics(Path(model_dir) / "metrics.jsonl")
     seconds = np.cumsum(np.diff(metrics["images"], prepend=0.0) / metrics["images_per_second"])
@@ -170,7 +170,7 @@ def _plot(results: dict[str, list[dict[str, float]]], path: Path) -> None:
 
 def main(argv: list[str]) -> None:
     del argv
-    from dagan_tf.training.checkpoints import load_generator, read_identities
+    from dagan_tf.loop.checkpoints import load_generator, read_identities
 
     bench = Bench()
     start = {"step": 0.0, "minutes": 0.0} | bench.measure(None)

@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
-from dagan_tf.config import GeneratorConfig
-from dagan_tf.export import export_generator
-from dagan_tf.models.generator import build_generator
+from dagan_tf.config.settings import GeneratorConfig
+from dagan_tf.export.write import export_generator
+from dagan_tf.gan.generator import build_generator
 from dagan_tf.service.channel import message_options
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"

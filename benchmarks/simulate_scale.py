@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
+from dagan_tf.core.program import run_app
 from dagan_tf.data.photos import PhotoItem, list_photos
-from dagan_tf.data.simulate import simulate_folder
-from dagan_tf.data.view_maker import SimulationSettings
-from trainer.flags import run_app
+from dagan_tf.folders.simulate import simulate_folder
+from dagan_tf.folders.view_maker import SimulationSettings
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("photos", None, "Folder of photos.", required=True)

@@ -30,18 +30,18 @@ from absl import flags
 from tqdm import tqdm
 
 from benchmarks.frll import real_photos
+from dagan_tf.core.program import run_app
+from dagan_tf.embedders.dlib_resnet import FaceEmbedder
+from dagan_tf.embedders.mobilefacenet import MobileFaceNet
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation.identity import distance_matrix, rank1
-from dagan_tf.evaluation.mobilefacenet import MobileFaceNet
-from dagan_tf.faces.embedding import FaceEmbedder
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.simulator import head_scene
 from dagan_tf.simulator.camera import Pose
-from dagan_tf.simulator.fitting import FaceFit, fit_landmarks
-from dagan_tf.simulator.head_scene import PreparedPhoto
+from dagan_tf.simulator.fitting.fit import FaceFit, fit_landmarks
+from dagan_tf.simulator.scene import head_scene
+from dagan_tf.simulator.scene.head_scene import PreparedPhoto
 from dagan_tf.simulator.simulator import SimulatedView, Simulator
-from trainer.flags import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("frll", None, "Folder of the London Set.", required=True)

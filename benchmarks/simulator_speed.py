@@ -18,12 +18,12 @@ import cv2
 import numpy as np
 from absl import flags
 
+from dagan_tf.core.program import run_app
 from dagan_tf.data.photos import list_photos
 from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.simulator import fitting
 from dagan_tf.simulator.camera import Pose
+from dagan_tf.simulator.fitting import fit as fitting
 from dagan_tf.simulator.simulator import Simulator
-from trainer.flags import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("photos", None, "Folder of photos, flat or one folder a person.")

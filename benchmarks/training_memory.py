@@ -25,8 +25,8 @@ from typing import Any
 from absl import flags
 
 from benchmarks.step_graph import matrix_operations, peak_bytes, tensor_bytes
-from dagan_tf.quiet import start_tensorflow
-from trainer.flags import run_app
+from dagan_tf.core.program import run_app
+from dagan_tf.core.quiet import start_tensorflow
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("config", "paper-224", "Preset or YAML file.")
@@ -47,10 +47,10 @@ def trace(overrides: Sequence[str]) -> tuple[Any, Any]:
     import numpy as np
     import tensorflow as tf
 
-    from dagan_tf.config import load_config
+    from dagan_tf.config.settings import load_config
     from dagan_tf.data.pipeline import NUM_DRAWS
+    from dagan_tf.gan.likeness import Likeness
     from dagan_tf.training.build import build_dagan
-    from dagan_tf.training.likeness import Likeness
 
     config = load_config(FLAGS.config, [*FLAGS.set, *overrides])
     rows, size = config.training.batch_size, config.data.image_size
@@ -97,7 +97,7 @@ def _resident(which: str) -> int:
 
 
 def main(argv: list[str]) -> None:
-    from dagan_tf.config import load_config
+    from dagan_tf.config.settings import load_config
 
     del argv
     names = ["images", "precision", "parts", "weights, optimisers, average", "batch", "tensors"]

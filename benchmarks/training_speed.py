@@ -26,7 +26,7 @@ from absl import flags
 
 from benchmarks import training_speed_torch
 from benchmarks.step_graph import matrix_operations
-from trainer.flags import run_app
+from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("torch_python", None, "Python that has PyTorch.")
@@ -45,7 +45,7 @@ def serve(settings: dict[str, Any]) -> None:
     """Our side, as `training_speed_torch.main`; its turns are of steps, or of convolutions."""
     import tensorflow as tf
 
-    from dagan_tf.config import load_config
+    from dagan_tf.config.settings import load_config
     from dagan_tf.training.build import build_dagan
 
     size, rows = settings["size"], settings["batch"]
@@ -136,7 +136,7 @@ class Side:
 @contextmanager
 def sides(size: int, batch: int, precision: str) -> Iterator[dict[str, Side]]:
     """Starts ours and, one after the other, PyTorch's."""
-    from dagan_tf.config import load_config
+    from dagan_tf.config.settings import load_config
 
     config = load_config(f"face-{size}")
     settings = {
@@ -165,7 +165,7 @@ def pipeline_rate(size: int, batch: int) -> float:
     """Images of each domain a second that the input pipeline delivers, in its own process."""
     import numpy as np
 
-    from dagan_tf.config import load_config
+    from dagan_tf.config.settings import load_config
     from dagan_tf.data.pipeline import training_batches
     from dagan_tf.data.records import Record, write_records
     from dagan_tf.faces.photo_io import encode_png

@@ -7,24 +7,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dagan_tf.models.discriminator import build_discriminator
-    from dagan_tf.models.generator import build_generator
-    from dagan_tf.refiner import Refiner
-    from dagan_tf.simulator.morphable_model import MorphableModel
+    from dagan_tf.export.refiner import Refiner
+    from dagan_tf.gan.dagan import DAGAN
+    from dagan_tf.gan.discriminator import build_discriminator
+    from dagan_tf.gan.equilibrium import BoundaryEquilibrium
+    from dagan_tf.gan.generator import build_generator
+    from dagan_tf.simulator.head.morphable_model import MorphableModel
     from dagan_tf.simulator.simulator import Simulator
-    from dagan_tf.training.dagan import DAGAN
-    from dagan_tf.training.equilibrium import BoundaryEquilibrium
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Simulator": "dagan_tf.simulator.simulator",
-    "MorphableModel": "dagan_tf.simulator.morphable_model",
-    "DAGAN": "dagan_tf.training.dagan",
-    "build_generator": "dagan_tf.models.generator",
-    "build_discriminator": "dagan_tf.models.discriminator",
-    "BoundaryEquilibrium": "dagan_tf.training.equilibrium",
-    "Refiner": "dagan_tf.refiner",
+    "MorphableModel": "dagan_tf.simulator.head.morphable_model",
+    "DAGAN": "dagan_tf.gan.dagan",
+    "build_generator": "dagan_tf.gan.generator",
+    "build_discriminator": "dagan_tf.gan.discriminator",
+    "BoundaryEquilibrium": "dagan_tf.gan.equilibrium",
+    "Refiner": "dagan_tf.export.refiner",
 }
 
 __all__ = [

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import dagan_tf
-from dagan_tf.quiet import start_tensorflow
+from dagan_tf.core.quiet import start_tensorflow
 
 _SIZE, _PEOPLE = 16, 2
 _YAW, _YAW_TOLERANCE = 20.0, 5.0
@@ -76,8 +76,8 @@ def _check_faces() -> str:
 def _check_simulator() -> str:
     """Turns the packaged head, takes its landmarks for a photo's and fits the head to them."""
     from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
-    from dagan_tf.simulator.fitting import fit_landmarks
-    from dagan_tf.simulator.morphable_model import MorphableModel
+    from dagan_tf.simulator.fitting.fit import fit_landmarks
+    from dagan_tf.simulator.head.morphable_model import MorphableModel
 
     model = MorphableModel.load()
     middle = np.full(2, 128.0)
@@ -93,8 +93,8 @@ def _check_training(report: Callable[[str], None]) -> Any:
     import keras
     import tensorflow as tf
 
-    from dagan_tf.config import load_config
-    from dagan_tf.models.generator import build_generator
+    from dagan_tf.config.settings import load_config
+    from dagan_tf.gan.generator import build_generator
     from dagan_tf.training.build import build_dagan
 
     keras.utils.set_random_seed(0)
@@ -126,8 +126,8 @@ def _check_training(report: Callable[[str], None]) -> Any:
 
 
 def _check_export(generator: Any, folder: Path, report: Callable[[str], None]) -> None:
-    from dagan_tf.export import export_generator
-    from dagan_tf.refiner import Refiner
+    from dagan_tf.export.refiner import Refiner
+    from dagan_tf.export.write import export_generator
 
     version = export_generator(generator, folder, image_size=_SIZE, clean_process=False)
     report("exported as a SavedModel, which answers as the network does")

@@ -51,7 +51,9 @@ def views_picture() -> np.ndarray:
 
 def refined_picture(exported: str) -> np.ndarray:
     """Views and what an exported refiner makes of them; uint8 (H, W, 3) RGB."""
-    from dagan_tf.refiner import Refiner  # Loads TensorFlow, which the other picture needs not.
+    from dagan_tf.export.refiner import (
+        Refiner,  # Loads TensorFlow, which the other picture needs not.
+    )
 
     refiner = Refiner.load(exported)
     simulator = Simulator(image_size=refiner.image_size or SIZE)

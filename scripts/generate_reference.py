@@ -4,7 +4,7 @@
     python scripts/generate_reference.py --check    names those that are stale and exits with 1
 
 docs/flags.md is made whole, from the programs' own flags; the table "Every key" of
-docs/training.md from the docstrings, defaults and limits of `dagan_tf/config_sections.py`.
+docs/training.md from the docstrings, defaults and limits of `dagan_tf/config/sections.py`.
 """
 
 import argparse
@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 from absl import flags  # noqa: E402
 
 from benchmarks.startup_speed import programs  # noqa: E402
-from dagan_tf.config import Config  # noqa: E402
+from dagan_tf.config.settings import Config  # noqa: E402
 
 FLAGS_PAGE = ROOT / "docs" / "flags.md"
 KEYS_PAGE = ROOT / "docs" / "training.md"

@@ -21,13 +21,15 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.simulator.camera import Camera, Pose, pose_from_rotation, rotation_matrix
-from dagan_tf.simulator.fitting import fit_landmarks
-from dagan_tf.simulator.fitting_basis import fit_basis
-from dagan_tf.simulator.mesh import Mesh
-from dagan_tf.simulator.morphable_model import MorphableModel
-from dagan_tf.simulator.rasterizer import interpolate, rasterize
+from dagan_tf.simulator.fitting.basis import fit_basis
+from dagan_tf.simulator.fitting.fit import fit_landmarks
+from dagan_tf.simulator.head.mesh import Mesh
+from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.render.rasterizer import interpolate, rasterize
 
-HEAD = Path(__file__).resolve().parents[1] / "dagan_tf" / "simulator" / "assets" / "head.npz"
+HEAD = (
+    Path(__file__).resolve().parents[1] / "dagan_tf" / "simulator" / "head" / "assets" / "head.npz"
+)
 FOLDERS = ("neutral_front", "neutral_left_3quarter", "neutral_right_3quarter")
 ROUNDS = 4
 SIZE = 640

@@ -8,7 +8,7 @@ copies. It loads the version twice, in processes of their own.
 
 from absl import flags
 
-from trainer.flags import run_app
+from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "What serving.export wrote: the base folder or one version.")
@@ -18,8 +18,8 @@ flags.mark_flags_as_required(["model"])
 def main(argv: list[str]) -> None:
     """Blesses the version and prints its folder; an error says why not."""
     del argv
-    from dagan_tf.export_blessing import bless_again
-    from dagan_tf.versions import resolve_version
+    from dagan_tf.export.bless import bless_again
+    from dagan_tf.export.versions import resolve_version
 
     version = resolve_version(FLAGS.model)
     difference = bless_again(version)

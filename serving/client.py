@@ -8,7 +8,7 @@ files are sent as they are.
 
 from absl import flags
 
-from trainer.flags import run_app
+from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("server", None, "HOST:PORT of a PredictionService.")
@@ -45,9 +45,9 @@ def main(argv: list[str]) -> None:
     from pathlib import Path
 
     from dagan_tf.data.manifest import MANIFEST_NAME
-    from dagan_tf.refining import refine_folder
-    from dagan_tf.service.client import RefinerClient, RetryPolicy, TlsFiles
-    from dagan_tf.service.client_folder import refine_image_folder
+    from dagan_tf.folders.refine import refine_folder
+    from dagan_tf.service.client.client import RefinerClient, RetryPolicy, TlsFiles
+    from dagan_tf.service.client.folder import refine_image_folder
 
     files = (
         FLAGS.tls_root_certificates,

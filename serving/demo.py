@@ -9,7 +9,7 @@ simulated views.
 
 from absl import flags
 
-from trainer.flags import run_app
+from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("server", None, "HOST:PORT of a PredictionService that refines.")
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> None:
     from dagan_tf.demo.turner import Refine, Turner
     from dagan_tf.demo.web import DemoServer
     from dagan_tf.errors import DaganError
-    from dagan_tf.service.signals import wait_for_signal
+    from dagan_tf.service.server.signals import wait_for_signal
     from dagan_tf.simulator.simulator import Simulator
 
     if FLAGS.server and FLAGS.model_base_path:
@@ -37,8 +37,8 @@ def main(argv: list[str]) -> None:
         refine: Refine | None = None
         label = ""
         if FLAGS.server or FLAGS.model_base_path:
-            from dagan_tf.service.client import RefinerClient, RetryPolicy
-            from dagan_tf.service.server import start_server
+            from dagan_tf.service.client.client import RefinerClient, RetryPolicy
+            from dagan_tf.service.server.server import start_server
 
             address = FLAGS.server
             if not address:

@@ -8,7 +8,7 @@ it answers anything else, nothing is published.
 
 from absl import flags
 
-from trainer.flags import run_app
+from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model_dir", None, "What trainer.task wrote.")
@@ -39,7 +39,7 @@ flags.mark_flags_as_required(["model_dir", "output"])
 def main(argv: list[str]) -> None:
     """Exports and prints the folder of the new version."""
     del argv
-    from dagan_tf.export import export_model_dir
+    from dagan_tf.export.write import export_model_dir
 
     version = export_model_dir(
         FLAGS.model_dir,

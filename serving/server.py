@@ -5,7 +5,7 @@ python -m serving.server --model_base_path=exported/dagan --model_name=dagan --p
 
 from absl import flags
 
-from trainer.flags import run_app
+from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model_base_path", None, "Base folder of one model's versions.")
@@ -55,7 +55,7 @@ def _max_batch_pixels() -> int:
         return FLAGS.max_batch_pixels
     import tensorflow as tf
 
-    from dagan_tf.service.batching import CPU_BATCH_PIXELS
+    from dagan_tf.service.server.batching import CPU_BATCH_PIXELS
 
     return 0 if tf.config.list_physical_devices("GPU") else CPU_BATCH_PIXELS
 
@@ -63,10 +63,10 @@ def _max_batch_pixels() -> int:
 def main(argv: list[str]) -> None:
     """Serves until SIGTERM or SIGINT, then drains."""
     del argv
-    from dagan_tf.service import config_file
-    from dagan_tf.service.limits import Limits
-    from dagan_tf.service.server import ServerError, start_server
-    from dagan_tf.service.signals import wait_for_signal
+    from dagan_tf.service.server import config_file
+    from dagan_tf.service.server.limits import Limits
+    from dagan_tf.service.server.server import ServerError, start_server
+    from dagan_tf.service.server.signals import wait_for_signal
 
     batching = None
     if FLAGS.batching_parameters_file:

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-# Of absl and of trainer/flags.py.
+# Of absl and of dagan_tf/core/program.py.
 COMMON_FLAGS = {
     "verbose",
     "help",
@@ -91,9 +91,9 @@ def test_links_lead_somewhere(page):
 
 
 def test_the_papers_symbols_name_what_is_there():
-    from dagan_tf.config import Config
-    from dagan_tf.training import losses
-    from dagan_tf.training.dagan import METRIC_NAMES
+    from dagan_tf.config.settings import Config
+    from dagan_tf.gan import losses
+    from dagan_tf.gan.dagan import METRIC_NAMES
 
     page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     table = page.partition("| paper | meaning | here |")[2].partition("\n\n")[0]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import encode_png
-from dagan_tf.service.server import start_server
+from dagan_tf.service.server.server import start_server
 from tests.test_docs import PAGES, commands
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -40,7 +40,7 @@ def _python(program, *arguments):
 
 def test_the_package_imports_without_tensorflow():
     program = (
-        "import dagan_tf, dagan_tf.config, dagan_tf.data.manifest, dagan_tf.data.photos;"
+        "import dagan_tf, dagan_tf.config.settings, dagan_tf.data.manifest, dagan_tf.data.photos;"
         "import dagan_tf.faces.face, dagan_tf.simulator.simulator, dagan_tf.selfcheck;"
         "import sys; print({'tensorflow', 'keras'} & set(sys.modules))"
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from absl import flags
 
-from trainer.flags import INTERRUPTED, run_app
+from dagan_tf.core.program import INTERRUPTED, run_app
 
 _OUTPUT = flags.DEFINE_string("output", "runs/digits", "Folder for everything the run makes.")
 _CONFIG = flags.DEFINE_string("config", "digits", "Preset or YAML file of the training.")
@@ -24,8 +24,8 @@ _SEEDS = flags.DEFINE_integer("seeds", 1, "Runs, with the seeds 0, 1, ...", lowe
 
 def main(argv: list[str]) -> int:
     del argv
-    from dagan_tf.config import load_config
-    from dagan_tf.digits import digits_lines, run_digits
+    from dagan_tf.config.settings import load_config
+    from dagan_tf.runs.digits import digits_lines, run_digits
 
     results = []
     for seed in range(_SEEDS.value):

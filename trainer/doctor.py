@@ -7,7 +7,7 @@ import importlib.util
 
 from absl import flags
 
-from trainer.flags import run_app
+from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", ".", "Folder the runs would go to; its free space is looked at.")
@@ -15,7 +15,7 @@ flags.DEFINE_string("output", ".", "Folder the runs would go to; its free space 
 
 def main(argv: list[str]) -> int:
     del argv
-    from dagan_tf.machine import inspect_machine
+    from dagan_tf.runs.doctor import inspect_machine
 
     findings = inspect_machine(FLAGS.output)
     width = max(len(finding.what) for finding in findings)

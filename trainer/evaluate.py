@@ -18,7 +18,7 @@ from pathlib import Path
 
 from absl import flags
 
-from trainer.flags import run_app
+from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -47,13 +47,13 @@ def main(argv: list[str]) -> None:
 
     from dagan_tf import __version__
     from dagan_tf.errors import DaganError
-    from dagan_tf.evaluation.recognition_report import CREDITS, recognition_sections
-    from dagan_tf.evaluation.report import build_report, write_report
-    from dagan_tf.evaluation.scoring import Settings, pair_count, score_system
     from dagan_tf.protocols.building import check_images
     from dagan_tf.protocols.features import read_features, write_features
     from dagan_tf.protocols.readers import read_protocol
-    from dagan_tf.templates.methods import METHODS
+    from dagan_tf.reports.protocol_report import CREDITS, recognition_sections
+    from dagan_tf.reports.report import build_report, write_report
+    from dagan_tf.scoring.scoring import Settings, pair_count, score_system
+    from dagan_tf.scoring.templates.methods import METHODS
 
     if bool(FLAGS.features) == bool(FLAGS.model):
         raise DaganError("expected either --features or --model")
@@ -71,7 +71,7 @@ def main(argv: list[str]) -> None:
     if FLAGS.model:
         file = output / f"features-{Path(FLAGS.model).stem}.npz"
         if not file.exists():
-            from dagan_tf.evaluation.extraction import extract
+            from dagan_tf.scoring.extraction import extract
 
             if not skip:
                 check_images(protocol.root, protocol.faces)
@@ -155,10 +155,10 @@ def _rates(name: str) -> tuple[float, ...]:
 
 def _network():  # type: ignore[no-untyped-def]
     if FLAGS.model == "dlib":
-        from dagan_tf.faces.embedding import FaceEmbedder
+        from dagan_tf.embedders.dlib_resnet import FaceEmbedder
 
         return FaceEmbedder()
-    from dagan_tf.evaluation.mobilefacenet import MobileFaceNet
+    from dagan_tf.embedders.mobilefacenet import MobileFaceNet
 
     return MobileFaceNet(FLAGS.model)
 

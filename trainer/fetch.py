@@ -5,7 +5,7 @@ python -m trainer.fetch --dataset=frll --output=FRLL
 
 from absl import flags
 
-from trainer.flags import run_app
+from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum(

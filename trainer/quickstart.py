@@ -16,7 +16,7 @@ from pathlib import Path
 
 from absl import flags
 
-from trainer.flags import INTERRUPTED, run_app
+from dagan_tf.core.program import INTERRUPTED, run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "runs/quickstart", "Folder for everything the run makes.")
@@ -36,18 +36,18 @@ CREDITS = (
 
 def main(argv: list[str]) -> int:
     del argv
-    from dagan_tf.config import load_config
-    from dagan_tf.data.packing import pack_real
+    from dagan_tf.config.settings import load_config
     from dagan_tf.data.photos import list_photos, orl_folder
-    from dagan_tf.data.simulate import simulate_folder
-    from dagan_tf.data.view_maker import SimulationSettings
     from dagan_tf.errors import DaganError
-    from dagan_tf.evaluation.run_report import report_run
-    from dagan_tf.export import export_model_dir
-    from dagan_tf.refiner import Refiner
-    from dagan_tf.refining import refine_folder
+    from dagan_tf.export.refiner import Refiner
+    from dagan_tf.export.versions import list_versions
+    from dagan_tf.export.write import export_model_dir
+    from dagan_tf.folders.pack import pack_real
+    from dagan_tf.folders.refine import refine_folder
+    from dagan_tf.folders.simulate import simulate_folder
+    from dagan_tf.folders.view_maker import SimulationSettings
+    from dagan_tf.reports.run_report import report_run
     from dagan_tf.training.train import RealPhotos, train
-    from dagan_tf.versions import list_versions
 
     output = Path(FLAGS.output)
     config = load_config(FLAGS.config, FLAGS.set)

@@ -14,7 +14,7 @@ import sys
 
 from absl import flags
 
-from trainer.flags import run_app
+from dagan_tf.core.program import run_app
 
 _PHOTOS = flags.DEFINE_string("photos", None, "Folder of real photos.")
 _LAYOUT = flags.DEFINE_enum("layout", "frll", ["frll"], "Layout of --photos.")
@@ -40,7 +40,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "Folder of the results.")
 
 def main(_: list[str]) -> int:
     from dagan_tf.recognition.config import load_recogniser_config
-    from dagan_tf.recognition.experiment import Experiment, run_experiment, summary
+    from dagan_tf.runs.recognisers import Experiment, run_experiment, summary
 
     synthetic = {"simulated": _SIMULATED.value, "refined": _REFINED.value}
     runs, gains = run_experiment(

@@ -8,7 +8,7 @@ and added to the view. To have small faces, refine larger ones and --shrink_to t
 
 from absl import flags
 
-from trainer.flags import run_app
+from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "What serving.export wrote: the base folder or one version.")
@@ -37,9 +37,9 @@ def main(argv: list[str]) -> None:
     """Loads the model and refines the folder."""
     del argv
     from dagan_tf.errors import DaganError
-    from dagan_tf.filtering import filter_folder, make_scorer
-    from dagan_tf.refiner import Refiner
-    from dagan_tf.refining import refine_folder
+    from dagan_tf.export.refiner import Refiner
+    from dagan_tf.folders.keep import filter_folder, make_scorer
+    from dagan_tf.folders.refine import refine_folder
 
     if FLAGS.keep_percentile < 100 and not FLAGS.model_dir:
         raise DaganError("--keep_percentile needs --model_dir, whose discriminator judges")

@@ -9,7 +9,7 @@ import os
 
 from absl import flags
 
-from trainer.flags import run_app
+from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("photos", None, "Folder of photos.", required=True)
@@ -55,9 +55,9 @@ def _angles(name: str) -> list[float] | None:
 
 def _balance(photos, settings, workers):  # type: ignore[no-untyped-def]
     """Plans the views, writes balance.json and balance.png, returns the views of each photo."""
-    from dagan_tf.data.balance import balance_record, measure_poses, plan_views
-    from dagan_tf.evaluation.plots import plot_pose_histograms
     from dagan_tf.faces.photo_io import write_bytes
+    from dagan_tf.folders.balance import balance_record, measure_poses, plan_views
+    from dagan_tf.reports.plots import plot_pose_histograms
 
     poses = measure_poses(photos, FLAGS.output, settings, workers=workers)
     plan = plan_views(photos, poses, seed=FLAGS.seed)
@@ -86,10 +86,10 @@ def _balance(photos, settings, workers):  # type: ignore[no-untyped-def]
 def main(argv: list[str]) -> None:
     del argv
     from dagan_tf.data.photos import list_photos
-    from dagan_tf.data.simulate import simulate_views
-    from dagan_tf.data.view_maker import SimulationSettings
-    from dagan_tf.data.views import all_views
     from dagan_tf.errors import DaganError
+    from dagan_tf.folders.simulate import simulate_views
+    from dagan_tf.folders.view_maker import SimulationSettings
+    from dagan_tf.folders.views import all_views
 
     yaws, pitches = _angles("yaws"), _angles("pitch")
     if FLAGS.dry_run and not FLAGS.balance:
@@ -120,7 +120,7 @@ def main(argv: list[str]) -> None:
         everything = all_views(yaws or [], pitches)
         wanted = [(photo, everything) for photo in photos]
     if FLAGS.beam:
-        from dagan_tf.data.beam import simulate_on_beam
+        from dagan_tf.folders.beam import simulate_on_beam
 
         summary = simulate_on_beam(wanted, FLAGS.output, settings, FLAGS.beam_arg)
     else:

@@ -12,7 +12,7 @@ import sys
 
 from absl import flags
 
-from trainer.flags import INTERRUPTED, run_app
+from dagan_tf.core.program import INTERRUPTED, run_app
 
 _CONFIG = flags.DEFINE_string(
     "config",
@@ -50,7 +50,7 @@ flags.mark_flags_as_required(["simulated", "real", "model_dir"])
 
 
 def main(_: list[str]) -> int:
-    from dagan_tf.config import load_config
+    from dagan_tf.config.settings import load_config
     from dagan_tf.training.train import RealPhotos, train
 
     config = load_config(_CONFIG.value, _SET.value)

@@ -11,8 +11,8 @@ def run_fn(fn_args: Any) -> None:
     """Trains on TFX's Examples and writes the SavedModel to `fn_args.serving_model_dir`.
 
     Args:
-        fn_args: See `dagan_tf.tfx_training.run`.
+        fn_args: See `dagan_tf.runs.tfx.run`.
     """
-    from dagan_tf.tfx_training import run
+    from dagan_tf.runs.tfx import run
 
     run(fn_args)

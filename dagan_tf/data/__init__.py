@@ -1,1 +1,1 @@
-"""Photo folders, manifests, records and the input pipeline."""
+"""Photos and records on disk; knows no simulator."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from dagan_tf.config import DataConfig
+from dagan_tf.config.settings import DataConfig
 from dagan_tf.data.records import RecordIndex, parse_example, read_index, shard_paths
 from dagan_tf.errors import DaganError
 

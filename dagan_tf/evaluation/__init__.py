@@ -1,1 +1,1 @@
-"""What came out: realism, identity, curves, and the report."""
+"""Is a refined face nearer to a real one?"""

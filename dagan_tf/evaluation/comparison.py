@@ -13,14 +13,14 @@ import numpy as np
 from dagan_tf.evaluation import realism
 from dagan_tf.evaluation.features import FEATURES, appearance_features, keep_face
 from dagan_tf.evaluation.identity import identity_margins, paired_distances
-from dagan_tf.evaluation.resampling import (
+from dagan_tf.faces.resizing import resized
+from dagan_tf.metrics.resampling import (
     Interval,
     bootstrap_people,
     jackknife_people,
     mean_interval,
     rows_of,
 )
-from dagan_tf.faces.resizing import resized
 from dagan_tf.metrics.roc import win_rate
 
 # Pixels a side at which a face is held against its person's photo.

@@ -12,9 +12,9 @@ import numpy as np
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation.comparison import FaceSet, Row
 from dagan_tf.evaluation.identity import distance_matrix, identity_margins
-from dagan_tf.evaluation.resampling import mean_interval
-from dagan_tf.simulator.fitting import fit_landmarks
-from dagan_tf.simulator.morphable_model import MorphableModel
+from dagan_tf.metrics.resampling import mean_interval
+from dagan_tf.simulator.fitting.fit import fit_landmarks
+from dagan_tf.simulator.head.morphable_model import MorphableModel
 
 
 def fitted_yaws(model: MorphableModel, landmarks: Sequence[np.ndarray | None]) -> np.ndarray:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from dagan_tf.config import load_config
-from dagan_tf.training.checkpoints import (
+from dagan_tf.config.settings import load_config
+from dagan_tf.gan.objectives import REALISM
+from dagan_tf.loop.checkpoints import (
     CONFIG_NAME,
     CheckpointError,
     list_checkpoints,
     load_discriminator,
 )
-from dagan_tf.training.objectives import REALISM
 
 
 def reconstruct(model_dir: str | os.PathLike[str], images: np.ndarray) -> np.ndarray | None:

@@ -1,1 +1,1 @@
-"""Photo to face: safe reading, detection, 68 landmarks, alignment, embedding. No TensorFlow."""
+"""A photo to a face: safe reading, detection, 68 landmarks, alignment. No TensorFlow."""

@@ -1,1 +1,1 @@
-"""Measures of recognisers and of image sets: pure functions on arrays, no TensorFlow."""
+"""Measures of recognisers and of image sets: pure functions on arrays. No TensorFlow."""

@@ -1,0 +1,1 @@
+"""Settings that were tried, as YAML files."""

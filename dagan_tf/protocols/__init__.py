@@ -1,1 +1,1 @@
-"""Readers of face recognition protocols: who is compared with whom, from the sets' own files."""
+"""Who is compared with whom, from the sets' own files. No TensorFlow."""

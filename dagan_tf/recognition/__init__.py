@@ -1,1 +1,1 @@
-"""Recognition by features: heads trained on real, simulated and refined faces."""
+"""Recognisers, trained on real, simulated and refined faces."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from dagan_tf.config import ConfigError
+from dagan_tf.config.settings import ConfigError
 from dagan_tf.recognition.config import NetworkConfig
 
 _SMALL = (1, 1, 1)

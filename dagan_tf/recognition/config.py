@@ -1,13 +1,13 @@
-"""One recogniser's settings: frozen dataclasses, presets in `dagan_tf/recognition/presets/`."""
+"""One recogniser's settings: frozen dataclasses, presets in `dagan_tf/presets/recogniser/`."""
 
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dagan_tf.config import ConfigError, read_config
-from dagan_tf.config_sections import choice, number
+from dagan_tf.config.sections import choice, number
+from dagan_tf.config.settings import ConfigError, read_config
 
-PRESETS = "dagan_tf.recognition.presets"
+PRESETS = "dagan_tf.presets.recogniser"
 
 
 @dataclass(frozen=True)
@@ -155,5 +155,5 @@ class RecogniserConfig:
 def load_recogniser_config(
     source: str | os.PathLike[str], overrides: Iterable[str] = ()
 ) -> RecogniserConfig:
-    """As `dagan_tf.config.load_config`, for a recogniser."""
+    """As `dagan_tf.config.settings.load_config`, for a recogniser."""
     return read_config(RecogniserConfig, PRESETS, source, overrides)

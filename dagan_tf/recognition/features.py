@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from tqdm import tqdm
 
-from dagan_tf.evaluation.mobilefacenet import MobileFaceNet
-from dagan_tf.faces.embedding import FaceEmbedder
+from dagan_tf.embedders.dlib_resnet import FaceEmbedder
+from dagan_tf.embedders.mobilefacenet import MobileFaceNet
 from dagan_tf.recognition.config import CropConfig
 from dagan_tf.recognition.crops import Crops
 

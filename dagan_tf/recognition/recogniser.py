@@ -6,10 +6,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from dagan_tf.compat import build_optimizer_weights
+from dagan_tf.core.keras_compat import build_optimizer_weights
+from dagan_tf.loop.progress import Progress
 from dagan_tf.recognition import losses
 from dagan_tf.recognition.config import HeadConfig
-from dagan_tf.training.progress import Progress
 
 METRIC_NAMES = ("loss", "accuracy")
 

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from dagan_tf.errors import DaganError
+from dagan_tf.loop.checkpoints import write_text
 from dagan_tf.metrics.identification import cmc, search
 from dagan_tf.metrics.verification import tar_at_far
 from dagan_tf.protocols.protocol import Protocol, Split
@@ -23,7 +24,6 @@ from dagan_tf.recognition.config import RecogniserConfig
 from dagan_tf.recognition.crops import Crops
 from dagan_tf.recognition.sampling import TrainingSet
 from dagan_tf.recognition.training import train_recogniser
-from dagan_tf.training.checkpoints import write_text
 
 # The kind of synthetic images of each system, if any.
 SYSTEMS: Mapping[str, str | None] = {"b1": None, "b2": "simulated", "dagan": "refined"}

@@ -10,20 +10,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dagan_tf.compat import dtype_policy
-from dagan_tf.config import differences, save_config
+from dagan_tf.config.settings import differences, save_config
+from dagan_tf.core.keras_compat import dtype_policy
 from dagan_tf.errors import DaganError
+from dagan_tf.loop.callbacks import MetricsLog, StopTraining
+from dagan_tf.loop.checkpoints import CONFIG_NAME, FOLDER_NAME, list_checkpoints, restore_latest
+from dagan_tf.loop.optimizers import build_optimizer
+from dagan_tf.loop.saving import Checkpoints
+from dagan_tf.loop.schedule import HalvingSchedule
+from dagan_tf.loop.strategy import make_strategy
 from dagan_tf.recognition.backbones import build_backbone
 from dagan_tf.recognition.config import RecogniserConfig, load_recogniser_config
 from dagan_tf.recognition.linear_head import train_linear_head
 from dagan_tf.recognition.recogniser import Recogniser
 from dagan_tf.recognition.sampling import Sampler, TrainingSet
-from dagan_tf.training.callbacks import MetricsLog, StopTraining
-from dagan_tf.training.checkpoints import CONFIG_NAME, FOLDER_NAME, list_checkpoints, restore_latest
-from dagan_tf.training.optimizers import build_optimizer
-from dagan_tf.training.saving import Checkpoints
-from dagan_tf.training.schedule import HalvingSchedule
-from dagan_tf.training.strategy import make_strategy
 
 # From values as the training set has them to (N, D) float32 of length 1.
 Embed = Callable[[np.ndarray], np.ndarray]

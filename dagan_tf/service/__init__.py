@@ -1,1 +1,1 @@
-"""The refiner over gRPC: TensorFlow Serving's PredictionService, its client and warm-up records."""
+"""The refiner over TensorFlow Serving's protocols: both ends of the line."""

@@ -1,1 +1,1 @@
-"""Landmarks to simulated view: 3D head, camera, fit, rasteriser, texture, scene. No TensorFlow."""
+"""One photo in, the same face at any yaw out. No TensorFlow."""

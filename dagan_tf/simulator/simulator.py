@@ -12,11 +12,11 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import warp_similarity
 from dagan_tf.faces.face import Face, FaceFinder, FaceNotFoundError
 from dagan_tf.simulator.camera import Pose
-from dagan_tf.simulator.fitting import MAX_FIT_ERROR, FaceFit, FitError, fit_landmarks
+from dagan_tf.simulator.fitting.fit import MAX_FIT_ERROR, FaceFit, FitError, fit_landmarks
 from dagan_tf.simulator.framing import frame_matrix
-from dagan_tf.simulator.head_scene import PreparedPhoto, SceneMaker
-from dagan_tf.simulator.morphable_model import MorphableModel
+from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.profile_frame import profile_matrix
+from dagan_tf.simulator.scene.head_scene import PreparedPhoto, SceneMaker
 
 BACKGROUNDS = ("keep", "blur", "none")
 MAX_YAW = 90.0

@@ -1,1 +1,1 @@
-"""Dual-agent training: losses, boundary equilibrium, train step, callbacks, the run."""
+"""One training of the GAN, from folders to a model folder."""

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from dagan_tf.compat import KERAS_3, dtype_policy, scaled_optimizer
-from dagan_tf.config import Config, ConfigError
-from dagan_tf.models.discriminator import build_discriminator
-from dagan_tf.models.generator import build_generator
-from dagan_tf.training.dagan import DAGAN
-from dagan_tf.training.history import History
-from dagan_tf.training.objectives import REALISM
-from dagan_tf.training.optimizers import build_optimizer
-from dagan_tf.training.schedule import HalvingSchedule
+from dagan_tf.config.settings import Config, ConfigError
+from dagan_tf.core.keras_compat import KERAS_3, dtype_policy, scaled_optimizer
+from dagan_tf.gan.dagan import DAGAN
+from dagan_tf.gan.discriminator import build_discriminator
+from dagan_tf.gan.generator import build_generator
+from dagan_tf.gan.history import History
+from dagan_tf.gan.objectives import REALISM
+from dagan_tf.loop.optimizers import build_optimizer
+from dagan_tf.loop.schedule import HalvingSchedule
 
 if TYPE_CHECKING:
-    from dagan_tf.training.likeness import Likeness
+    from dagan_tf.gan.likeness import Likeness
 
 
 def build_dagan(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from dagan_tf.config import Config
+from dagan_tf.config.settings import Config
 from dagan_tf.data.records import read_index
 from dagan_tf.errors import DaganError
 

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from dagan_tf.faces.photo_io import write_png
-from dagan_tf.training.callbacks import StepCallback
-from dagan_tf.training.tensorboard import EventWriter
+from dagan_tf.loop.callbacks import StepCallback
+from dagan_tf.loop.tensorboard import EventWriter
 
 SAMPLES_NAME = "samples"
 

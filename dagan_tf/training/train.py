@@ -7,16 +7,16 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from dagan_tf.config import Config
+from dagan_tf.config.settings import Config
 from dagan_tf.data.manifest import read_manifest
-from dagan_tf.data.packing import pack_real, pack_simulated
 from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
-from dagan_tf.training.checkpoints import check_config
+from dagan_tf.folders.pack import pack_real, pack_simulated
+from dagan_tf.loop.checkpoints import check_config
+from dagan_tf.loop.saving import Realism
+from dagan_tf.loop.strategy import make_cluster_strategy, make_strategy
 from dagan_tf.training.checks import check_devices, check_identities
-from dagan_tf.training.loop import TrainingResult, train_on_records
-from dagan_tf.training.saving import Realism
-from dagan_tf.training.strategy import make_cluster_strategy, make_strategy
+from dagan_tf.training.run import TrainingResult, train_on_records
 from dagan_tf.training.workers import workers_of
 
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from dagan_tf.config import DataConfig
-from dagan_tf.data.packing import pack_real, pack_simulated
+from dagan_tf.config.settings import DataConfig
 from dagan_tf.data.photos import list_photos
 from dagan_tf.data.pipeline import sample_batch, training_batches
 from dagan_tf.errors import DaganError
-from tests.toy_folders import make_real, make_simulated
+from dagan_tf.folders.pack import pack_real, pack_simulated
+from tests.helpers.toy_folders import make_real, make_simulated
 
 CONFIG = DataConfig(image_size=16, horizontal_flip=False, shuffle_buffer=5)
 NAMES = ["p0", "p1", "p2"]

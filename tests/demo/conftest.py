@@ -10,10 +10,10 @@ import pytest
 from dagan_tf.demo.turner import Turner
 from dagan_tf.demo.web import DemoServer
 from dagan_tf.faces.photo_io import encode_png
-from dagan_tf.service.client import RefinerClient, RetryPolicy
-from dagan_tf.service.server import start_server
+from dagan_tf.service.client.client import RefinerClient, RetryPolicy
+from dagan_tf.service.server.server import start_server
 from dagan_tf.simulator.simulator import Simulator
-from tests.tiny_export import export_tiny
+from tests.helpers.tiny_export import export_tiny
 
 SIZE = 64
 

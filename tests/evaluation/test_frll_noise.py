@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.frll_noise import noise_row
 from dagan_tf.evaluation.comparison import FaceSet
-from dagan_tf.evaluation.resampling import Interval
+from dagan_tf.metrics.resampling import Interval
 
 
 def test_mean_and_deviation_over_draws_of_one_grey_level():

@@ -11,8 +11,8 @@ from dagan_tf.evaluation.kept import (
     pose_row,
 )
 from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
-from dagan_tf.simulator.fitting_basis import fit_basis
-from dagan_tf.simulator.morphable_model import MorphableModel
+from dagan_tf.simulator.fitting.basis import fit_basis
+from dagan_tf.simulator.head.morphable_model import MorphableModel
 
 
 def test_angle_errors_by_hand_go_the_short_way_round():

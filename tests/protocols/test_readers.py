@@ -12,7 +12,7 @@ from dagan_tf.protocols.frll import read_frll
 from dagan_tf.protocols.ijba import read_ijba_search, read_ijba_verification
 from dagan_tf.protocols.ijbc import read_ijb_meta, read_ijb_search
 from dagan_tf.protocols.image_pairs import read_cfp, read_lfw
-from tests.toy_folders import make_frll
+from tests.helpers.toy_folders import make_frll
 
 HEADER = (
     "TEMPLATE_ID,SUBJECT_ID,FILE,MEDIA_ID,SIGHTING_ID,FRAME,FACE_X,FACE_Y,FACE_WIDTH,FACE_HEIGHT,"

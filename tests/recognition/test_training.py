@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from dagan_tf.config import ConfigError
+from dagan_tf.config.settings import ConfigError
 from dagan_tf.errors import DaganError
 from dagan_tf.recognition.backbones import build_backbone
 from dagan_tf.recognition.config import (
@@ -20,7 +20,7 @@ from dagan_tf.recognition.config import (
 )
 from dagan_tf.recognition.sampling import Sampler, TrainingSet
 from dagan_tf.recognition.training import train_recogniser
-from tests.toy_folders import toy_face
+from tests.helpers.toy_folders import toy_face
 
 CONFIG = RecogniserConfig(
     crops=CropConfig(image_size=16),

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter, read_manifest
+from dagan_tf.export.refiner import Refiner
 from dagan_tf.faces.photo_io import read_photo, write_png
-from dagan_tf.refiner import Refiner
-from tests.tiny_export import export_tiny
+from tests.helpers.tiny_export import export_tiny
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -90,8 +90,8 @@ def test_bless(base):
 
 _SHOW_EXPORT = """
 import runpy, sys
-import dagan_tf.export
-dagan_tf.export.export_model_dir = lambda *arguments, **named: (arguments, named)
+import dagan_tf.export.write
+dagan_tf.export.write.export_model_dir = lambda *arguments, **named: (arguments, named)
 sys.argv = ["export", *sys.argv[1:]]
 runpy.run_module("serving.export", run_name="__main__")
 """

@@ -13,9 +13,9 @@ import yaml
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from dagan_tf.service import config_file
-from dagan_tf.service.server import start_server
-from tests.service.small_models import Caller, save_adder
+from dagan_tf.service.server import config_file
+from dagan_tf.service.server.server import start_server
+from tests.helpers.small_models import Caller, save_adder
 
 SERVING = Path(__file__).parents[2] / "serving"
 CONFIG = SERVING / "config"

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from dagan_tf.faces.photo_io import read_photo, write_png
-from tests.tiny_export import IMAGE_SIZE, export_tiny
+from tests.helpers.tiny_export import IMAGE_SIZE, export_tiny
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs/examples"

@@ -16,12 +16,12 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from dagan_tf.refiner import Refiner, RefinerError
+from dagan_tf.export.refiner import Refiner, RefinerError
+from dagan_tf.export.versions import ModelNotFoundError
 from dagan_tf.service.channel import message_options
-from dagan_tf.service.client import RefinerClient, RetryPolicy, ServiceError
-from dagan_tf.service.server import ServerError, start_server
-from dagan_tf.versions import ModelNotFoundError
-from tests.tiny_export import IMAGE_SIZE, export_tiny
+from dagan_tf.service.client.client import RefinerClient, RetryPolicy, ServiceError
+from dagan_tf.service.server.server import ServerError, start_server
+from tests.helpers.tiny_export import IMAGE_SIZE, export_tiny
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import Face, FaceFinder, FaceNotFoundError
-from dagan_tf.simulator.fitting import FitError, fit_landmarks
-from dagan_tf.simulator.morphable_model import MorphableModel
+from dagan_tf.simulator.fitting.fit import FitError, fit_landmarks
+from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.simulator import Simulator
 
 
@@ -279,6 +279,6 @@ def test_the_far_jaw_s_landmarks_lie_on_the_outline(astronaut, face):
 def test_a_head_whose_backdrop_cannot_be_told_apart_is_drawn_all_the_same(
     simulator, astronaut, face, monkeypatch
 ):
-    monkeypatch.setattr("dagan_tf.simulator.head_scene.person_mask", lambda *_: None)
+    monkeypatch.setattr("dagan_tf.simulator.scene.head_scene.person_mask", lambda *_: None)
     view = simulator.simulate(astronaut, [60], face=face)[0]
     assert (view.mask == 255).mean() > 0.1

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.toy_ijba import toy_features, write_toy
+from tests.helpers.toy_ijba import toy_features, write_toy
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")

@@ -10,9 +10,9 @@ import pytest
 from dagan_tf.data.manifest import read_manifest, read_skipped
 from dagan_tf.data.photos import list_photos, orl_folder
 from dagan_tf.errors import DaganError
-from dagan_tf.evaluation.run_report import report_run
 from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.training.checkpoints import read_identities
+from dagan_tf.loop.checkpoints import read_identities
+from dagan_tf.reports.run_report import report_run
 
 ROOT = Path(__file__).parents[2]
 PEOPLE = ("s1", "s2", "s3", "s4", "s5")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.toy_folders import make_real, make_simulated
+from tests.helpers.toy_folders import make_real, make_simulated
 
 ROOT = Path(__file__).parents[2]
 TINY = [

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dagan_tf.config import load_config
+from dagan_tf.config.settings import load_config
 from dagan_tf.data.manifest import ManifestWriter, read_manifest
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import write_png
-from dagan_tf.training.checkpoints import list_checkpoints
+from dagan_tf.gan.dagan import DAGAN
+from dagan_tf.loop.checkpoints import list_checkpoints
 from dagan_tf.training.checks import check_devices, memory_hint
-from dagan_tf.training.dagan import DAGAN
 from dagan_tf.training.train import RealPhotos, train
-from tests.toy_folders import make_real, make_simulated, toy_face
+from tests.helpers.toy_folders import make_real, make_simulated, toy_face
 from tests.training.test_train import TINY
 
 BEGUN = "training has begun"

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dagan_tf.config import load_config
-from dagan_tf.training import callbacks
-from dagan_tf.training.checkpoints import (
+from dagan_tf.config.settings import load_config
+from dagan_tf.loop import callbacks
+from dagan_tf.loop.checkpoints import (
     CheckpointError,
     list_checkpoints,
     load_generator,
     read_best,
 )
+from dagan_tf.loop.watch import DivergedError
 from dagan_tf.training.train import RealPhotos, train
-from dagan_tf.training.watch import DivergedError
-from tests.toy_folders import make_real, make_simulated
+from tests.helpers.toy_folders import make_real, make_simulated
 from tests.training.test_train import TINY
 
 ROOT = Path(__file__).parents[2]
@@ -140,8 +140,8 @@ def test_best_by_smoothed_convergence_counts_only_after_warmup(folders, tmp_path
 
 SCRIPT = """
 import os, signal, sys
-from dagan_tf.config import load_config
-from dagan_tf.training import callbacks
+from dagan_tf.config.settings import load_config
+from dagan_tf.loop import callbacks
 from dagan_tf.training.train import RealPhotos, train
 simulated, real, killed, whole = sys.argv[1:5]
 plain = callbacks.MetricsLog.after_step

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dagan_tf.config import load_config
+from dagan_tf.config.settings import load_config
 from dagan_tf.data.records import read_records
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.training import callbacks
-from dagan_tf.training.checkpoints import CheckpointError, load_generator, read_identities
+from dagan_tf.loop import callbacks
+from dagan_tf.loop.checkpoints import CheckpointError, load_generator, read_identities
+from dagan_tf.loop.watch import DivergedError
 from dagan_tf.training.train import RealPhotos, train
-from dagan_tf.training.watch import DivergedError
-from tests.toy_folders import make_real, make_simulated
+from tests.helpers.toy_folders import make_real, make_simulated
 
 TINY = [
     "data.image_size=16", "generator.filters=4", "generator.blocks=1", "generator.downsample=1",

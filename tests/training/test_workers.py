@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dagan_tf.config import load_config
+from dagan_tf.config.settings import load_config
 from dagan_tf.errors import DaganError
-from dagan_tf.training import strategy
+from dagan_tf.loop import strategy
 from dagan_tf.training.train import RealPhotos, train
 from dagan_tf.training.workers import Workers, check_same_step
-from tests.toy_folders import make_real, make_simulated
+from tests.helpers.toy_folders import make_real, make_simulated
 from tests.training.test_recovery import checkpoint_values
 from tests.training.test_train import TINY
 
@@ -28,8 +28,8 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = [*TINY, "training.steps=20", "loss.balance_rate=0.1"]
 SCRIPT = """
 import os, signal, sys
-from dagan_tf.config import load_config
-from dagan_tf.training import callbacks
+from dagan_tf.config.settings import load_config
+from dagan_tf.loop import callbacks
 from dagan_tf.training.train import RealPhotos, train
 worker, simulated, real, model_dir = sys.argv[1:5]
 plain = callbacks.MetricsLog.after_step

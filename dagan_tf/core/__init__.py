@@ -1,0 +1,1 @@
+"""What any room stands on: programs and their exit codes, versions of Keras, quiet starts."""

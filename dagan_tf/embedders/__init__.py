@@ -1,0 +1,1 @@
+"""Who is this? Frozen face recognition networks."""

@@ -1,0 +1,1 @@
+"""A trained refiner as a SavedModel: written, blessed, numbered, read back."""

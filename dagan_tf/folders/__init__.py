@@ -1,0 +1,1 @@
+"""A folder becomes another one, resumable at any moment."""

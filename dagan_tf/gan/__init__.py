@@ -1,0 +1,1 @@
+"""The paper: refiner, dual-agent discriminator, losses, equilibrium, training step."""

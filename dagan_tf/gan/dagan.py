@@ -1,0 +1,291 @@
+"""DA-GAN as one Keras model: `fit` trains refiner and discriminator together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+from dagan_tf.config.settings import LossConfig
+from dagan_tf.core.keras_compat import (
+    add_state,
+    apply_scaled_gradients,
+    build_optimizer_weights,
+    loss_scale,
+)
+from dagan_tf.gan.equilibrium import BoundaryEquilibrium
+from dagan_tf.gan.history import History
+from dagan_tf.gan.objectives import REALISM, objectives
+from dagan_tf.loop.progress import Progress
+
+if TYPE_CHECKING:
+    from dagan_tf.gan.likeness import Likeness
+
+_PART_NAMES = (
+    "generator_loss",
+    "discriminator_loss",
+    "pose_loss",
+    "embedding_loss",
+    "identity_loss_real",
+    "identity_loss_refined",
+    "real_error",
+    "refined_error",
+    "convergence",
+    "refinement",
+    "diversity",
+    "simulated_diversity",
+)
+METRIC_NAMES = (
+    *_PART_NAMES,
+    "balance",
+    "convergence_smoothed",
+    "generator_gradient",
+    "discriminator_gradient",
+)
+
+
+class DAGAN(keras.Model):
+    """Trains a refiner against a dual-agent discriminator (Zhao et al., NIPS 2017).
+
+    A batch is a dict: `simulated` and `real` float32 (B, S, S, 3) in [-1, 1], `mask` float32
+    (B, S, S, 1) in [0, 1], `simulated_label` and `real_label` int32 (B,), -1 = unlabelled; with
+    `loss.augment` also `simulated_draws` and `real_draws`, see `augmentation.augment`; with
+    `likeness` also `simulated_draws` and `simulated_yaw` float32 (B,), degrees.
+    Replicas must get equally many images. `call` refines, unclipped.
+
+    Metrics, all means since the last reset: the losses; `real_error` and `refined_error`, the
+    auto-encoder's; `convergence` (L_con, of those of each replica's batch); `balance` (k);
+    `refinement`, mean |refined - simulated| (0 = identity map); `diversity`, mean standard
+    deviation of a pixel over the refined batch (0 = collapse), and `simulated_diversity`, over the
+    simulated one; `convergence_smoothed`, see `Progress`; `generator_gradient` and
+    `discriminator_gradient`, global norms of a replica's gradients. With `training.accumulate` the
+    diversities and L_con are means over the parts of a batch.
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        loss: LossConfig | None = None,
+        ema_decay: float = 0.0,
+        warmup_steps: int = 0,
+        accumulate: int = 1,
+        plateau_steps: int = 0,
+        history: History | None = None,
+        likeness: Likeness | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Wires the parts.
+
+        Args:
+            generator: from `build_generator`.
+            discriminator: from `build_discriminator`.
+            loss: forms and weights of the losses; None takes the defaults.
+            ema_decay: of the running average of the generator's weights; 0 keeps none.
+            warmup_steps: see `TrainingConfig.warmup_steps`.
+            accumulate: see `TrainingConfig.accumulate`.
+            plateau_steps: see `TrainingConfig.plateau_steps`.
+            history: of refined images, for one device only; None keeps none.
+            likeness: the frozen recogniser of `loss.embedding_weight`, None without it.
+            **kwargs: the model's name.
+        """
+        super().__init__(**kwargs)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.loss_config = loss or LossConfig()
+        self.equilibrium = BoundaryEquilibrium(
+            diversity_ratio=self.loss_config.diversity_ratio,
+            balance_rate=self.loss_config.balance_rate,
+            initial_balance=self.loss_config.initial_balance,
+            name="equilibrium",
+        )
+        self.progress = Progress(plateau_steps, name="progress")
+        self.history_buffer = history
+        self.likeness = likeness
+        self.accumulate = accumulate
+        self.ema_decay = ema_decay
+        self.warmup_steps = warmup_steps
+        self.averages = [
+            add_state(self, f"average_{index}", tf.convert_to_tensor(weight))
+            for index, weight in enumerate(generator.trainable_variables if ema_decay else ())
+        ]
+        self._means = {name: keras.metrics.Mean(name=name) for name in METRIC_NAMES}
+        self.built = True
+
+    def compile(
+        self,
+        generator_optimizer: keras.optimizers.Optimizer,
+        discriminator_optimizer: keras.optimizers.Optimizer,
+        **kwargs: Any,
+    ) -> None:
+        """Sets and builds both optimisers; call it inside the strategy's scope.
+
+        Args:
+            generator_optimizer: for the refiner.
+            discriminator_optimizer: for the discriminator, another object.
+            **kwargs: as of `keras.Model.compile`, e.g. `jit_compile`, `run_eagerly`.
+        """
+        super().compile(optimizer=generator_optimizer, **kwargs)
+        self.generator_optimizer = generator_optimizer
+        self.discriminator_optimizer = discriminator_optimizer
+        build_optimizer_weights(generator_optimizer, self.generator.trainable_variables)
+        build_optimizer_weights(discriminator_optimizer, self.discriminator.trainable_variables)
+
+    @property
+    def named_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """Both optimisers by the prefix of their rates' names in logs."""
+        return {
+            "generator_": self.generator_optimizer,
+            "discriminator_": self.discriminator_optimizer,
+        }
+
+    @staticmethod
+    def status(values: Mapping[str, float]) -> str:
+        """What the status line says of the metrics."""
+        return (
+            f"G {values['generator_loss']:.4f}  D {values['discriminator_loss']:.4f}"
+            f"  L_con {values['convergence']:.4f}  k {values['balance']:.3f}"
+            f"  moved {values['refinement']:.4f}"
+        )
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether the discriminator is an auto-encoder."""
+        return REALISM[self.loss_config.adversarial] == "reconstruction"
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return list(self._means.values())
+
+    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self.generator(images, training=training)
+
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        # Read now: a cast may hand on the variable itself, which counts up during the step.
+        step = tf.identity(tf.convert_to_tensor(self.progress.steps))
+        adversaries = tf.cast(step >= self.warmup_steps, tf.float32)  # 0 in warm-up, then 1
+        balance = tf.convert_to_tensor(self.equilibrium.balance)
+        scales = [loss_scale(optimizer) for optimizer in self._optimizers]
+
+        def part(index: int | tf.Tensor) -> list[tf.Tensor]:
+            return self._part(_slice(batch, index, self.accumulate), step, adversaries, scales)
+
+        totals = part(0) if self.accumulate == 1 else _sum_of_parts(part, self.accumulate)
+        values = dict(zip(_PART_NAMES, totals, strict=False))
+        gradients = totals[len(_PART_NAMES) :]
+        split = len(self.generator.trainable_variables)
+        for name, network, optimizer, scale, own in (
+            ("generator", self.generator, self.generator_optimizer, scales[0], gradients[:split]),
+            (
+                "discriminator",
+                self.discriminator,
+                self.discriminator_optimizer,
+                scales[1],
+                gradients[split:],
+            ),
+        ):
+            values[f"{name}_gradient"] = tf.linalg.global_norm(own) / scale * _replicas()
+            apply_scaled_gradients(optimizer, own, network.trainable_variables)
+
+        # Without an auto-encoder there is nothing to balance.
+        moving = adversaries if self.reconstructs else 0.0
+        self.equilibrium.update(values["real_error"], values["refined_error"], moving=moving)
+        self.progress.update(values["convergence"], adversaries)
+        self._update_averages(step)
+        values["balance"] = balance
+        values["convergence_smoothed"] = tf.convert_to_tensor(self.progress.smoothed)
+        for name, value in values.items():
+            self._means[name].update_state(value)
+        return {name: metric.result() for name, metric in self._means.items()}
+
+    @property
+    def _optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
+        return self.generator_optimizer, self.discriminator_optimizer
+
+    def _part(
+        self,
+        batch: dict[str, tf.Tensor],
+        step: tf.Tensor,
+        adversaries: tf.Tensor,
+        scales: list[tf.Tensor],
+    ) -> list[tf.Tensor]:
+        """Values and scaled gradients of both losses, divided by parts and, these, replicas."""
+        balance = tf.convert_to_tensor(self.equilibrium.balance)
+        with tf.GradientTape(persistent=True) as tape:
+            found = objectives(
+                self.loss_config,
+                self.generator,
+                self.discriminator,
+                batch,
+                balance=balance,
+                adversaries=adversaries,
+                step=step,
+                history=self.history_buffer,
+                likeness=self.likeness,
+            )
+            # Optimisers add gradients up over replicas.
+            share = 1.0 / (_replicas() * self.accumulate)
+            wanted = found.generator_loss * scales[0] * share
+            opposed = found.discriminator_loss * scales[1] * share
+        gradients = [
+            *tape.gradient(wanted, self.generator.trainable_variables),
+            *tape.gradient(
+                opposed,
+                self.discriminator.trainable_variables,
+                # Without the auto-encoder some heads may be unused in a form.
+                unconnected_gradients=tf.UnconnectedGradients.ZERO,
+            ),
+        ]
+        del tape
+        values = [found.values[name] / self.accumulate for name in _PART_NAMES]
+        return [*values, *map(tf.convert_to_tensor, gradients)]
+
+    def copy_averages_to(self, generator: keras.Model) -> None:
+        """Gives `generator`, a twin of the trained one, the averaged weights (plain if none)."""
+        sources = self.averages or self.generator.trainable_variables
+        for target, source in zip(generator.trainable_variables, sources, strict=True):
+            target.assign(source)
+
+    def _update_averages(self, step: tf.Tensor) -> None:
+        # Early on the average follows closely, or the first weights would linger in it.
+        count = tf.cast(step, tf.float32)
+        decay = tf.minimum(self.ema_decay, (1.0 + count) / (10.0 + count))
+        for average, weight in zip(
+            self.averages, self.generator.trainable_variables if self.averages else (), strict=True
+        ):
+            value = tf.convert_to_tensor(weight)
+            average.assign(value + decay * (tf.convert_to_tensor(average) - value))
+
+
+def _replicas() -> int:
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def _slice(batch: dict[str, tf.Tensor], index: int | tf.Tensor, parts: int) -> dict[str, tf.Tensor]:
+    if parts == 1:
+        return batch
+    sliced = {}
+    for name, value in batch.items():
+        size = value.shape[0] // parts
+        sliced[name] = tf.ensure_shape(
+            value[index * size : (index + 1) * size], (size, *value.shape[1:])
+        )
+    return sliced
+
+
+def _sum_of_parts(part: Callable[[tf.Tensor], list[tf.Tensor]], count: int) -> list[tf.Tensor]:
+    # A loop in the graph, so that a part's activations are gone before the next part begins.
+    first = part(tf.constant(0))
+    _, *totals = tf.while_loop(
+        lambda index, *_: index < count,
+        lambda index, *sums: (
+            index + 1,
+            *(total + new for total, new in zip(sums, part(index), strict=True)),
+        ),
+        (tf.constant(1), *first),
+        parallel_iterations=1,
+    )
+    return list(totals)

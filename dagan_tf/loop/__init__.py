@@ -1,0 +1,1 @@
+"""What every training needs: checkpoints, rates, devices, progress, detectors of failure."""

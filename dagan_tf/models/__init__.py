@@ -1,1 +1,0 @@
-"""Keras networks: the refiner (generator) and the dual-agent discriminator."""

@@ -1,0 +1,1 @@
+"""Features of faces to the figures of a protocol."""

@@ -1,0 +1,1 @@
+"""Features of faces to scores of pairs of templates, by six methods."""

@@ -1,0 +1,1 @@
+"""Refines images through a model server."""

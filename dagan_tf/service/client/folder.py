@@ -1,0 +1,133 @@
+"""Streams a folder of image files through a server; resumable at any moment.
+
+For folders without `manifest.csv`; a simulated folder has more to it than images, see
+`dagan_tf.folders.refine`. The files go to the server as they are, and its PNG files are what
+is written.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+import grpc
+from tqdm import tqdm
+
+from dagan_tf.data.manifest import SkippedRow, SkippedWriter, read_skipped
+from dagan_tf.folders.refine import RefiningSummary, claim_folder
+from dagan_tf.service.client.client import RefinerClient
+from dagan_tf.service.client.messages import split_files
+from dagan_tf.service.client.options import ServiceError, TooLargeError
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+
+_Answer = bytes | str
+
+
+def refine_image_folder(
+    client: RefinerClient,
+    input_folder: str | os.PathLike[str],
+    output_folder: str | os.PathLike[str],
+    *,
+    progress: bool = True,
+) -> RefiningSummary:
+    """Refines every JPEG and PNG below a folder that is not refined yet.
+
+    Args:
+        client: With its version pinned, or the folder is refined by whatever is served.
+        input_folder: Any folders within it are kept; hidden ones are passed over.
+        output_folder: Gets `NAME.png` for each, of the size the model was trained at, and
+            `skipped.csv` (source, reason) for those the server calls no image.
+        progress: A bar on stderr.
+
+    Returns:
+        Counts.
+
+    Raises:
+        ServiceError: The server cannot be reached or refuses; what was answered is written. Or
+            there are no images, or two of one name.
+        RefiningError: `output_folder` was begun with another model.
+        OSError: `output_folder` cannot be written.
+    """
+    source, target = Path(input_folder), Path(output_folder)
+    names = _output_names(source, target)
+    target.mkdir(parents=True, exist_ok=True)
+    claim_folder(target, client.label)
+    failed = {row.source for row in read_skipped(target)}
+    done_before = sum((target / name).exists() for name in names.values())
+    todo = [
+        path
+        for path, name in names.items()
+        if path.as_posix() not in failed and not (target / name).exists()
+    ]
+    size = client.options.batch_size
+    batches = [todo[start : start + size] for start in range(0, len(todo), size)]
+
+    def ask(batch: list[Path]) -> list[_Answer]:
+        return _ask(client, [source / path for path in batch])
+
+    refined = 0
+    with (
+        SkippedWriter(target) as skip_list,
+        tqdm(total=len(todo), unit="image", desc="refine", disable=not progress) as bar,
+    ):
+        for batch, answers in zip(batches, client.in_flight(ask, batches), strict=True):
+            for path, answer in zip(batch, answers, strict=True):
+                if isinstance(answer, bytes):
+                    _write(target / names[path], answer)
+                    refined += 1
+                else:
+                    skip_list.write(SkippedRow(source=path.as_posix(), reason=answer))
+                bar.update()
+    return RefiningSummary(refined, done_before, len(names) - refined - done_before)
+
+
+def _output_names(source: Path, target: Path) -> dict[Path, Path]:
+    """Every image's path in its folder, and that of its refined one."""
+    if not source.is_dir():
+        raise ServiceError(f"{source}: no such folder")
+    if target.resolve().is_relative_to(source.resolve()):
+        raise ServiceError(f"{target}: is in the input folder; expected another place")
+    names: dict[Path, Path] = {}
+    taken: dict[Path, Path] = {}
+    for path in sorted(path.relative_to(source) for path in source.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.parts)
+        if hidden or path.suffix.lower() not in SUFFIXES or not (source / path).is_file():
+            continue
+        name = path.with_suffix(".png")
+        if name in taken:
+            raise ServiceError(f"{source}: both {taken[name]} and {path} would become {name}")
+        names[path] = name
+        taken[name] = path
+    if not names:
+        raise ServiceError(f"{source}: holds no image ({', '.join(SUFFIXES)})")
+    return names
+
+
+def _ask(client: RefinerClient, paths: list[Path]) -> list[_Answer]:
+    """PNG bytes of each, or why there are none."""
+    try:
+        files = [path.read_bytes() for path in paths]
+        parts = split_files(files, client.options)
+        return [data for part in parts for data in client.request_encoded(part)]
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})"
+    except TooLargeError as error:
+        reason = str(error)
+    except ServiceError as error:
+        if error.code != grpc.StatusCode.INVALID_ARGUMENT:
+            raise
+        reason = str(error)
+    if len(paths) == 1:
+        return [reason]
+    # One of them spoils the request: which one shows when each goes alone.
+    return [answer for path in paths for answer in _ask(client, [path])]
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""A model server in this process that answers as TensorFlow Serving does."""

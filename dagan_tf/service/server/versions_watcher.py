@@ -1,0 +1,200 @@
+"""Keeps the loaded versions equal to what the configuration and the folders ask for.
+
+As tensorflow_model_server does with its AvailabilityPreservingPolicy: a new version is loaded
+beside the old one, and the old one goes only when a new one takes requests.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+from absl import logging
+from tensorflow_serving.config import model_server_config_pb2
+
+from dagan_tf.errors import DaganError
+from dagan_tf.export.versions import list_versions, version_folder
+from dagan_tf.service.server.registry import ModelRegistry, State, VersionStatus
+from dagan_tf.service.server.served_model import ServedModel
+from dagan_tf.service.server.status import RequestError, failed_precondition, invalid
+
+_PLATFORM = "tensorflow"
+_Configs = dict[str, model_server_config_pb2.ModelConfig]
+
+
+class VersionsWatcher:
+    """Loads and unloads versions; `configure` and `sync` may be called from any thread."""
+
+    def __init__(
+        self,
+        registry: ModelRegistry,
+        load: Callable[[str, int, Path], ServedModel],
+        *,
+        allow_labels_for_unavailable: bool = False,
+    ) -> None:
+        """Starts with no models.
+
+        Args:
+            registry: What it keeps up to date.
+            load: (model name, version, folder) to a model that is ready; DaganError if it fails.
+            allow_labels_for_unavailable: See `ModelRegistry.set_labels`.
+        """
+        self._registry = registry
+        self._load = load
+        self._allow_labels = allow_labels_for_unavailable
+        self._lock = threading.Lock()
+        self._configs: _Configs = {}
+        # What failed to load, as it was then: tried again when the folder has changed.
+        self._failed: dict[Path, tuple[int, int, int]] = {}
+
+    def configure(self, config: model_server_config_pb2.ModelServerConfig) -> None:
+        """Replaces the set of models and returns when each new one takes requests.
+
+        Raises:
+            RequestError: The configuration is wrong (nothing has changed then), or a new model
+                did not become available.
+        """
+        configs = _validated(config)
+        with self._lock:
+            labels = {name: dict(model.version_labels) for name, model in configs.items()}
+            self._registry.set_labels(labels, allow_unavailable=self._allow_labels)
+            self._configs = configs
+            self._sync()
+            missing = [
+                f"{name} ({self._reason(name)})"
+                for name in configs
+                if not self._registry.available(name)
+            ]
+        if missing:
+            raise failed_precondition(
+                f"Some models did not become available: {{{', '.join(missing)}}}"
+            )
+
+    def sync(self) -> None:
+        """Looks into the folders once, loads what is new and unloads what is old."""
+        with self._lock:
+            self._sync()
+
+    def _sync(self) -> None:
+        for name, config in self._configs.items():
+            present = self._registry.available(name)
+            aspired = aspired_versions(list_versions(config.base_path), config.model_version_policy)
+            if not aspired:
+                continue  # A folder emptied by mistake must not stop a running service.
+            for version in aspired:
+                if version not in present:
+                    self._try_load(name, version, config.base_path)
+            available = self._registry.available(name)
+            if not set(available) & set(aspired):
+                aspired = available[-1:]  # No new one works: the newest old one stays.
+            for version in set(available) - set(aspired):
+                self._unload(name, version)
+        for name in set(self._registry.names()) - set(self._configs):
+            for version in self._registry.available(name):
+                self._unload(name, version)
+
+    def _try_load(self, name: str, version: int, base: str) -> None:
+        try:
+            folder = version_folder(base, version)
+            state = _fingerprint(folder)
+        except (DaganError, OSError):
+            return  # Taken away since it was listed.
+        if self._failed.get(folder) == state:
+            return
+        self._registry.note(name, VersionStatus(version, State.LOADING))
+        try:
+            model = self._load(name, version, folder)
+        except DaganError as error:
+            logging.error("%s version %d cannot be loaded: %s", name, version, error)
+            self._failed[folder] = state
+            code = grpc.StatusCode.INVALID_ARGUMENT.value[0]
+            self._registry.note(name, VersionStatus(version, State.END, code, str(error)))
+            return
+        self._failed.pop(folder, None)
+        self._registry.publish(model)
+        logging.info("%s version %d is available", name, version)
+
+    def _unload(self, name: str, version: int) -> None:
+        self._registry.retire(name, version)
+        logging.info("%s version %d is unloaded", name, version)
+
+    def _reason(self, name: str) -> str:
+        for status in self._registry.statuses_of(name):
+            if status.error_message:
+                return f"version {status.version}: {status.error_message}"
+        base = self._configs[name].base_path
+        return f"{base} holds no <version>/saved_model.pb that its policy asks for"
+
+
+def aspired_versions(present: list[int], policy: Any) -> list[int]:
+    """The versions a policy asks for, ascending.
+
+    Args:
+        present: Versions in the folder, ascending.
+        policy: ServableVersionPolicy: `latest` (the default, of one version), `all` or `specific`.
+    """
+    choice = policy.WhichOneof("policy_choice")
+    if choice == "all":
+        return present
+    if choice == "specific":
+        return [version for version in present if version in policy.specific.versions]
+    return present[-max(policy.latest.num_versions, 1) :]
+
+
+def _validated(config: model_server_config_pb2.ModelServerConfig) -> _Configs:
+    """Checks as server_core.cc does (ValidateModelConfigList, GetPlatform)."""
+    configs: _Configs = {}
+    for model in config.model_config_list.config:
+        if not model.name:
+            raise invalid("Illegal to list a model without a name in config list")
+        if model.name in configs:
+            raise invalid(f"Illegal to list model {model.name} multiple times in config list")
+        if not os.path.isabs(model.base_path):
+            raise invalid(
+                f"Expected model {model.name} to have an absolute path or URI; got "
+                f"base_path()={model.base_path}"
+            )
+        platform = model.model_platform
+        if model.model_type == model_server_config_pb2.TENSORFLOW:
+            platform = platform or _PLATFORM
+        if not platform:
+            raise invalid(
+                "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
+                "ModelServerConfig::model_platform."
+            )
+        if platform != _PLATFORM:
+            raise invalid(f"Model {model.name} requests unsupported platform {platform}")
+        configs[model.name] = model
+    return configs
+
+
+def _fingerprint(folder: Path) -> tuple[int, int, int]:
+    """Number, bytes and newest change of a folder's files: whether a failed copy went on."""
+    stats = [entry.stat() for entry in folder.rglob("*") if entry.is_file()]
+    return len(stats), sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0)
+
+
+class Periodic:
+    """Calls a function every so many seconds, in a thread of its own."""
+
+    def __init__(self, function: Callable[[], None], seconds: float) -> None:
+        """Starts; the first call comes after `seconds`."""
+        self._function = function
+        self._seconds = seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Waits for a call under way; there is no other."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._seconds):
+            try:
+                self._function()
+            except (DaganError, OSError, RequestError) as error:
+                logging.error("%s", error)

@@ -1,0 +1,1 @@
+"""68 landmarks to pose, identity and expression of the head."""

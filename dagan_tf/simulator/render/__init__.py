@@ -1,0 +1,1 @@
+"""A posed mesh to pixels."""

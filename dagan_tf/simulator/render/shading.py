@@ -1,0 +1,136 @@
+"""Colours a rasterised head: one pass over the fine pixels, averaged into the frame's.
+
+Compiled by numba at first use; the machine code is cached on disk.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from dagan_tf.simulator.render.rasterizer import Raster
+
+# Columns of the vertices' values.
+X, Y, MIRROR_X, MIRROR_Y, TRUST, MIRROR_TRUST, RED, GREEN, BLUE, COVER, U, V, HAIR = range(13)
+COLUMNS = 13
+
+
+class Shaded(NamedTuple):
+    """A head drawn into a frame.
+
+    Attributes:
+        colour: (S, S, 3) float32 in [0, 255], times `cover`.
+        cover: (S, S) float32 in [0, 1], the head's part of the pixel.
+        seen: (S, S) float32 in [0, 1], the part of the pixel that the photo showed at that point.
+        depth: (S, S) float32 pixels of the fine raster, the nearest surface; -inf off the head.
+    """
+
+    colour: np.ndarray
+    cover: np.ndarray
+    seen: np.ndarray
+    depth: np.ndarray
+
+
+def shade(
+    raster: Raster,
+    triangles: np.ndarray,
+    values: np.ndarray,
+    photo: np.ndarray,
+    grain: np.ndarray,
+    fineness: int,
+) -> Shaded:
+    """Colours each fine pixel from the photo where it is trusted, else from the filling.
+
+    Args:
+        raster: (S * fineness) squared.
+        triangles: (T, 3) int32, those of the raster.
+        values: (V, 13) float32, columns as named above: place of the vertex and of its mirror
+            image in the photo, trust in each, filling, coverage, place
+            in the grain (u, v) and share of hair.
+        photo: (C, C, 3) uint8.
+        grain: (2, G, G) float32, fine structure of skin and of hair, added to the filling and
+            repeated.
+        fineness: fine pixels a pixel of the frame, each way.
+
+    Returns:
+        The drawing.
+    """
+    size = raster.triangle_ids.shape[0] // fineness
+    colour = np.zeros((size, size, 3), np.float32)
+    cover = np.zeros((size, size), np.float32)
+    seen = np.zeros((size, size), np.float32)
+    depth = np.full((size, size), -np.inf, np.float32)
+    out = Shaded(colour, cover, seen, depth)
+    _shade(
+        *raster, triangles, np.ascontiguousarray(values, np.float32), photo, grain, fineness, out
+    )
+    return out
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _bilinear(photo, x, y, channel):  # type: ignore[no-untyped-def]
+    c, r = int(x), int(y)
+    fx, fy = x - c, y - r
+    top = photo[r, c, channel] * (1 - fx) + photo[r, c + 1, channel] * fx
+    low = photo[r + 1, c, channel] * (1 - fx) + photo[r + 1, c + 1, channel] * fx
+    return top * (1 - fy) + low * fy
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _mix(values, a, b, c, w0, w1, w2, column):  # type: ignore[no-untyped-def]
+    return w0 * values[a, column] + w1 * values[b, column] + w2 * values[c, column]
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "arcp"})
+def _shade(ids, barycentric, fine_depth, triangles, values, photo, grain, fineness, out):  # type: ignore[no-untyped-def]
+    colour, cover, seen, depth = out
+    limit_x = np.float32(photo.shape[1] - 1.001)
+    limit_y = np.float32(photo.shape[0] - 1.001)
+    zero, one, side = np.float32(0.0), np.float32(1.0), grain.shape[1]
+    most = np.float32(255.0)
+    share = np.float32(1.0 / (fineness * fineness))
+    for row in range(colour.shape[0] * fineness):
+        i = row // fineness
+        for column in range(colour.shape[1] * fineness):
+            t = ids[row, column]
+            if t < 0:
+                continue
+            j = column // fineness
+            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            w0 = barycentric[row, column, 0]
+            w1 = barycentric[row, column, 1]
+            w2 = barycentric[row, column, 2]
+            trust = _mix(values, a, b, c, w0, w1, w2, TRUST)
+            mirrored = (one - trust) * _mix(values, a, b, c, w0, w1, w2, MIRROR_TRUST)
+            filled = one - trust - mirrored
+            part = share * _mix(values, a, b, c, w0, w1, w2, COVER)
+            red = green = blue = zero
+            if trust > 0.004:
+                x = min(max(_mix(values, a, b, c, w0, w1, w2, X), zero), limit_x)
+                y = min(max(_mix(values, a, b, c, w0, w1, w2, Y), zero), limit_y)
+                red += trust * _bilinear(photo, x, y, 0)
+                green += trust * _bilinear(photo, x, y, 1)
+                blue += trust * _bilinear(photo, x, y, 2)
+            if mirrored > 0.004:
+                x = min(max(_mix(values, a, b, c, w0, w1, w2, MIRROR_X), zero), limit_x)
+                y = min(max(_mix(values, a, b, c, w0, w1, w2, MIRROR_Y), zero), limit_y)
+                red += mirrored * _bilinear(photo, x, y, 0)
+                green += mirrored * _bilinear(photo, x, y, 1)
+                blue += mirrored * _bilinear(photo, x, y, 2)
+            if filled > 0.004:
+                u = int(np.floor(_mix(values, a, b, c, w0, w1, w2, U))) % side
+                v = int(np.floor(_mix(values, a, b, c, w0, w1, w2, V))) % side
+                hair = _mix(values, a, b, c, w0, w1, w2, HAIR)
+                fine = (one - hair) * grain[0, v, u] + hair * grain[1, v, u]
+                red += filled * (_mix(values, a, b, c, w0, w1, w2, RED) + fine)
+                green += filled * (_mix(values, a, b, c, w0, w1, w2, GREEN) + fine)
+                blue += filled * (_mix(values, a, b, c, w0, w1, w2, BLUE) + fine)
+            colour[i, j, 0] += part * min(max(red, zero), most)
+            colour[i, j, 1] += part * min(max(green, zero), most)
+            colour[i, j, 2] += part * min(max(blue, zero), most)
+            cover[i, j] += part
+            seen[i, j] += part * trust
+            if fine_depth[row, column] > depth[i, j]:
+                depth[i, j] = fine_depth[row, column]

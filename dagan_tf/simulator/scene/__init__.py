@@ -1,0 +1,1 @@
+"""A photo taken apart into head and surroundings, each with its colours."""

@@ -1,0 +1,242 @@
+"""A photo taken apart into head and surroundings, and put together again in another pose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from dagan_tf.faces.alignment import apply_similarity, warp_similarity
+from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
+from dagan_tf.simulator.fitting.basis import fit_basis
+from dagan_tf.simulator.fitting.fit import FaceFit
+from dagan_tf.simulator.framing import frame_camera, frame_depth, frame_matrix
+from dagan_tf.simulator.head.mesh import Mesh
+from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.head.regions import head_regions, smoothstep
+from dagan_tf.simulator.render.occlusion import sky_seen
+from dagan_tf.simulator.render.rasterizer import rasterize
+from dagan_tf.simulator.render.sampling import sample
+from dagan_tf.simulator.render.shading import shade
+from dagan_tf.simulator.scene import surroundings as scene
+from dagan_tf.simulator.scene.backdrop import MARGIN, clean_plate
+from dagan_tf.simulator.scene.foreground import person_mask
+from dagan_tf.simulator.scene.hair import fit_outline, growth_along_rays
+from dagan_tf.simulator.scene.outline import outline_radii, smooth_radii
+from dagan_tf.simulator.scene.surroundings import HeadOutline
+from dagan_tf.simulator.scene.texture import HeadTexture, head_texture
+
+# The photo is worked on in a canvas of this many frames a side, so that there are surroundings to
+# draw from, at this many pixels per frame pixel, so that sampling it twice costs no sharpness.
+CANVAS_FRAMES = 2.0
+CANVAS_DENSITY = 1.5
+# Side of the square in which outlines and masks of the canvas are worked out.
+WORK_SIZE = 256
+# The head is drawn at this many times the frame's resolution, then averaged: smooth outlines.
+SUPERSAMPLING = 2
+# Near the cut through the neck the head fades into the surroundings, over this part of its height.
+NECK_FADE = 0.12
+# A view turned by less than the first, degrees, is the photo; by more than the second, not at all.
+SETTLED = (1.0, 4.0)
+NEUTRAL_GREY = 127.5
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPhoto:
+    """A photo read onto its head, from which any number of views are drawn.
+
+    Attributes:
+        fit: the photo's fit.
+        vertices: (V, 3) float32, the head with its hair, model units.
+        texture: where each vertex finds its colour.
+        plate: (C, C, 3) uint8, the photo without head and hair.
+        kept: (C, C) float32 in [0, 1], what of the plate is the photo's own.
+        outline: the head's in the photo, in pixels of the frame.
+    """
+
+    fit: FaceFit
+    vertices: np.ndarray
+    texture: HeadTexture
+    plate: np.ndarray
+    kept: np.ndarray
+    outline: HeadOutline
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnScene:
+    """A view: image (S, S, 3) uint8, mask (S, S) uint8, depth and landmarks as `SimulatedView`."""
+
+    image: np.ndarray
+    mask: np.ndarray
+    depth: np.ndarray
+    landmarks: np.ndarray
+
+
+class SceneMaker:
+    """Takes photos apart and draws views of them.
+
+    Args:
+        model: the 3D head.
+        image_size: side of the views, pixels.
+        background: "keep", "blur" or "none".
+    """
+
+    def __init__(self, model: MorphableModel, image_size: int, background: str):
+        self.model = model
+        self.image_size = image_size
+        self.background = background
+        mean = model.mean
+        self._mesh = Mesh(mean, model.triangles)
+        self._coverage = smoothstep(
+            0.0, NECK_FADE * float(np.ptp(mean[:, 1])), self._mesh.rim_distance
+        ).astype(np.float32)
+        self._regions = head_regions(mean, model.landmark_vertices)
+        self._sky = sky_seen(mean, self._mesh.normals(mean), model.triangles)
+        # A head without a neck's cut stands on its lowest vertices.
+        rim = self._mesh.rim_distance == 0.0
+        self._rim = rim if rim.any() else mean[:, 1] <= np.quantile(mean[:, 1], 0.02)
+
+    def prepare(self, photo: np.ndarray, fit: FaceFit) -> PreparedPhoto:
+        """Reads a photo, (H, W, 3) uint8, onto its fitted head."""
+        size = round(CANVAS_DENSITY * CANVAS_FRAMES * self.image_size)
+        matrix = frame_matrix(self.model, fit, size, zoom=1.0 / CANVAS_FRAMES)
+        canvas = warp_similarity(photo, matrix, size)
+        camera = _upright(fit, matrix)
+        face = self.model.vertices(fit.identity, fit.expression)
+        projected = camera.project(face)
+        bare = self._head_mask(projected, size)
+        small = cv2.resize(canvas, (WORK_SIZE, WORK_SIZE), interpolation=cv2.INTER_AREA)
+        person = person_mask(small, bare)
+        work = WORK_SIZE / size
+        centre = (projected[self._regions.skull, :2].mean(axis=0) + 0.5) * work - 0.5
+        if person is not None:
+            radii = outline_radii(bare, centre)
+            growth = growth_along_rays(radii, person, centre)
+            projected = fit_outline(projected, self._regions, growth, _finite(radii) / work)
+        vertices = _unproject(camera, projected)
+        normals = self._mesh.normals(vertices) @ camera.rotation.T.astype(np.float32)
+        raster = rasterize(_scaled(projected, work), self.model.triangles, WORK_SIZE, WORK_SIZE)
+        head = raster.triangle_ids >= 0
+        outer = np.ones_like(head) if person is None else person
+        texture = head_texture(
+            canvas, small, projected, normals, raster, outer, self._mesh, self.model.mirror,
+            self._regions, self.model.mean, self._sky,
+        )  # fmt: skip
+        height = float(np.ptp(projected[self._regions.skull, 1])) * work
+        chin = (projected[self.model.landmark_vertices[8], 1] + 0.5) * work
+        above = np.arange(WORK_SIZE)[:, None] < chin
+        whole = head if person is None else head | person
+        plate, kept = clean_plate(canvas, small, whole & above, whole, MARGIN * height)
+        shown = self._head_mask(projected, size)
+        outline = HeadOutline(
+            centre=_framed(centre / work, size, self.image_size),
+            radii=_finite(outline_radii(shown, centre)) / (work * CANVAS_DENSITY),
+            neck=_framed(projected[self._rim, :2].mean(axis=0), size, self.image_size),
+        )
+        return PreparedPhoto(fit, vertices, texture, plate, kept, outline)
+
+    def draw(self, prepared: PreparedPhoto, pose: Pose) -> DrawnScene:
+        """Draws one view."""
+        size, fine = self.image_size, SUPERSAMPLING * self.image_size
+        fit = prepared.fit
+        camera = frame_camera(self.model, fit, pose, fine)
+        projected = camera.project(prepared.vertices)
+        normals = self._mesh.normals(prepared.vertices) @ camera.rotation.T.astype(np.float32)
+        settled = float(smoothstep(*SETTLED, _turn(fit.pose, pose)))
+        texture = prepared.texture
+        values = texture.values(
+            normals, settled, self._mesh, self._regions, self.model.mirror, self._coverage
+        )
+        triangles = self._mesh.front_facing(projected)
+        raster = rasterize(projected, triangles, fine, fine)
+        head = shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
+        skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)
+        centre = _coarse(skull[:2])
+        target = HeadOutline(
+            centre,
+            _finite(outline_radii(head.cover > 0.5, centre)),
+            _coarse(projected[self._rim, :2].mean(axis=0)),
+        )
+        around = scene.surroundings(prepared.outline, target, size)
+        middle = frame_depth(self.model, fit, pose, size)
+        covered = head.cover > 0.5
+        if self.background == "none":
+            image: np.ndarray = np.full((size, size, 3), NEUTRAL_GREY, np.float32)
+            known, depth = np.zeros((size, size), np.float32), np.float32(np.nan)
+        else:
+            canvas = texture.photo.shape[0]
+            places = scene.photo_places(around.places, size, canvas, CANVAS_DENSITY)
+            image, known = sample(prepared.plate, places), sample(prepared.kept, places)
+            if settled < 1.0:
+                own = sample(texture.photo, places)
+                image = settled * image.astype(np.float32) + (1.0 - settled) * own
+                known = np.maximum(known, 1.0 - settled)
+            if self.background == "blur":
+                image = cv2.GaussianBlur(image, (0, 0), 0.04 * size)
+                known = np.zeros_like(known)
+            depth = around.depth + (skull[2] / SUPERSAMPLING - middle)
+        points = fit_basis(self.model).place(
+            camera.rotation, np.concatenate([fit.expression, fit.identity]).astype(np.float64)
+        )[0]
+        return DrawnScene(
+            image=scene.compose(head.colour, head.cover, image),
+            mask=np.where(head.seen + (1.0 - head.cover) * known > 0.5, 255, 0).astype(np.uint8),
+            depth=np.where(covered, head.depth / SUPERSAMPLING - middle, depth).astype(np.float32),
+            landmarks=_coarse(camera.project(points)[:, :2]).astype(np.float32),
+        )
+
+    def _head_mask(self, projected: np.ndarray, size: int) -> np.ndarray:
+        """(W, W) bool: the head without the part of the neck that fades."""
+        solid = self.model.triangles[(self._coverage[self.model.triangles] > 0.5).all(axis=1)]
+        places = _scaled(projected, WORK_SIZE / size)
+        return rasterize(places, solid, WORK_SIZE, WORK_SIZE).triangle_ids >= 0
+
+
+def _upright(fit: FaceFit, matrix: np.ndarray) -> Camera:
+    """The fit's camera after its photo was warped by a similarity that removes the roll."""
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0])) * fit.camera.scale
+    return Camera(
+        scale=scale,
+        rotation=rotation_matrix(Pose(fit.pose.yaw, fit.pose.pitch)),
+        translation=apply_similarity(matrix, fit.camera.translation[None])[0],
+    )
+
+
+def _unproject(camera: Camera, projected: np.ndarray) -> np.ndarray:
+    """(V, 3) float32 model points of `Camera.project`'s result."""
+    points = projected.astype(np.float64)
+    points[:, :2] -= camera.translation
+    points[:, 1] *= -1.0
+    return (points @ camera.rotation / camera.scale).astype(np.float32)
+
+
+def _turn(first: Pose, second: Pose) -> float:
+    """Degrees between two poses, roll apart."""
+    between = rotation_matrix(Pose(first.yaw, first.pitch)).T @ rotation_matrix(
+        Pose(second.yaw, second.pitch)
+    )
+    return float(np.degrees(np.arccos(np.clip((np.trace(between) - 1.0) / 2.0, -1.0, 1.0))))
+
+
+def _scaled(projected: np.ndarray, scale: float) -> np.ndarray:
+    """Points and depths in an image of another resolution (pixel centres at integers)."""
+    out = projected * np.float32(scale)
+    out[:, :2] += 0.5 * scale - 0.5
+    return np.asarray(out, np.float32)
+
+
+def _framed(point: np.ndarray, canvas: int, size: int) -> np.ndarray:
+    """A pixel of the canvas in the frame; both share their centre."""
+    return (point - (canvas - 1) / 2.0) / CANVAS_DENSITY + (size - 1) / 2.0
+
+
+def _coarse(points: np.ndarray) -> np.ndarray:
+    """Pixel coordinates of the supersampled drawing in the frame (pixel centres at integers)."""
+    return (points + 0.5) / SUPERSAMPLING - 0.5
+
+
+def _finite(radii: np.ndarray) -> np.ndarray:
+    """Smoothed radii; where a head reaches the image's edge, the largest that is known."""
+    known = radii[np.isfinite(radii)]
+    return smooth_radii(np.where(np.isfinite(radii), radii, known.max() if len(known) else 1.0))

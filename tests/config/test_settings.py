@@ -1,0 +1,122 @@
+"""Configurations: presets, overrides, refusals, round trips."""
+
+import dataclasses
+
+import pytest
+
+from dagan_tf.config.settings import Config, ConfigError, differences, load_config, preset_names
+
+PRESETS = [
+    "paper-224",
+    "face-64",
+    "face-64-patch",
+    "quickstart",
+    "digits",
+    "face-96",
+    "face-96-patch",
+    "face-128",
+]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_load_under_their_own_name(name):
+    assert name in preset_names()
+    assert load_config(name).name == name
+
+
+def test_the_paper_s_sizes():
+    config = load_config("paper-224")
+    generator = config.generator
+    assert config.data.image_size == 224
+    assert (generator.filters, generator.blocks, generator.stem_kernel) == (64, 10, 7)
+    assert not generator.input_skip
+    assert generator.downsample == 1
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_yaml_round_trip(tmp_path, name):
+    config = load_config(name, ["training.generator_learning_rate=1e-7", "name='Ärger: 1'"])
+    path = tmp_path / "config.yaml"
+    config.save(path)
+    assert load_config(path) == config
+    assert [p.name for p in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_overrides_win_in_order_and_take_yaml_values():
+    config = load_config(
+        "quickstart",
+        ["training.steps=7", "training.steps=8", "loss.pose_weight=1e-3", "seed=3",
+         "generator.smooth=false", "generator.input_skip=false", "loss.identity=sigmoid"],
+    )  # fmt: skip
+    assert (config.training.steps, config.loss.pose_weight, config.seed) == (8, 0.001, 3)
+    assert config.generator.input_skip is False
+    assert config.loss.identity == "sigmoid"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.stepps=1", "unknown key 'training.stepps'; did you mean 'training.steps'?"),
+        ("trainning.steps=1", "unknown key 'trainning'; did you mean 'training'?"),
+        ("training.steps=many", "training.steps = 'many': expected a whole number"),
+        ("training.steps=1.5", "training.steps = 1.5: expected a whole number"),
+        ("training.steps=true", "training.steps = True: expected a whole number"),
+        ("training.steps=0", "training.steps = 0: expected at least 1"),
+        ("loss.pose_weight=.nan", "loss.pose_weight = nan: expected a number"),
+        ("loss.pose_weight=.inf", "loss.pose_weight = inf: expected a number"),
+        ("loss.pose_weight=true", "loss.pose_weight = True: expected a number"),
+        ("loss.pose_mask_weight=2", "loss.pose_mask_weight = 2.0: expected 0 to 1"),
+        ("loss.adversarial=wgan", "loss.adversarial = 'wgan': expected one of began, literal, gan"),
+        ("generator.input_skip=1", "generator.input_skip = 1: expected true or false"),
+        ("generator.downsample=3", "generator.downsample = 3: expected one of 1, 2, 4"),
+        ("generator=5", "generator = 5: expected a section with keys"),
+        ("seed", "override 'seed': expected section.key=value"),
+        ("seed.a=1", "override 'seed.a=1': 'seed' is a value, not a section"),
+        ("seed=[", "override 'seed=[': the value is no YAML"),
+        ("loss.adversarial=literal", "loss.initial_balance = 0"),
+        ("loss.embedding_step=all", "loss.embedding_step = 'all': expected one of common, own"),
+        ("data.image_size=65", "data.image_size = 65 is no multiple of generator.downsample = 2"),
+    ],
+)
+def test_refusals_quote_key_value_and_expectation(override, message):
+    with pytest.raises(ConfigError) as error:
+        load_config("quickstart", [override])
+    assert message in str(error.value)
+
+
+def test_steps_of_each_person_need_labelled_reals():
+    with pytest.raises(ConfigError, match=r"'own' with data.identity_on_reals = False: .*common"):
+        load_config("quickstart", ["loss.embedding_step=own", "data.identity_on_reals=false"])
+
+
+def test_a_smooth_change_needs_a_coarse_grid_and_the_input():
+    with pytest.raises(ConfigError, match="got False and 2"):
+        load_config("quickstart", ["generator.smooth=true", "generator.input_skip=false"])
+    assert load_config("face-64", ["generator.smooth=true"]).generator.smooth
+
+
+def test_a_literal_loss_needs_a_first_balance():
+    overrides = ["loss.adversarial=literal", "loss.initial_balance=0.1"]
+    assert load_config("quickstart", overrides).loss.initial_balance == 0.1
+
+
+def test_bad_sources(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"preset, one of digits, face-128, face-64, face-64-patch, "
+    ):
+        load_config("face64")
+    with pytest.raises(ConfigError, match="no such file"):
+        load_config(tmp_path / "absent.yaml")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("a: [")
+    with pytest.raises(ConfigError, match="no valid YAML"):
+        load_config(broken)
+    broken.write_text("- 1")
+    with pytest.raises(ConfigError, match="keys and values"):
+        load_config(broken)
+
+
+def test_differences_name_the_dotted_keys():
+    old = Config()
+    new = dataclasses.replace(old, seed=4, loss=dataclasses.replace(old.loss, pose_weight=0.75))
+    assert differences(old, new) == {"seed": (0, 4), "loss.pose_weight": (0.5, 0.75)}

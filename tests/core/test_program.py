@@ -1,0 +1,75 @@
+"""What every program does before it begins."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = sorted(
+    f"{path.parent.name}.{path.stem}"
+    for folder in ("trainer", "serving")
+    for path in (ROOT / folder).glob("*.py")
+    if "run_app(main" in path.read_text(encoding="utf-8") and path.name != "flags.py"
+)
+# Reports which of the slow packages are loaded when a program has answered --help.
+_HELP = """
+import runpy, sys
+sys.argv = ["program", "--help"]
+try:
+    runpy.run_module({module!r}, run_name="__main__")
+except SystemExit as end:
+    print("code", end.code, *(n for n in ("tensorflow", "keras", "numba") if n in sys.modules))
+"""
+
+
+def _run(*command, **environment):
+    kept = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, capture_output=True, text=True,
+        env={**kept, "PYTHONPATH": str(ROOT), **environment},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_all_programs_are_known():
+    assert {"trainer.task", "trainer.simulate", "serving.server", "serving.demo"} <= set(PROGRAMS)
+
+
+@pytest.mark.parametrize("module", PROGRAMS)
+def test_help_loads_nothing_slow_and_shows_verbose(module):
+    done = _run("-c", _HELP.format(module=module))
+    assert done.stdout.splitlines()[-1] == "code 0"
+    assert "--[no]verbose" in done.stdout
+    assert done.stderr == ""
+
+
+def test_importing_the_package_loads_no_tensorflow():
+    loaded = _run("-c", "import dagan_tf, sys; print('tensorflow' in sys.modules)").stdout
+    assert loaded == "False\n"
+
+
+def test_tensorflows_greetings_come_with_verbose_only():
+    program = (
+        "from dagan_tf.core.program import run_app\n"
+        "run_app(lambda argv: print('done'), uses_tensorflow={})"
+    )
+    quiet = _run("-c", program.format("lambda: True"))
+    assert (quiet.stdout, quiet.stderr) == ("done\n", "")
+    load = "__import__('tensorflow') and None"
+    loud = _run("-c", program.format(True).replace("print('done')", load), "--verbose")
+    assert "oneDNN" in loud.stderr or "CPU" in loud.stderr
+
+
+@pytest.mark.parametrize(("flag", "logged"), [([], ""), (["--verbose"], "it begins")])
+def test_verbose_logs_more(flag, logged):
+    program = (
+        "from absl import logging\nfrom dagan_tf.core.program import run_app\n"
+        "run_app(lambda argv: logging.info('it begins'))"
+    )
+    stderr = _run("-c", program, *flag).stderr
+    assert logged in stderr
+    assert bool(stderr) == bool(logged)

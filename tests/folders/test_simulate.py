@@ -1,0 +1,372 @@
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from dagan_tf.data.photos import list_photos
+from dagan_tf.errors import DaganError
+from dagan_tf.faces.photo_io import read_photo, write_png
+from dagan_tf.folders import view_maker
+from dagan_tf.folders.simulate import simulate_folder, simulate_views
+from dagan_tf.folders.view_maker import SimulationSettings
+from dagan_tf.folders.views import all_views
+
+SETTINGS = SimulationSettings(image_size=48)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def photos(tmp_path, astronaut):
+    """Two identities: one good and one blank photo, one broken file, one good."""
+    folder = tmp_path / "photos"
+    portrait = astronaut[:256, 96:352]
+    write_png(folder_of(folder, "ann") / "1.png", portrait)
+    write_png(folder / "ann" / "2.png", np.full((90, 90, 3), 128, np.uint8))
+    (folder_of(folder, "ben") / "broken.jpg").write_bytes(b"\xff\xd8not a jpeg")
+    write_png(folder / "ben" / "3.png", np.ascontiguousarray(portrait[:, ::-1]))
+    return folder
+
+
+def folder_of(folder, identity):
+    (folder / identity).mkdir(parents=True, exist_ok=True)
+    return folder / identity
+
+
+def rows(file):
+    with open(file, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_photo_becomes_views_or_a_reason(photos, tmp_path, workers):
+    output = tmp_path / "views"
+    summary = simulate_folder(
+        list_photos(photos, "folder"), output, (-30, 45), SETTINGS, workers=workers, progress=False
+    )
+    assert (summary.made, summary.done_before, summary.skipped, summary.views) == (2, 0, 2, 4)
+    manifest = rows(output / "manifest.csv")
+    assert {row["path"] for row in manifest} == {
+        "ann/1_yaw-030.png",
+        "ann/1_yaw+045.png",
+        "ben/3_yaw-030.png",
+        "ben/3_yaw+045.png",
+    }
+    for row in manifest:
+        assert read_photo(output / row["path"]).shape == (48, 48, 3)
+        mask = cv2.imread(str(output / row["mask_path"]), cv2.IMREAD_UNCHANGED)
+        assert mask.shape == (48, 48)
+    reasons = {Path(row["source"]).name: row["reason"] for row in rows(output / "skipped.csv")}
+    assert set(reasons) == {"2.png", "broken.jpg"}
+    assert "face" in reasons["2.png"]
+
+
+def test_a_rerun_makes_only_what_is_missing(photos, tmp_path):
+    output = tmp_path / "views"
+    items = list_photos(photos, "folder")
+    simulate_folder(items[:1], output, (30,), SETTINGS, progress=False)
+    first = output / "ann/1_yaw+030.png"
+    left = output / "ann/.1_yaw+060.png.0a1b2c3d.tmp"  # of a process that was killed
+    left.write_bytes(b"half")
+    stamp = first.stat().st_mtime_ns
+    summary = simulate_folder(items, output, (30, 60), SETTINGS, progress=False)
+    assert summary.views == 4
+    assert not left.exists()
+    assert first.stat().st_mtime_ns == stamp
+    again = simulate_folder(items, output, (30, 60), SETTINGS, progress=False)
+    assert (again.made, again.done_before, again.skipped) == (0, 2, 2)
+    paths = [row["path"] for row in rows(output / "manifest.csv")]
+    assert len(paths) == len(set(paths)) == 4
+
+
+def test_other_settings_are_refused_with_the_difference(photos, tmp_path):
+    items = list_photos(photos, "folder")[:1]
+    simulate_folder(items, tmp_path / "views", (30,), SETTINGS, progress=False)
+    with pytest.raises(DaganError, match=r"image_size=48, now image_size=64"):
+        simulate_folder(items, tmp_path / "views", (30,), SimulationSettings(64), progress=False)
+
+
+def run(*flags):
+    return subprocess.run(
+        [sys.executable, "-m", "trainer.simulate", *flags],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--yaws=left"], "--yaws"),
+        (["--yaws=120"], "yaw: got 120"),
+        (["--photos=/nowhere"], "/nowhere"),
+        (["--output=/proc/nothing"], "/proc/nothing"),
+        (["--layout=heap"], "heap"),
+        (["--colour=red"], "colour"),
+    ],
+)
+def test_a_bad_flag_is_one_line(photos, tmp_path, flags, message):
+    done = run(f"--photos={photos}", f"--output={tmp_path / 'o'}", "--image_size=48", *flags)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_killed_at_work_nothing_half_made_is_taken_as_done(tmp_path, astronaut):
+    folder = tmp_path / "photos"
+    for index in range(12):
+        shifted = np.roll(astronaut[:256, 96:352], 2 * index, axis=1)
+        write_png(folder_of(folder, f"p{index:02}") / "1.png", shifted)
+    output = tmp_path / "views"
+    flags = [f"--photos={folder}", f"--output={output}", "--image_size=48", "--workers=1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "trainer.simulate", *flags], cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    manifest = output / "manifest.csv"
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        if manifest.exists() and len(manifest.read_bytes().splitlines()) > 6:
+            break
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = len(rows(manifest)) if manifest.exists() else 0
+    assert before >= 1, "the run was not under way"
+    done = run(*flags)
+    assert done.returncode == 0, done.stderr
+    paths = [row["path"] for row in rows(manifest)]
+    assert len(paths) == len(set(paths)) == 12 * 6
+    for path in paths:
+        assert read_photo(output / path).shape == (48, 48, 3)
+    assert not [name for name in os.listdir(output) if "partial" in name or "tmp" in name]
+
+
+def children_of(process):
+    """Processes below one, by /proc."""
+    below = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            except (OSError, IndexError):
+                continue
+            below.setdefault(parent, []).append(int(entry.name))
+    found, open_ = [], [process]
+    while open_:
+        found += (some := below.get(open_.pop(), []))
+        open_ += some
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
+def test_killed_again_and_again_it_ends_as_if_undisturbed(tmp_path, astronaut):
+    folder = tmp_path / "photos"
+    for index in range(14):
+        shifted = np.roll(astronaut[:256, 96:352], 2 * index, axis=1)
+        write_png(folder_of(folder, f"p{index:02}") / "1.png", shifted)
+    flags = [f"--photos={folder}", "--image_size=48", "--workers=2", "--yaws=-60,30"]
+    rng = np.random.default_rng(0)
+    output = tmp_path / "killed"
+    command = [sys.executable, "-m", "trainer.simulate", *flags, f"--output={output}"]
+    kills = 0
+    for _ in range(4):
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+        done_before = manifest_lines(output)
+        wanted = done_before + int(rng.integers(1, 6))
+        while process.poll() is None and manifest_lines(output) < wanted:
+            time.sleep(0.01)
+        children = children_of(process.pid)
+        if process.poll() is None:
+            kills += 1
+        process.kill()
+        process.wait()
+        for row in rows(output / "manifest.csv")[: manifest_lines(output)]:
+            assert read_photo(output / row["path"]).shape == (48, 48, 3)
+    assert kills >= 2
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < deadline, "workers outlive their parent"
+        time.sleep(0.05)
+    assert run(*flags, f"--output={output}").returncode == 0
+    calm = tmp_path / "calm"
+    assert run(*flags, f"--output={calm}").returncode == 0
+    files = [
+        {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*.png")}
+        for top in (output, calm)
+    ]
+    assert files[0] == files[1]
+    assert not [path for path in output.rglob("*") if ".tmp" in path.name]
+    tables = [sorted(map(str, rows(top / "manifest.csv"))) for top in (output, calm)]
+    assert tables[0] == tables[1]
+
+
+def manifest_lines(output):
+    """Whole rows of a manifest that may not be there yet."""
+    file = output / "manifest.csv"
+    return max(0, file.read_bytes().count(b"\n") - 1) if file.exists() else 0
+
+
+def test_jitter_is_in_the_manifest_and_the_same_on_any_path_to_it(photos, tmp_path):
+    items = [item for item in list_photos(photos, "folder") if item.path.stem in ("1", "3")]
+    settings = SimulationSettings(image_size=48, yaw_jitter=5.0, seed=7)
+    simulate_folder(items, tmp_path / "a", (-30, 45), settings, progress=False)
+    for item, yaw in ((items[1], 45), (items[0], 45), (items[0], -30), (items[1], -30)):
+        simulate_folder([item], tmp_path / "b", (yaw,), settings, progress=False)
+    first, second = (
+        {row["path"]: row for row in rows(tmp_path / name / "manifest.csv")} for name in "ab"
+    )
+    assert first == second
+    offsets = [float(r["yaw"]) - (45 if "+045" in path else -30) for path, r in first.items()]
+    assert len(set(offsets)) == 4
+    assert all(0 < abs(offset) <= 5 for offset in offsets)
+    for row in first.values():
+        assert len(row["landmarks"].split(" ")) == 68
+
+
+@pytest.fixture
+def turned(monkeypatch):
+    """Fits say that every photo is turned by -40 degrees."""
+    real = view_maker.fit_person
+
+    def fit_person(model, landmarks):
+        return [replace(fit, pose=replace(fit.pose, yaw=-40.0)) for fit in real(model, landmarks)]
+
+    monkeypatch.setattr(view_maker, "fit_person", fit_person)
+
+
+def test_a_yaw_that_a_photo_does_not_allow_is_a_row_and_is_not_tried_again(
+    photos, tmp_path, turned, monkeypatch
+):
+    items = list_photos(photos, "folder")[:1]
+    output = tmp_path / "views"
+    summary = simulate_folder(items, output, (30, -60), SETTINGS, progress=False)
+    assert (summary.made, summary.skipped, summary.views, summary.refused) == (1, 0, 1, 1)
+    skipped = rows(output / "skipped.csv")
+    assert [(row["source"], row["yaw"]) for row in skipped] == [(str(items[0].path), "+030")]
+    assert "got +30, expected -90 to -40" in skipped[0]["reason"]
+    assert [float(row["yaw"]) for row in rows(output / "manifest.csv")] == [-60.0]
+
+    def searched(*_):
+        raise AssertionError("tried again")
+
+    monkeypatch.setattr(view_maker, "fit_person", searched)
+    again = simulate_folder(items, output, (30, -60), SETTINGS, progress=False)
+    assert (again.made, again.done_before) == (0, 1)
+
+
+def test_a_photo_that_allows_none_of_the_yaws_is_tried_again_with_others(photos, tmp_path, turned):
+    items = list_photos(photos, "folder")[:1]
+    output = tmp_path / "views"
+    summary = simulate_folder(items, output, (10, 30), SETTINGS, progress=False)
+    assert (summary.skipped, summary.views, summary.refused) == (0, 0, 2)
+    assert {row["yaw"] for row in rows(output / "skipped.csv")} == {"+010", "+030"}
+    assert simulate_folder(items, output, (-80,), SETTINGS, progress=False).views == 1
+
+
+def test_a_skip_list_of_an_older_version_is_given_its_new_column(photos, tmp_path, turned):
+    items = list_photos(photos, "folder")[:1]
+    output = tmp_path / "views"
+    output.mkdir()
+    (output / "skipped.csv").write_text("source,reason\nold.jpg,no face\n")
+    simulate_folder(items, output, (10, -60), SETTINGS, progress=False)
+    skipped = rows(output / "skipped.csv")
+    assert [(row["source"], row["yaw"]) for row in skipped] == [
+        ("old.jpg", ""),
+        (str(items[0].path), "+010"),
+    ]
+
+
+def test_pitches_are_in_the_names_and_may_be_added_later(photos, tmp_path):
+    items = list_photos(photos, "folder")[:1]
+    output = tmp_path / "views"
+    simulate_folder(items, output, (45,), SETTINGS, progress=False)
+    simulate_folder(items, output, (45,), SETTINGS, pitches=(-10, 7.5), progress=False)
+    found = {row["path"]: float(row["pitch"]) for row in rows(output / "manifest.csv")}
+    own = found.pop("ann/1_yaw+045.png")
+    assert found == {"ann/1_yaw+045_pitch-10.png": -10, "ann/1_yaw+045_pitch+07.5.png": 7.5}
+    assert own not in (-10, 7.5)
+
+
+def test_pitch_jitter_moves_the_pitch_shown(photos, tmp_path):
+    items = list_photos(photos, "folder")[:1]
+    settings = replace(SETTINGS, pitch_jitter=4.0)
+    simulate_folder(items, tmp_path / "v", (0, 30), settings, pitches=(5,), progress=False)
+    pitches = [float(row["pitch"]) for row in rows(tmp_path / "v" / "manifest.csv")]
+    assert len(set(pitches)) == 2
+    assert all(1 <= pitch <= 9 for pitch in pitches)
+
+
+def test_depth_images_hold_the_depth(photos, tmp_path):
+    items = list_photos(photos, "folder")[:1]
+    settings = replace(SETTINGS, depth=True, background="none")
+    simulate_folder(items, tmp_path / "v", (20,), settings, progress=False)
+    row = rows(tmp_path / "v" / "manifest.csv")[0]
+    assert row["depth_path"] == "ann/1_yaw+020_depth.png"
+    stored = cv2.imread(str(tmp_path / "v" / row["depth_path"]), cv2.IMREAD_UNCHANGED)
+    assert stored.dtype == np.uint16
+    simulator = settings.simulator()
+    photo = read_photo(items[0].path)
+    view = simulator.simulate(photo, (20,), fit=simulator.fit(photo))[0]
+    known = stored > 0
+    np.testing.assert_array_equal(known, np.isfinite(view.depth))
+    np.testing.assert_allclose((stored[known] / 32 - 1024), view.depth[known], atol=1 / 64)
+
+
+def test_a_person_s_photos_share_one_shape(tmp_path, astronaut, monkeypatch):
+    folder = tmp_path / "photos"
+    portrait = astronaut[:256, 96:352]
+    write_png(folder_of(folder, "ann") / "1.png", portrait)
+    write_png(folder / "ann" / "2.png", np.ascontiguousarray(portrait[:, ::-1]))
+    write_png(folder_of(folder, "ben") / "3.png", portrait)
+    fitted = []
+    real = view_maker.fit_person
+
+    def watched(model, landmarks):
+        fits = real(model, landmarks)
+        fitted.append([fit.identity for fit in fits])
+        return fits
+
+    monkeypatch.setattr(view_maker, "fit_person", watched)
+    items = list_photos(folder, "folder")
+    settings = replace(SETTINGS, share_identity=True)
+    simulate_folder(items[:2], tmp_path / "v", (20,), settings, progress=False)
+    simulate_folder(items, tmp_path / "v", (20, 40), settings, progress=False)
+    assert [len(group) for group in fitted] == [2, 2, 1]
+    for group in fitted[:2]:
+        np.testing.assert_array_equal(group[0], group[1])
+    assert len(rows(tmp_path / "v" / "manifest.csv")) == 6
+    # A photo that needs nothing more still shapes the person's head.
+    wanted = [(items[0], all_views((20,), None)), (items[1], all_views((60,), None))]
+    simulate_views(wanted, tmp_path / "v", settings, progress=False)
+    assert len(fitted.pop()) == 2
+    alone = simulate_folder(items, tmp_path / "w", (20,), SETTINGS, progress=False)
+    assert alone.views == 3
+    assert [len(group) for group in fitted[3:]] == [1, 1, 1]
+
+
+def test_angles_that_names_cannot_tell_apart_are_refused(photos, tmp_path):
+    items = list_photos(photos, "folder")[:1]
+    with pytest.raises(DaganError, match=r"yaw: got 30\.01.*0\.1"):
+        simulate_folder(items, tmp_path / "v", (30.01,), SETTINGS, progress=False)
+    with pytest.raises(DaganError, match=r"pitch: got 40"):
+        simulate_folder(items, tmp_path / "v", (30,), SETTINGS, pitches=(40,), progress=False)
+
+
+def test_reasons_are_counted_without_their_numbers(photos, tmp_path):
+    items = list_photos(photos, "folder")
+    write_png(photos / "ann" / "4.png", np.full((80, 100, 3), 128, np.uint8))
+    items = list_photos(photos, "folder")
+    summary = simulate_folder(items, tmp_path / "v", (20,), SETTINGS, progress=False)
+    assert summary.reasons["no face found in the photo of NxN pixels"] == 2
+    assert sum(summary.reasons.values()) == summary.skipped == 3

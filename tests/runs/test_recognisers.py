@@ -1,0 +1,192 @@
+"""The experiment on made-up people of one colour each, with features that are mean colours."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dagan_tf.data.manifest import ManifestRow, ManifestWriter
+from dagan_tf.errors import DaganError
+from dagan_tf.faces.photo_io import read_photo, write_png
+from dagan_tf.metrics.intervals import over_splits
+from dagan_tf.recognition import crops, features, systems
+from dagan_tf.recognition.config import load_recogniser_config
+from dagan_tf.recognition.features import frozen_features
+from dagan_tf.runs.recognisers import Experiment, run_experiment, summary
+from tests.helpers.toy_folders import make_frll
+
+# TAR at FAR .01 needs 100 impostors: 10 people under test have 20 profiles, 9 impostors each.
+PEOPLE = 22
+CONFIG = load_recogniser_config(
+    "dlib-discriminant", ["crops.image_size=16", "network.dimensions=3"]
+)
+
+
+class ToyAligner:
+    """Photos are a quarter of a crop's side."""
+
+    def __init__(self, image_size):
+        self.image_size = image_size
+
+    def align(self, path, what):
+        image = read_photo(path)
+        times = self.image_size // len(image)
+        image = np.repeat(np.repeat(image, times, axis=0), times, axis=1)
+        return image, np.zeros((68, 2), np.float32), what.yaw
+
+
+class ToyNetwork:
+    """Embeds a crop by its mean colour."""
+
+    calls = 0
+
+    def embed(self, photo, landmarks):
+        assert landmarks.shape == (68, 2)
+        type(self).calls += 1
+        return photo.mean(axis=(0, 1)) - 125.0
+
+
+def make_views(folder, noise):
+    folder.mkdir()
+    rng = np.random.default_rng(5)
+    with ManifestWriter(folder) as manifest:
+        for person in range(PEOPLE):
+            for side in (-90, 90):
+                name = f"{person:03d}{side:+d}.png"
+                image = rng.integers(100, 100 + noise, (16, 16, 3)).astype(np.uint8)
+                write_png(folder / name, image)
+                manifest.write(
+                    ManifestRow(name, "", "p", f"{person:03d}", float(side), 0.0, 0.0, 0.02)
+                )
+    return str(folder)
+
+
+@pytest.fixture
+def experiment(tmp_path, monkeypatch):
+    monkeypatch.setattr(crops, "_Aligner", ToyAligner)
+    monkeypatch.setattr(features, "FaceEmbedder", ToyNetwork)
+    ToyNetwork.calls = 0
+    return Experiment(
+        str(make_frll(tmp_path / "photos", people=PEOPLE)),
+        {
+            "simulated": make_views(tmp_path / "simulated", 20),
+            "refined": make_views(tmp_path / "refined", 40),
+        },
+        ["b1", "b2", "dagan"],
+        splits=3,
+        seeds=2,
+        reserved=["007", "002"],
+    )
+
+
+def test_from_folders_to_scores(experiment, tmp_path, monkeypatch):
+    runs, gains = run_experiment(experiment, CONFIG, tmp_path / "out", command="c", verbose=False)
+    # A solved head needs one seed only.
+    assert [(run.split, run.system) for run in runs] == [
+        (split, system) for split in "123" for system in ("b1", "b2", "dagan")
+    ]
+    # Twenty people are divided, two always trained on: 12 people, 6 photos up to 60 degrees each.
+    assert [run.images for run in runs[:3]] == [72, 96, 96]
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert scores["images"] == {"real": 220, "simulated": 44, "refined": 44}
+    assert scores["command"] == "c"
+    assert scores["experiment"]["reserved"] == ["002", "007"]
+    assert scores["config"]["head"]["form"] == "discriminant"
+    assert len(gains) == len(scores["paired"]) == 3 * 2 * 3
+    report = (tmp_path / "out" / "report.html").read_text()
+    for text in ("b2 over b1", "dagan over b2", "Curves: profile", "Hardest pairs: three-quarter"):
+        assert text in report
+    # The report scores the kept embeddings anew, over all splits: as the table of the runs has it.
+    tars = [run.figures["profile"]["TAR at FAR .01"] for run in runs if run.system == "b2"]
+    assert 0 < min(tars) < 1
+    assert str(over_splits(tars)) in report
+    # People of one colour each are known at sight.
+    assert scores["summary"]["b1"]["profile"]["rank-1"][0] > 0.9
+    own = [run.figures["profile"]["rank-1"] for run in runs if run.system == "b2"]
+    assert summary(runs)["b2"]["profile"]["rank-1"] == pytest.approx((np.mean(own), np.std(own)))
+
+    def no_more(*_, **__):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(systems, "train_recogniser", no_more)
+    again, _ = run_experiment(experiment, CONFIG, tmp_path / "out", report=False, verbose=False)
+    assert again == runs
+    more = replace(experiment, splits=4)
+    with pytest.raises(AssertionError, match="trained again"):
+        run_experiment(more, CONFIG, tmp_path / "out", report=False, verbose=False)
+    (tmp_path / "out/runs/b2/split-2/seed-0/embeddings.npy").unlink()
+    with pytest.raises(DaganError, match=r"seed-0/embeddings\.npy: cannot be read"):
+        run_experiment(experiment, CONFIG, tmp_path / "out", verbose=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"systems": ["b3"]}, "system 'b3': expected one of b1, b2, dagan"),
+        ({"synthetic": {}}, "system 'b2' needs the folder of simulated images: --simulated"),
+        ({"seeds": 0}, "splits = 3, seeds = 0: expected 1 or more"),
+        ({"reserved": ["999"]}, "reserved person '999' is not there"),
+    ],
+)
+def test_what_cannot_be_run_is_named(experiment, tmp_path, change, message):
+    with pytest.raises(DaganError, match=message):
+        run_experiment(
+            replace(experiment, **change), CONFIG, tmp_path / "out", report=False, verbose=False
+        )
+
+
+def test_runs_of_two_settings_are_not_mixed(experiment, tmp_path):
+    one = replace(experiment, splits=1, systems=["b1"])
+    run_experiment(one, CONFIG, tmp_path / "out", report=False, verbose=False)
+    other = replace(CONFIG, head=replace(CONFIG.head, shrinkage=0.7))
+    with pytest.raises(DaganError, match="runs of another configuration"):
+        run_experiment(one, other, tmp_path / "out", report=False, verbose=False)
+    with pytest.raises(DaganError, match=r"runs with reserved \['002', '007'\], now \['002'\]"):
+        run_experiment(
+            replace(one, reserved=["002"]), CONFIG, tmp_path / "out", report=False, verbose=False
+        )
+    moved = replace(one, synthetic={"simulated": "elsewhere"})
+    with pytest.raises(DaganError, match="now elsewhere; use another --output"):
+        run_experiment(moved, CONFIG, tmp_path / "out", report=False, verbose=False)
+
+
+def test_features_are_of_length_1_and_computed_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "FaceEmbedder", ToyNetwork)
+    ToyNetwork.calls = 0
+    images = np.random.default_rng(0).integers(0, 255, (3, 8, 8, 3)).astype(np.uint8)
+    made = crops.Crops(
+        images,
+        np.zeros((3, 68, 2), np.float32),
+        [crops.ImageRow(str(row), "p", 0.0, "real") for row in range(3)],
+    )
+    np.save(tmp_path / "crops.npy", images)
+    first = frozen_features(made, tmp_path, CONFIG.crops, progress=False)
+    np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1.0, rtol=1e-6)
+    colour = images[1].mean(axis=(0, 1)) - 125.0
+    np.testing.assert_allclose(first[1], colour / np.linalg.norm(colour), rtol=1e-5)
+    again = frozen_features(made, tmp_path, CONFIG.crops, progress=False)
+    np.testing.assert_array_equal(again, first)
+    assert ToyNetwork.calls == 3
+    np.save(tmp_path / "crops.npy", images)  # Newer than the features: they are made anew.
+    frozen_features(made, tmp_path, CONFIG.crops, progress=False)
+    assert ToyNetwork.calls == 6
+
+
+def test_the_command_refuses_in_one_line(tmp_path):
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "trainer.recognise",
+            f"--photos={tmp_path}", "--systems=b1,b4", f"--output={tmp_path / 'out'}",
+        ],
+        cwd=Path(__file__).parents[2],
+        env={k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"},
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["recognise.py: system 'b4': expected one of b1, b2, dagan"]

@@ -1,0 +1,67 @@
+import numpy as np
+
+from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.head.regions import head_regions, smoothstep
+
+
+def test_smoothstep():
+    np.testing.assert_allclose(smoothstep(1.0, 3.0, np.array([0, 1, 2, 3, 9])), [0, 0, 0.5, 1, 1])
+
+
+def test_hair_grows_on_the_skull_and_not_on_the_face():
+    model = MorphableModel.load()
+    regions = head_regions(model.mean, model.landmark_vertices)
+    face = model.landmark_vertices[17:]
+    assert regions.hair[face].max() == 0
+    assert regions.loose[face].max() < 0.05
+    assert regions.ear[face].max() == 0
+    top, back = model.mean[:, 1].argmax(), model.mean[:, 2].argmin()
+    for vertex in (top, back):
+        assert regions.hair[vertex] == 1
+        assert regions.loose[vertex] == 1
+        assert regions.skull[vertex]
+    tip = model.mean[:, 0].argmax()
+    assert regions.ear[tip] == 1
+    assert regions.loose[tip] > 0.9
+    assert regions.hair[regions.ear == 1].max() == 0
+    neck = model.mean[:, 1].argmin()
+    assert regions.hair[neck] == regions.loose[neck] == 0
+    assert not regions.skull[neck]
+
+
+def test_a_sideburn_grows_before_the_ear_and_nothing_in_it():
+    model = MorphableModel.load()
+    mean, regions = model.mean, head_regions(model.mean, model.landmark_vertices)
+    points = mean[model.landmark_vertices]
+    brow, jaw = points[17:27, 1].mean(), points[[0, 16], 2].mean()
+    profile = np.stack([(mean[:, 1] - brow), mean[:, 2] - jaw], axis=1) / regions.height
+
+    def at(height, depth):
+        return int(np.hypot(*(profile - [height, depth]).T).argmin())
+
+    assert regions.hair[at(-0.25, -0.24)] > 0.5
+    assert regions.hair[at(-0.6, -0.2)] == 0
+    concha = at(-0.35, -0.38)
+    assert regions.hair[concha] == 0
+    assert regions.ear[concha] == 1
+
+
+def test_the_jaw_below_the_ears_does_not_grow_and_the_neck_is_no_front():
+    model = MorphableModel.load()
+    regions = head_regions(model.mean, model.landmark_vertices)
+    chin, tip = model.landmark_vertices[8], model.mean[:, 0].argmax()
+    assert regions.grows[tip] > 0.9
+    assert regions.grows[chin] == 0
+    assert regions.front[model.landmark_vertices[30]] == 1
+    assert regions.front[model.mean[:, 1].argmin()] == regions.front[tip] == 0
+
+
+def test_the_mouth_is_the_lips_and_what_lies_between_them():
+    model = MorphableModel.load()
+    regions = head_regions(model.mean, model.landmark_vertices)
+    assert regions.mouth[model.landmark_vertices[60:68]].min() == 1
+    assert regions.mouth[model.landmark_vertices[48:60]].min() > 0.4
+    outside = model.landmark_vertices[[*range(17), 30, 33, 36, 45]]
+    assert regions.mouth[outside].max() == 0
+    behind = model.mean[:, 2] < 0
+    assert regions.mouth[behind].max() == 0
