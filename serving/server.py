@@ -36,7 +36,16 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_string("batching_parameters_file", None, "How: a BatchingParameters as text.")
 flags.DEFINE_string("monitoring_config_file", None, "Metrics: a MonitoringConfig as text.")
-flags.DEFINE_integer("rest_api_port", 8501, "Port of the metrics; 0 takes a free one.", 0, 65535)
+flags.DEFINE_integer(
+    "rest_api_port", None, "Port of REST and the metrics; 0 takes a free one.", 0, 65535
+)
+flags.DEFINE_integer("rest_api_timeout_in_ms", 30_000, "For a request by REST; 0: no end.", 0)
+flags.DEFINE_integer("rest_api_num_threads", 0, "By REST worked on at once; 0: four a core.", 0)
+flags.DEFINE_bool(
+    "enable_serialization_as_tensor_content",
+    False,
+    "Write numbers of answers as bytes, not one by one, also for clients that do not ask for it.",
+)
 flags.DEFINE_string("access_log", "", "File for a JSON line a request; - is standard output.")
 flags.DEFINE_integer("grpc_max_threads", 0, "Requests worked on at once; 0: by the cores.", 0)
 flags.DEFINE_integer("max_concurrent_requests", 1000, "Working and waiting; more are refused.", 1)
@@ -91,6 +100,9 @@ def main(argv: list[str]) -> None:
         max_batch_pixels=_max_batch_pixels(),
         metrics_path=config_file.read_monitoring(monitoring) if monitoring else None,
         rest_api_port=FLAGS.rest_api_port,
+        rest_api_timeout_in_ms=FLAGS.rest_api_timeout_in_ms,
+        rest_api_num_threads=FLAGS.rest_api_num_threads,
+        enable_serialization_as_tensor_content=FLAGS.enable_serialization_as_tensor_content,
         access_log=FLAGS.access_log,
         grpc_max_threads=FLAGS.grpc_max_threads,
         max_concurrent_requests=FLAGS.max_concurrent_requests,
@@ -104,8 +116,8 @@ def main(argv: list[str]) -> None:
     for name, versions in running.models.items():
         numbers = ", ".join(map(str, versions))
         print(f"serving {name} version {numbers} on {running.address}", flush=True)
-    if running.metrics_port is not None:
-        print(f"metrics on port {running.metrics_port}", flush=True)
+    if running.rest_port is not None:
+        print(f"REST on port {running.rest_port}", flush=True)
     wait_for_signal()
     running.stop(FLAGS.grace_seconds, drain_seconds=FLAGS.drain_seconds)
 
