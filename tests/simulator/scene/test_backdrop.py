@@ -1,8 +1,8 @@
 import cv2
 import numpy as np
-from tests.simulator.test_outline import disc
 
 from dagan_tf.simulator.scene.backdrop import clean_plate, push_pull
+from tests.simulator.scene.test_outline import disc
 
 
 def test_what_is_known_stays_and_what_is_not_lies_between():

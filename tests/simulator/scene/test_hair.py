@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.simulator.test_outline import disc
 
 from dagan_tf.simulator.head.regions import HeadRegions
 from dagan_tf.simulator.scene.hair import MOST_GROWTH, fit_outline, growth_along_rays
 from dagan_tf.simulator.scene.outline import outline_radii
+from tests.simulator.scene.test_outline import disc
 
 
 def ball(loose):
