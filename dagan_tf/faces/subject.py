@@ -17,9 +17,7 @@ from dagan_tf.faces.face import Face, FaceFinder, FaceNotFoundError
 _MARGIN = 0.4
 
 
-def find_subject(
-    finder: FaceFinder, photo: np.ndarray, box: Sequence[float] | None = None
-) -> Face:
+def find_subject(finder: FaceFinder, photo: np.ndarray, box: Sequence[float] | None = None) -> Face:
     """Finds the subject's face.
 
     Args:

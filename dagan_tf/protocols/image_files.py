@@ -55,9 +55,7 @@ class ImageFiles:
         deeper = ""
         if len(missing) == len(wanted) and not self._extra:
             deeper = ", neither there nor one folder deeper"
-        raise DaganError(
-            f"{missing[0]}: no such image ({len(missing)} are missing in all{deeper})"
-        )
+        raise DaganError(f"{missing[0]}: no such image ({len(missing)} are missing in all{deeper})")
 
 
 def home(root: Path, marker: str) -> Path:
