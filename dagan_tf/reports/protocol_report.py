@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +14,16 @@ from dagan_tf.metrics.pose_histogram import pose_histogram
 from dagan_tf.protocols.features import FaceFeatures
 from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.reports import published
-from dagan_tf.reports.report import Block, Chart, Grid, Section, Table, Value
+from dagan_tf.reports.report import (
+    Block,
+    Chart,
+    Grid,
+    Section,
+    Table,
+    Value,
+    build_report,
+    write_report,
+)
 from dagan_tf.reports.score_plots import (
     plot_cmc,
     plot_roc_and_det,
@@ -32,6 +43,49 @@ CREDITS = {
 _HARDEST = 6
 _SHOWN_PEOPLE = 12
 _THUMBNAIL = 144
+
+
+def write_protocol_report(
+    path: Path,
+    protocol: Protocol,
+    systems: Sequence[SystemScores],
+    features: Mapping[str, FaceFeatures],
+    *,
+    data: str,
+    seed: int,
+    dlib: bool,
+    command: str,
+    made: datetime,
+) -> Path:
+    """Writes the page.
+
+    Args:
+        path: the file.
+        protocol: what was compared.
+        systems: as of `recognition_sections`.
+        features: as of `recognition_sections`.
+        data: the set's folder.
+        seed: of the scores, and of t-SNE.
+        dlib: whether dlib found the faces, to be credited.
+        command: that made the scores.
+        made: when.
+
+    Returns:
+        The file.
+    """
+    html = build_report(
+        recognition_sections(protocol, systems, features, seed=seed),
+        title=protocol.name,
+        summary=f"{protocol.summary()}. Data: {data}. Seed {seed}.",
+        commands=[command],
+        credits=[
+            credit
+            for name, credit in CREDITS.items()
+            if protocol.name.startswith(name) or (name == "dlib" and dlib)
+        ],
+        made=made,
+    )
+    return write_report(path, html)
 
 
 def recognition_sections(

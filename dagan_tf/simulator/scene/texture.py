@@ -153,7 +153,9 @@ def head_texture(
     height = float(np.ptp(projected[regions.skull, 1]))
     positions = np.ascontiguousarray(projected[:, :2], np.float32)
     visible = _visible(projected, raster, side, DEPTH_TOLERANCE * height)
-    visible = visible & (_at_vertices(shown, positions) > 0.99)
+    # No triangle with a corner beyond the photo: what lies between would count as seen in part.
+    within = mesh.least_around((_at_vertices(shown, positions) > 0.99).astype(np.float32))
+    visible = visible & (within > 0.0)
     scale = person.shape[0] / side
     distance = cv2.distanceTransform(person.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     places = (positions + 0.5) * scale - 0.5
