@@ -131,10 +131,10 @@ class SceneMaker:
         above = np.arange(WORK_SIZE)[:, None] < chin
         whole = head if person is None else head | person
         plate, kept = clean_plate(canvas, small, whole & above, whole, MARGIN * height, shown)
-        shown = self._head_mask(projected, size)
+        drawn = self._head_mask(projected, size)
         outline = HeadOutline(
             centre=_framed(centre / work, size, self.image_size),
-            radii=_finite(outline_radii(shown, centre)) / (work * CANVAS_DENSITY),
+            radii=_finite(outline_radii(drawn, centre)) / (work * CANVAS_DENSITY),
             neck=_framed(projected[self._rim, :2].mean(axis=0), size, self.image_size),
         )
         return PreparedPhoto(fit, vertices, texture, plate, kept, shown.astype(np.float32), outline)
