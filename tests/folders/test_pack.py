@@ -115,7 +115,7 @@ def test_real_photos_are_framed_by_the_simulator(tmp_path, astronaut):
     out = tmp_path / "out"
     index = pack_real(photos, out, image_size=64, simulator=simulator, progress=False)
     assert index.identities == ["collins"]
-    crop, fit = simulator.align(astronaut)
+    crop, _, fit = simulator.align(astronaut)
     (item,) = load(out)
     np.testing.assert_allclose((item["image"] + 1) * 127.5, crop, atol=1e-3)
     assert float(item["yaw"]) == pytest.approx(fit.pose.yaw, abs=1e-3)
