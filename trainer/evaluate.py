@@ -19,10 +19,16 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "protocol",
     None,
-    "frll, lfw, cfp, cfp-ff, ijba, ijba-search, ijbb, ijbb-search, ijbc or ijbc-search.",
+    "frll, lfw, cfp, cfp-ff, ijba, ijba-search, ijbb, ijbb-search, ijbc, ijbc-search, or a CSV file"
+    " of pairs or of gallery and probes.",
     required=True,
 )
-flags.DEFINE_string("data", None, "The set's folder.", required=True)
+flags.DEFINE_string(
+    "data",
+    None,
+    "The set's folder, or the one around it; for a CSV file that of the images.",
+    required=True,
+)
 flags.DEFINE_list("features", [], "NAME=FILE.npz of each system.")
 flags.DEFINE_string("model", None, "Instead of features: dlib, or a TFLite file of MobileFaceNet.")
 flags.DEFINE_list("methods", ["mean"], "Template methods: mean, softmax, nan, svm, tpe, pose.")

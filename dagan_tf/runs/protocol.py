@@ -15,8 +15,8 @@ from tqdm import tqdm
 from dagan_tf import __version__
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import write_bytes
-from dagan_tf.protocols.building import check_images
 from dagan_tf.protocols.features import FaceFeatures, read_features, write_features
+from dagan_tf.protocols.image_files import ImageFiles
 from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.protocols.readers import read_protocol
 from dagan_tf.scoring.extraction import Network, extract
@@ -169,7 +169,7 @@ def _extracted(evaluation: Evaluation, protocol: Protocol, file: Path) -> Path:
         return file
     assert evaluation.model
     if not evaluation.skip_missing:
-        check_images(protocol.root, protocol.faces)
+        ImageFiles(protocol.root, protocol.faces.paths).check(protocol.faces.paths)
     network, parts = _network(evaluation.model), file.with_name(f"{file.stem}-parts")
     with tqdm(total=len(protocol.faces), unit="face", desc="features") as bar:
         made = extract(
