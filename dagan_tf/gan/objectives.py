@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from dagan_tf.config.settings import LossConfig
-from dagan_tf.gan import losses
+from dagan_tf.gan import guidance, losses
 from dagan_tf.gan.augmentation import augment
 from dagan_tf.gan.history import History
 
@@ -55,6 +56,7 @@ def objectives(
     step: tf.Tensor,
     history: History | None = None,
     likeness: Likeness | None = None,
+    with_matte: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None,
 ) -> Objectives:
     """Runs both networks and weighs the losses.
 
@@ -68,13 +70,17 @@ def objectives(
         step: int64 scalar.
         history: exchanges half of the refined images that the discriminator learns from.
         likeness: the frozen recogniser of `loss.embedding_weight`.
+        with_matte: the refiner, answering with its matte's logits, too; for `loss.matte_weight`.
 
     Returns:
         The losses; call it under a gradient tape.
     """
     mean = tf.reduce_mean
     simulated, labels = batch["simulated"], batch["simulated_label"]
-    refined = generator(simulated, training=True)
+    if with_matte is None:
+        refined, matte = generator(simulated, training=True), None
+    else:
+        refined, matte = with_matte(simulated, training=True)
     real_seen = _seen(config, batch["real"], batch, "real")
     refined_seen = _seen(config, refined, batch, "simulated")
     real_answer, real_logits = discriminator(real_seen, training=True)
@@ -136,7 +142,8 @@ def objectives(
             likeness(simulated, refined, batch["simulated_yaw"], batch["simulated_draws"], persons)
         )
 
-    generator_loss = config.pose_weight * pose + adversaries * (
+    guided = _guided(config, refined, matte, batch)
+    generator_loss = config.pose_weight * pose + guided["guidance_loss"] + adversaries * (
         towards + config.identity_weight * identity_refined + config.embedding_weight * moved
     )
     discriminator_loss = against + config.identity_weight * (identity_real + identity_judged)
@@ -147,6 +154,7 @@ def objectives(
         "discriminator_loss": discriminator_loss,
         "pose_loss": pose,
         "embedding_loss": moved,
+        **guided,
         "identity_loss_real": identity_real,
         "identity_loss_refined": identity_refined,
         "real_error": real_error,
@@ -159,10 +167,46 @@ def objectives(
     return Objectives(generator_loss, discriminator_loss, values)
 
 
+def _guided(
+    config: LossConfig, refined: tf.Tensor, matte: tf.Tensor | None, batch: dict[str, tf.Tensor]
+) -> dict[str, tf.Tensor]:
+    """The losses of `guidance` that have a weight, and their weighted sum; 0 for the others."""
+    simulated = batch["simulated"]
+    wanted: dict[str, tuple[float, Callable[[], tf.Tensor]]] = {
+        "pair_loss": (
+            config.pair_weight,
+            lambda: guidance.pair_perception(
+                refined, batch["target"], batch["inside"] * batch["paired"][:, None, None, None]
+            ),
+        ),
+        "surroundings_loss": (
+            config.surroundings_weight,
+            lambda: guidance.surroundings_change(simulated, refined, batch["head"]),
+        ),
+        "detail_loss": (
+            config.detail_weight,
+            lambda: guidance.detail_change(simulated, refined, batch["mask"] * batch["head"]),
+        ),
+        "matte_loss": (
+            config.matte_weight,
+            lambda: guidance.matte_error(matte, batch["head"]),
+        ),
+    }
+    values = {
+        name: tf.reduce_mean(loss()) if weight else tf.constant(0.0)
+        for name, (weight, loss) in wanted.items()
+    }
+    total = tf.add_n([weight * values[name] for name, (weight, _) in wanted.items()])
+    return {**values, "guidance_loss": total}
+
+
 def _seen(
     config: LossConfig, images: tf.Tensor, batch: dict[str, tf.Tensor], domain: str
 ) -> tf.Tensor:
     """What the discriminator gets to see of images."""
+    if config.judge_head:
+        inside = batch["inside" if domain == "simulated" else "real_inside"]
+        images = images * inside + (inside - 1.0)
     return augment(images, batch[f"{domain}_draws"]) if config.augment else images
 
 
