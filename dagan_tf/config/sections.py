@@ -138,6 +138,8 @@ class LossConfig:
             Mescheder et al., 2018), which keeps it from growing too sure; of `gan` and `patch`.
         pair_weight: of the difference from the real photo of the same side, of views that have
             one (`--pairs`; see `gan/guidance.py`); 0 is the paper, which knows no pairs.
+        pair_shown: weight of that difference where the photo really showed the face, which needs
+            a change of tone at most; 1 elsewhere.
         surroundings_weight: of any change where the simulator drew no head.
         detail_weight: of changes finer than 8 pixels where the photo really showed the face.
         matte_weight: of the error in where the head is, of `generator.form: outline`.
@@ -165,6 +167,7 @@ class LossConfig:
     augment: bool = False
     gradient_penalty: float = number(0.0, minimum=0)
     pair_weight: float = number(0.0, minimum=0)
+    pair_shown: float = number(1.0, minimum=0, maximum=1)
     surroundings_weight: float = number(0.0, minimum=0)
     detail_weight: float = number(0.0, minimum=0)
     matte_weight: float = number(0.0, minimum=0)
@@ -181,6 +184,7 @@ class TrainingConfig:
         batch_size: images of each domain a step, over all devices.
         generator_learning_rate: the refiner's.
         discriminator_learning_rate: the discriminator's.
+        generator_clip: global norm that the refiner's gradient is cut to; 0 = not at all.
         optimizer: of both networks: a class of `keras.optimizers`, or of tensorflow-addons (`tfa.`,
             TensorFlow 2.15 only).
         optimizer_wrapper: optimiser of tensorflow-addons put round it.
@@ -217,6 +221,7 @@ class TrainingConfig:
     batch_size: int = number(16, minimum=1)
     generator_learning_rate: float = number(1e-4, minimum=0)
     discriminator_learning_rate: float = number(1e-4, minimum=0)
+    generator_clip: float = number(0.0, minimum=0)
     optimizer: str = choice(
         "Adam",
         *("Adam", "AdamW", "Adamax", "Lamb", "Lion", "Nadam", "RMSprop", "SGD"),

@@ -72,8 +72,14 @@ class Config:
         outline = self.generator.form == "outline"
         for what, factor in (
             (f"generator.downsample = {self.generator.downsample}", self.generator.downsample),
-            (f"{self.generator.stride}, as generator.form = 'outline' needs", self.generator.stride),
-            (f"discriminator.downsample = {self.discriminator.downsample}", self.discriminator.downsample),
+            (
+                f"{self.generator.stride}, as generator.form = 'outline' needs",
+                self.generator.stride,
+            ),
+            (
+                f"discriminator.downsample = {self.discriminator.downsample}",
+                self.discriminator.downsample,
+            ),
         ):
             if self.data.image_size % factor:
                 raise ConfigError(

@@ -4,7 +4,11 @@ for people photographed from that side too, the real photo. Not in the paper.
 Pure functions of float32 batches, one value a sample, as `losses`.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
+
+from dagan_tf.config.sections import LossConfig
 
 _COARSE = 8
 # Block sides, pixels, and weights of their means' differences in `pair_perception`.
@@ -14,9 +18,48 @@ _SOFT = 1e-2
 _RIM = 3
 
 
-def surroundings_change(
-    simulated: tf.Tensor, refined: tf.Tensor, head: tf.Tensor
-) -> tf.Tensor:
+def guide(
+    config: LossConfig, batch: dict[str, tf.Tensor], refined: tf.Tensor, matte: tf.Tensor | None
+) -> dict[str, tf.Tensor]:
+    """The losses of this module that have a weight; 0 for the others.
+
+    Args:
+        config: their weights.
+        batch: as of `DAGAN`.
+        refined: float32 (N, H, W, 3).
+        matte: float32 (N, H, W, 1), logits; None without `loss.matte_weight`.
+
+    Returns:
+        float32 scalars by the metric's name, `guidance_loss` the weighted sum of the others.
+    """
+    simulated = batch["simulated"]
+
+    def pair() -> tf.Tensor:
+        seen = 1.0 - (1.0 - config.pair_shown) * batch["mask"]
+        there = batch["inside"] * seen * batch["paired"][:, None, None, None]
+        return pair_perception(refined, batch["target"], there)
+
+    wanted: dict[str, tuple[float, Callable[[], tf.Tensor]]] = {
+        "pair_loss": (config.pair_weight, pair),
+        "surroundings_loss": (
+            config.surroundings_weight,
+            lambda: surroundings_change(simulated, refined, batch["head"]),
+        ),
+        "detail_loss": (
+            config.detail_weight,
+            lambda: detail_change(simulated, refined, batch["mask"] * batch["head"]),
+        ),
+        "matte_loss": (config.matte_weight, lambda: matte_error(matte, batch["head"])),
+    }
+    values = {
+        name: tf.reduce_mean(loss()) if weight else tf.constant(0.0)
+        for name, (weight, loss) in wanted.items()
+    }
+    total = tf.add_n([weight * values[name] for name, (weight, _) in wanted.items()])
+    return {**values, "guidance_loss": total}
+
+
+def surroundings_change(simulated: tf.Tensor, refined: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
     """How much changed where there is no head.
 
     Args:

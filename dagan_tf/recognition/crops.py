@@ -29,7 +29,8 @@ from dagan_tf.data.manifest import (
 )
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.alignment import apply_similarity, warp_similarity
+from dagan_tf.faces.alignment import apply_similarity
+from dagan_tf.faces.filling import frame_photo
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.faces.resizing import resized
 from dagan_tf.simulator.framing import frame_matrix, mean_landmarks
@@ -218,7 +219,7 @@ class _Aligner:
         face = self._simulator.finder.find_one(photo)
         fit = self._simulator.fit(photo, face=face)
         matrix = frame_matrix(self._simulator.model, fit, self.image_size)
-        crop = warp_similarity(photo, matrix, self.image_size)
+        crop = frame_photo(photo, matrix, self.image_size).image
         yaw = fit.pose.yaw if item.yaw is None else item.yaw
         return crop, apply_similarity(matrix, face.landmarks).astype(np.float32), yaw
 
