@@ -8,7 +8,7 @@ Schema, one Example an image:
     mask/encoded   bytes  PNG, one channel, 255 = really shown by the photo; b"" = everywhere
     head/encoded   bytes  PNG, one channel, 255 = head, of a simulated view; b"" = everywhere
     target/encoded bytes  PNG, RGB, the real photo laid onto the view; b"" = none
-    inside/encoded bytes  PNG, one channel, 255 = head in view and photo; b"" = everywhere
+    inside/encoded bytes  PNG, one channel, 255 = head in view and photo, 128 = apart; b"" = all
     identity       bytes  UTF-8
     source         bytes  UTF-8, where the image came from
     domain         bytes  b"simulated" or b"real"

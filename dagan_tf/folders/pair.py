@@ -1,7 +1,7 @@
 """For people photographed from several sides: real photos laid onto their simulated views.
 
-OUT holds for each view that has a photo the photo at the view's own path, `..._mask.png`, 255 where
-both show the head, and a `manifest.csv` as of simulated views.
+OUT holds for each view that has a photo the photo at the view's own path, `..._mask.png`, what
+`simulator.registration` says both show, and a `manifest.csv` as of simulated views.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def guide(
 
     def pair() -> tf.Tensor:
         seen = 1.0 - (1.0 - config.pair_shown) * batch["mask"]
-        there = batch["inside"] * seen * batch["paired"][:, None, None, None]
+        there = compared(batch["inside"]) * seen * batch["paired"][:, None, None, None]
         return pair_perception(refined, batch["target"], there)
 
     wanted: dict[str, tuple[float, Callable[[], tf.Tensor]]] = {
@@ -57,6 +57,16 @@ def guide(
     }
     total = tf.add_n([weight * values[name] for name, (weight, _) in wanted.items()])
     return {**values, "guidance_loss": total}
+
+
+def judged(inside: tf.Tensor) -> tf.Tensor:
+    """1 where `inside`, float32 (N, H, W, 1), says that there is head, else 0."""
+    return tf.cast(inside > 0.25, tf.float32)
+
+
+def compared(inside: tf.Tensor) -> tf.Tensor:
+    """1 where `inside` does not say either that view and photo lie apart there (0.5), else 0."""
+    return tf.cast(inside > 0.75, tf.float32)
 
 
 def surroundings_change(simulated: tf.Tensor, refined: tf.Tensor, head: tf.Tensor) -> tf.Tensor:

@@ -13,7 +13,7 @@ from dagan_tf.config.settings import LossConfig
 from dagan_tf.gan import losses
 from dagan_tf.gan.adversaries import Judgement, weigh
 from dagan_tf.gan.augmentation import augment
-from dagan_tf.gan.guidance import guide
+from dagan_tf.gan.guidance import guide, judged
 from dagan_tf.gan.history import History
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _seen(
 ) -> tf.Tensor:
     """What the discriminator gets to see of images."""
     if config.judge_head:
-        inside = batch["inside" if domain == "simulated" else "real_inside"]
+        inside = judged(batch["inside" if domain == "simulated" else "real_inside"])
         images = images * inside + (inside - 1.0)
     return augment(images, batch[f"{domain}_draws"]) if config.augment else images
 

@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 
 from dagan_tf.simulator.profile_frame import PROFILE_YAW
 
+APART = 128
 # Distance from the backdrop in CIELAB, its colours doubled, at which a pixel begins to count as
 # person, and the range over which it comes to do so wholly.
 _BACKDROP, _EDGE = 5.0, 12.0
@@ -25,6 +26,8 @@ _SIZE = 112
 # The detector's box frames a profile a tenth too large or small, seldom worse.
 _STARTS = tuple((scale, down) for scale in (-1.0, 0.0, 1.0) for down in (-1.2, 0.0, 1.2))
 _PRIOR = 0.003
+# Darker than around by so much of white, higher than so much of the frame, widened by so much of it.
+_DARK, _MOUTH, _AROUND = -0.04, 0.6, 0.02
 _SHADING, _MOST_SHADING = 6.0, 0.15
 
 
@@ -34,7 +37,9 @@ class Registration:
 
     Attributes:
         photo: (S, S, 3) uint8 RGB.
-        inside: (S, S) uint8, 255 where photo and view both show the head, no outline among it.
+        inside: (S, S) uint8, not 0 where photo and view both show the head, no outline among it;
+            `APART`, not 255, at eyes, brows and nostrils of a profile, which lie apart by more than
+            their own size and are not to be held against each other.
         cost: mean difference left, 0 for equal pictures; about 0.1 where it went well.
     """
 
@@ -64,7 +69,10 @@ def register(photo: np.ndarray, view: np.ndarray, head: np.ndarray, yaw: float) 
     rim = np.ones((3, 3), np.uint8)
     person = cv2.erode((person_share(laid, yaw) > _PERSON).astype(np.uint8), rim) > 0
     inside = (cv2.erode(head, rim) > 127) & person & known
-    return Registration(laid, np.where(inside, 255, 0).astype(np.uint8), cost)
+    shared = np.where(inside, 255, 0).astype(np.uint8)
+    if abs(yaw) >= PROFILE_YAW:
+        shared[inside & _features_of_profile(laid, yaw)] = APART
+    return Registration(laid, shared, cost)
 
 
 def person_share(image: np.ndarray, yaw: float) -> np.ndarray:
@@ -97,6 +105,17 @@ def person_share(image: np.ndarray, yaw: float) -> np.ndarray:
     edge = np.unique(parts[:, 0 if yaw < 0 else -1])
     share[~np.isin(parts, edge[edge > 0]) & (share < 0.5)] = 1.0
     return np.asarray(share, np.float32)
+
+
+def _features_of_profile(photo: np.ndarray, yaw: float) -> np.ndarray:
+    """(S, S) bool: what is dark and small above the mouth, and the pixels around it."""
+    size = photo.shape[0]
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255.0
+    shading = (grey - cv2.GaussianBlur(grey, (0, 0), size / 22.4)) * person_share(photo, yaw)
+    dark = cv2.GaussianBlur(shading, (0, 0), size / 112.0) < _DARK
+    dark[round(_MOUTH * size) :] = False
+    around = max(1, round(_AROUND * size)) * 2 + 1
+    return cv2.dilate(dark.astype(np.uint8), np.ones((around, around), np.uint8)) > 0
 
 
 def _similarity(photo: np.ndarray, view: np.ndarray, yaw: float) -> tuple[np.ndarray, float]:
