@@ -26,7 +26,7 @@ _SIZE = 112
 # The detector's box frames a profile a tenth too large or small, seldom worse.
 _STARTS = tuple((scale, down) for scale in (-1.0, 0.0, 1.0) for down in (-1.2, 0.0, 1.2))
 _PRIOR = 0.003
-# Darker than around by so much of white, higher than so much of the frame, widened by so much of it.
+# Darker than around by so much of white, higher up than so much of the frame, widened by so much.
 _DARK, _MOUTH, _AROUND = -0.04, 0.6, 0.02
 _SHADING, _MOST_SHADING = 6.0, 0.15
 
