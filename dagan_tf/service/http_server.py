@@ -4,8 +4,10 @@ An idle connection holds no thread, what is not read in time is closed, and more
 may wait are answered 503.
 """
 
+import contextlib
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -23,6 +25,8 @@ _MOST_HEADER_BYTES = 64 * 2**10
 _BACKLOG = 128
 _IDLE_CONNECTIONS = 256
 _CHUNK_BYTES = 2**16
+_DRAIN_BYTES = 2**23
+_DRAIN_SECONDS = 2.0
 
 
 class HttpServer:
@@ -126,7 +130,8 @@ class _Gateway(wsgi.Gateway_10):
 class _Closing:
     """Closes connections whose request's body was not read to its end.
 
-    cheroot would read the rest, however much it is, into memory.
+    cheroot would read the rest, however much it is, into memory. Some of it is thrown away first:
+    who still sends when the connection is closed may never see the answer.
     """
 
     def __init__(self, application: Application) -> None:
@@ -141,7 +146,17 @@ class _Closing:
         unread = not source.closed if chunked else source.remaining > 0
         if unread:
             environ["dagan.request"].close_connection = True
+            _throw_away(environ)
         return answer
+
+
+def _throw_away(environ: dict[str, Any]) -> None:
+    if getattr(environ["wsgi.input"], "remaining", 0) > _DRAIN_BYTES:
+        return
+    end, left = time.monotonic() + _DRAIN_SECONDS, _DRAIN_BYTES
+    with contextlib.suppress(OSError, ValueError, EOFError):
+        while left > 0 and time.monotonic() < end and (part := read_some(environ)):
+            left -= len(part)
 
 
 class _LateHandshake(Adapter):
