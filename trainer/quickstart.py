@@ -109,7 +109,7 @@ def main(argv: list[str]) -> int:
             credits=CREDITS if not FLAGS.photos else CREDITS[1:],
         )
     print(f"refined faces  {output / 'refined'}")
-    print(f"SavedModel     {refiner.folder}")
+    print(f"SavedModel     {refiner.source}")
     print(f"report         {report}")
     return 0
 

@@ -60,7 +60,7 @@ def main(argv: list[str]) -> None:
         batch_size=FLAGS.batch_size,
     )
     print(
-        f"refined {summary.refined} images into {FLAGS.output} with {refiner.folder} "
+        f"refined {summary.refined} images into {FLAGS.output} with {refiner.source} "
         f"({summary.done_before} done before, {summary.skipped} skipped)"
     )
     if scorer:
