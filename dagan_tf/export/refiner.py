@@ -14,11 +14,8 @@ from dagan_tf.errors import DaganError
 from dagan_tf.export.module import ExportModule
 from dagan_tf.export.versions import resolve_version
 from dagan_tf.faces.resizing import resized
-from dagan_tf.pretrained.card import DEFAULT, read_card
+from dagan_tf.pretrained.card import DEFAULT, PRETRAINED, read_card
 from dagan_tf.pretrained.weights import load_generator
-
-# Names the packaged refiner where a folder of an exported one is expected.
-PRETRAINED = "pretrained"
 
 
 class RefinerError(DaganError):

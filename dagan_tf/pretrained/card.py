@@ -10,6 +10,8 @@ from typing import Any
 from dagan_tf.errors import DaganError
 
 DEFAULT = "face-224"
+# Names the default one where the folder of a model is expected.
+PRETRAINED = "pretrained"
 _PACKAGE = "dagan_tf.pretrained"
 
 
@@ -46,6 +48,14 @@ class Card:
     def licence(self) -> str:
         """Under which the weights may be used."""
         return str(self.facts["licence"])
+
+    @property
+    def training_data(self) -> str:
+        """What it was trained on, with licences and credits, in one line."""
+        return "; ".join(
+            f"{data['name']} ({data['licence']}): {data['credit']}"
+            for data in self.facts["trained_on"]
+        )
 
     def read_file(self, file_name: str) -> bytes:
         """One of the card's weights files, checked.
