@@ -34,7 +34,7 @@ def main(argv: list[str]) -> None:
 
     with ExitStack() as stack:
         refine: Refine
-        size = FLAGS.image_size
+        size, card = FLAGS.image_size, ""
         if FLAGS.server:
             from dagan_tf.service.client.client import RefinerClient, RetryPolicy
 
@@ -53,10 +53,11 @@ def main(argv: list[str]) -> None:
             from dagan_tf.export.refiner import Refiner
 
             refiner = Refiner.load(FLAGS.model)
-            refine, label, size = refiner, refiner.source, size or refiner.image_size
+            refine, label, card = refiner, refiner.source, refiner.card
+            size = size or refiner.image_size
         turner = Turner(Simulator(image_size=size or 224), refine=refine)
         turner.warm_up()
-        page = stack.enter_context(DemoServer(turner, port=FLAGS.port, refiner=label))
+        page = stack.enter_context(DemoServer(turner, port=FLAGS.port, refiner=label, card=card))
         threading.Thread(target=page.serve_forever, daemon=True).start()
         stack.callback(page.shutdown)
         print(f"{page.url} shows {label}", flush=True)

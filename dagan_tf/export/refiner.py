@@ -32,6 +32,7 @@ class Refiner:
         source: Where its weights are from, in words.
         label: Names the weights: their digest if it is known, else the folder.
         image_size: Side in pixels it was trained at, None if the export did not record it.
+        card: Its model card, Markdown; empty if there is none.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Refiner:
         source: str,
         label: str,
         image_size: int | None,
+        card: str = "",
         batch_size: int = 8,
     ) -> None:
         """Wraps a function from uint8 (N, H, W, 3) to the same; `Refiner.load` is the usual way."""
@@ -51,6 +53,7 @@ class Refiner:
         self.source = source
         self.label = label
         self.image_size = image_size
+        self.card = card
 
     @classmethod
     def pretrained(cls, name: str = DEFAULT, *, batch_size: int = 8) -> "Refiner":
@@ -72,6 +75,7 @@ class Refiner:
             source=f"the packaged refiner {name}",
             label=f"weights {name} {card.digest}",
             image_size=card.image_size,
+            card=card.markdown(),
             batch_size=batch_size,
         )
 
@@ -115,6 +119,7 @@ class Refiner:
             source=str(folder),
             label=f"weights {digest}" if digest else f"model {folder.resolve()}",
             image_size=size if isinstance(size, int) and size > 0 else None,
+            card=_text(folder / "model_card.md"),
             batch_size=batch_size,
         )
 
@@ -146,6 +151,10 @@ class Refiner:
 
     def _run(self, images: np.ndarray) -> np.ndarray:
         return self._answer(tf.constant(images)).numpy()
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8") if path.is_file() else ""
 
 
 def _facts(folder: Path) -> dict[str, Any]:

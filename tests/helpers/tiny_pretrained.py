@@ -40,5 +40,6 @@ def package_tiny(folder, monkeypatch, discriminator=True):
         "licence": "CC0",
     }
     (folder / f"{card.DEFAULT}.json").write_text(json.dumps(facts))
+    (folder / f"{card.DEFAULT}.md").write_text(f"# {card.DEFAULT}: toys")
     monkeypatch.setattr(card, "_folder", lambda: folder)
     return networks
