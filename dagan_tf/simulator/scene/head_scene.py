@@ -15,6 +15,7 @@ from dagan_tf.simulator.framing import frame_camera, frame_depth, frame_matrix
 from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import head_regions, smoothstep
+from dagan_tf.simulator.head.relief import raise_relief
 from dagan_tf.simulator.render.occlusion import sky_seen
 from dagan_tf.simulator.render.rasterizer import rasterize
 from dagan_tf.simulator.render.sampling import sample
@@ -40,6 +41,9 @@ NECK_FADE = 0.12
 # A view turned by less than the first, degrees, is the photo; by more than the second, not at all.
 SETTLED = (1.0, 4.0)
 NEUTRAL_GREY = 127.5
+# The learned profile of a front is added to photos turned by less than the first, degrees, and not
+# to those turned by more than the second.
+RELIEF_FRONT = (15.0, 40.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +107,7 @@ class SceneMaker:
         matrix = frame_matrix(self.model, fit, size, zoom=1.0 / CANVAS_FRAMES)
         canvas = warp_similarity(photo, matrix, size)
         camera = _upright(fit, matrix)
-        face = self.model.vertices(fit.identity, fit.expression)
+        face = self._relieved(fit, self.model.vertices(fit.identity, fit.expression))
         projected = camera.project(face)
         bare = self._head_mask(projected, size)
         small = cv2.resize(canvas, (WORK_SIZE, WORK_SIZE), interpolation=cv2.INTER_AREA)
@@ -179,12 +183,24 @@ class SceneMaker:
         points = fit_basis(self.model).place(
             camera.rotation, np.concatenate([fit.expression, fit.identity]).astype(np.float64)
         )[0]
+        points = self._relieved(fit, points)
         return DrawnScene(
             image=scene.compose(head.colour, head.cover, image),
             mask=np.where(head.seen + (1.0 - head.cover) * known > 0.5, 255, 0).astype(np.uint8),
             depth=np.where(covered, head.depth / SUPERSAMPLING - middle, depth).astype(np.float32),
             landmarks=_coarse(camera.project(points)[:, :2]).astype(np.float32),
         )
+
+    def _relieved(self, fit: FaceFit, points: np.ndarray) -> np.ndarray:
+        """Points (N, 3) of the fitted head with the profile that its front lets expect.
+
+        A photo that is turned itself shows the profile, and its fit knows it.
+        """
+        if self.model.relief is None:
+            return points
+        front = 1.0 - smoothstep(*RELIEF_FRONT, abs(fit.pose.yaw))
+        landmarks = self.model.vertices(fit.identity, fit.expression)[self.model.landmark_vertices]
+        return raise_relief(points, landmarks, front * self.model.relief.offsets(fit.identity))
 
     def _head_mask(self, projected: np.ndarray, size: int) -> np.ndarray:
         """(W, W) bool: the head without the part of the neck that fades."""
