@@ -47,7 +47,7 @@ def labelled(image: np.ndarray, text: str) -> np.ndarray:
 
 
 def photo_row(simulator: Simulator, photo: np.ndarray) -> list[np.ndarray]:
-    aligned, fit = simulator.align(photo)
+    aligned, _, fit = simulator.align(photo)
     prepared = simulator.prepare(photo, fit)
     row = [labelled(aligned, f"photo {fit.pose.yaw:+.0f}")]
     for yaw in YAWS:
@@ -95,7 +95,7 @@ def real_row(simulator: Simulator, folder: str, person: str) -> list[np.ndarray]
         items = real_photos(folder, f"neutral_{name}")
         if person in items:
             try:
-                aligned, _ = simulator.align(read_photo(items[person].path))
+                aligned = simulator.align(read_photo(items[person].path)).image
             except DaganError:
                 continue
             row[place] = labelled(aligned, f"real {yaw:+d}")

@@ -118,7 +118,7 @@ def align_photos(
             raise DaganError(f"{frll}: person {key[2]!r} has no photo {key[0]}_{key[1]}")
         photo = read_photo(paths[key])
         try:
-            crops[key], fit = simulator.align(photo)
+            crops[key], _, fit = simulator.align(photo)
         except DaganError as error:
             print(f"left out {paths[key]}: {error}", file=sys.stderr)
             continue

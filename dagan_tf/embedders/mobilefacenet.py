@@ -5,12 +5,10 @@ are not shipped. Any TFLite file with the same input and output works.
 """
 
 import os
-import warnings
-from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
+from dagan_tf.embedders.tflite_network import open_tflite
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import fit_similarity, warp_similarity
 
@@ -32,16 +30,7 @@ class MobileFaceNet:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Args: path: The .tflite file; input (B, 112, 112, 3) float32, output (B, D)."""
-        if not Path(path).is_file():
-            raise DaganError(f"{path}: no such file; expected MobileFaceNet as .tflite")
-        with warnings.catch_warnings():
-            # TensorFlow 2.20 would rather have it from a package of its own.
-            warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", UserWarning)
-            try:
-                self._interpreter = tf.lite.Interpreter(str(path), num_threads=1)
-                self._interpreter.allocate_tensors()
-            except (ValueError, RuntimeError) as error:
-                raise DaganError(f"{path}: not a TFLite file ({error})") from None
+        self._interpreter = open_tflite(path)
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
         if tuple(self._input["shape"][1:]) != (_SIZE, _SIZE, 3):
@@ -56,14 +45,45 @@ class MobileFaceNet:
             photo: (H, W, 3) uint8 RGB.
             landmarks: (68, 2) iBUG landmarks in pixels.
         """
-        matrix = fit_similarity(five_points(landmarks), _TEMPLATE)
-        chip = warp_similarity(photo, matrix, _SIZE, border="black")
+        chip = align_five_points(photo, landmarks)
         batch = np.zeros(self._input["shape"], np.float32)
         batch[:] = (chip.astype(np.float32) - 127.5) / 128.0
         self._interpreter.set_tensor(self._input["index"], batch)
         self._interpreter.invoke()
         embedding = self._interpreter.get_tensor(self._output["index"])[0]
         return embedding / np.linalg.norm(embedding)
+
+
+def align_five_points(
+    photo: np.ndarray, landmarks: np.ndarray, image_size: int = _SIZE
+) -> np.ndarray:
+    """Cuts a face out as ArcFace does, black beyond the photo.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        landmarks: (68, 2) iBUG landmarks in pixels.
+        image_size: side of the result, pixels.
+
+    Returns:
+        (image_size, image_size, 3) uint8.
+    """
+    return warp_similarity(
+        photo, five_points_matrix(landmarks, image_size), image_size, border="black"
+    )
+
+
+def five_points_matrix(landmarks: np.ndarray, image_size: int = _SIZE) -> np.ndarray:
+    """Similarity that puts five points of a face onto ArcFace's template.
+
+    Args:
+        landmarks: (68, 2) iBUG landmarks in pixels.
+        image_size: side of the crop, pixels; the template is scaled with it.
+
+    Returns:
+        (2, 3) float64, pixels of the photo to pixels of the crop.
+    """
+    template = (_TEMPLATE + 0.5) * (image_size / _SIZE) - 0.5
+    return fit_similarity(five_points(landmarks), template)
 
 
 def five_points(landmarks: np.ndarray) -> np.ndarray:

@@ -60,7 +60,8 @@ one side, and groups of persons missing from the training data: expect artefacts
 - {parameters:,} parameters, SHA-256 of all variables `{variables_sha256}`
 - computes in {precision}{mean}; largest difference between this SavedModel, as
   the {process} process loaded it, and the trained generator:
-  {max_difference_to_generator:.3g} on [-1, 1], of {allowed:g} allowed
+  {max_difference_to_generator:.3g} on [-1, 1], of {allowed:g} allowed; between it and the same
+  loaded by TensorFlow's C++ session loader, as TensorFlow Serving does: {between:.3g}
 - SHA-256 of the files: `export.json`
 
 Configuration:
@@ -89,6 +90,7 @@ def render_model_card(facts: Mapping[str, Any]) -> str:
         "records": "; ".join(_records(name, counts) for name, counts in facts["records"].items())
         or "(the records it was trained on were not found)",
         "process": facts["blessing"]["process"],
+        "between": facts["blessing"]["session_difference"],
         "mean": _mean(facts["average"]),
         "allowed": facts["blessing"]["allowed_difference"],
         "training_data": facts["training_data"] or f"({_NOT_STATED})",

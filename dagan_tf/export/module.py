@@ -89,8 +89,16 @@ class ExportModule(tf.Module):
             "float": self.refine_float,
             "encoded": self.refine_encoded,
         }
+        # Not this module itself: through it TensorFlow would come upon Keras 3's wrappers of the
+        # variables and save those, by names of their own (Variable_3) that no signature reads.
+        # `tf.saved_model.load` does not mind; a session, TensorFlow Serving's, finds no weights.
+        saved = tf.Module(name=self.name)
+        saved.weights = [
+            variable if isinstance(variable, tf.Variable) else variable.value
+            for variable in self.generator.variables
+        ]
         try:
-            tf.saved_model.save(self, os.fspath(folder), signatures=signatures)
+            tf.saved_model.save(saved, os.fspath(folder), signatures=signatures)
         except tf.errors.OpError as error:  # A full disk, for one: TensorFlow's writers raise it.
             raise ExportError(f"{folder}: cannot be written: {error.message}") from error
 

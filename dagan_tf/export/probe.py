@@ -1,6 +1,6 @@
 """Asks an exported model for its answers to test images, in a process that has only TensorFlow.
 
-`export_blessing` runs this file's text in a new Python, where nothing of the trained model is left
+`bless` runs this file's text in a new Python, where nothing of the trained model is left
 that could answer in the export's place; hence no import from this package here.
 """
 
@@ -9,6 +9,14 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+
+# What each probe goes to.
+SIGNATURES = {
+    "pixels": "serving_default",
+    "odd": "serving_default",
+    "floats": "float",
+    "png": "encoded",
+}
 
 
 def answers(folder: str, probes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -21,7 +21,7 @@ import dagan_tf
 from dagan_tf.config.settings import load_config
 from dagan_tf.core.keras_compat import dtype_policy
 from dagan_tf.data.records import RecordError, read_index
-from dagan_tf.export.bless import TOLERANCES, bless
+from dagan_tf.export.bless import FACTS_FILE, TOLERANCES, bless
 from dagan_tf.export.card import render_model_card
 from dagan_tf.export.formats import check_formats, write_formats
 from dagan_tf.export.module import SIGNATURES, ExportError, ExportModule
@@ -32,7 +32,6 @@ from dagan_tf.gan.generator import build_generator
 from dagan_tf.loop.checkpoints import CONFIG_NAME, load_generator
 
 CARD_FILE = "model_card.md"
-FACTS_FILE = "export.json"
 
 
 def export_generator(
@@ -71,7 +70,7 @@ def export_generator(
         records: Numbers of the training data to record, JSON-able.
         training_data: What the generator was trained on, one sentence, for the card.
         licence: Licence of the exported weights, for the card.
-        clean_process: See `export_blessing.bless`.
+        clean_process: See `bless`.
 
     Returns:
         `output_base`/<version>.

@@ -147,7 +147,7 @@ def pack_real(
 
 def _real_record(item: PhotoItem, image_size: int, simulator: Simulator | None) -> Record:
     photo = read_photo(item.path)
-    yaw, pitch, roll = item.yaw, float("nan"), float("nan")
+    yaw, pitch, roll, mask = item.yaw, float("nan"), float("nan"), b""
     if simulator is None:
         if photo.shape[0] != photo.shape[1]:
             raise DaganError(f"the photo is {_shape(photo)}, expected an aligned square")
@@ -155,7 +155,9 @@ def _real_record(item: PhotoItem, image_size: int, simulator: Simulator | None) 
     elif yaw is not None and abs(yaw) >= PROFILE_YAW:
         crop = simulator.align_profile(photo, yaw)
     else:
-        crop, fit = simulator.align(photo)
+        crop, shown, fit = simulator.align(photo)
+        if not shown.all():
+            mask = encode_png(shown)
         # What the photo shows, not what its folder is called.
         yaw, pitch, roll = fit.pose.yaw, fit.pose.pitch, fit.pose.roll
     return Record(
@@ -164,6 +166,7 @@ def _real_record(item: PhotoItem, image_size: int, simulator: Simulator | None) 
         identity=item.identity,
         source=str(item.path),
         domain="real",
+        mask=mask,
         yaw=float("nan") if yaw is None else yaw,
         pitch=pitch,
         roll=roll,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,20 +10,12 @@ import tensorflow as tf
 
 from dagan_tf.config.settings import LossConfig
 from dagan_tf.gan import losses
+from dagan_tf.gan.adversaries import Judgement, weigh
 from dagan_tf.gan.augmentation import augment
 from dagan_tf.gan.history import History
 
 if TYPE_CHECKING:
     from dagan_tf.gan.likeness import Likeness
-
-# How the discriminator's realism agent speaks in each form of `loss.adversarial`.
-REALISM = {
-    "began": "reconstruction",
-    "literal": "reconstruction",
-    "gan": "decision",
-    "patch": "patches",
-}
-
 
 _PENALTY_EVERY = 4
 
@@ -74,19 +65,27 @@ def objectives(
     """
     mean = tf.reduce_mean
     simulated, labels = batch["simulated"], batch["simulated_label"]
-    refined = generator(simulated, training=True)
-    real_seen = _seen(config, batch["real"], batch, "real")
-    refined_seen = _seen(config, refined, batch, "simulated")
-    real_answer, real_logits = discriminator(real_seen, training=True)
-    refined_answer, refined_logits = discriminator(refined_seen, training=True)
-    judged_seen, judged_answer, judged_logits, judged_labels = (
-        refined_seen, refined_answer, refined_logits, labels,
-    )  # fmt: skip
-    if history is not None:
-        judged, judged_labels = history.exchange(tf.stop_gradient(refined), labels, step)
-        judged_seen = _seen(config, judged, batch, "simulated")
-        judged_answer, judged_logits = discriminator(judged_seen, training=True)
 
+    def judge(images: tf.Tensor, domain: str) -> Judgement:
+        seen = _seen(config, images, batch, domain)
+        return Judgement(seen, *discriminator(seen, training=True))
+
+    refined = generator(simulated, training=True)
+    of_real, of_refined = judge(batch["real"], "real"), judge(refined, "simulated")
+    of_learned, learned_labels = of_refined, labels
+    if history is not None:
+        learned, learned_labels = history.exchange(tf.stop_gradient(refined), labels, step)
+        of_learned = judge(learned, "simulated")
+
+    verdict = weigh(config, real=of_real, refined=of_refined, learned=of_learned, balance=balance)
+    identity_real, identity_refined, identity_learned = (
+        mean(losses.identity_perception(logits, who, config.identity))
+        for logits, who in (
+            (of_real.logits, _real_labels(config, discriminator, batch, of_real.logits)),
+            (of_refined.logits, labels),
+            (of_learned.logits, learned_labels),
+        )
+    )
     pose = mean(
         losses.pose_perception(
             simulated,
@@ -100,35 +99,6 @@ def objectives(
             colour_weight=config.pose_colour_weight,
         )
     )
-    real_labels = batch["real_label"]
-    if config.identity_confidence:
-        # Named as it is, then learned as it was changed: what is sure of one is not of the other.
-        plain_logits = discriminator(batch["real"])[1] if config.augment else real_logits
-        real_labels = losses.confident_labels(
-            plain_logits, real_labels, config.identity_confidence, config.identity
-        )
-    identity_real = mean(losses.identity_perception(real_logits, real_labels, config.identity))
-    identity_refined = mean(losses.identity_perception(refined_logits, labels, config.identity))
-    identity_judged = mean(
-        losses.identity_perception(judged_logits, judged_labels, config.identity)
-    )
-
-    if REALISM[config.adversarial] == "reconstruction":
-        real_error = mean(losses.reconstruction_error(real_seen, real_answer))
-        refined_error = mean(losses.reconstruction_error(refined_seen, refined_answer))
-        judged_error = mean(losses.reconstruction_error(judged_seen, judged_answer))
-        against = losses.adversarial_discriminator(real_error, judged_error, balance)
-        towards = losses.adversarial_generator(refined_error, balance, config.adversarial)
-        convergence = losses.convergence_measure(real_error, refined_error, config.diversity_ratio)
-    else:
-        real_error = mean(losses.decision_error(real_answer, real=True))
-        refined_error = mean(losses.decision_error(refined_answer, real=False))
-        against = real_error + mean(losses.decision_error(judged_answer, real=False))
-        towards = mean(losses.decision_error(refined_answer, real=True))
-        # L_con needs an auto-encoder; this is 0 when the discriminator cannot tell at all.
-        chance = math.log(2.0)
-        convergence = tf.abs(real_error - chance) + tf.abs(refined_error - chance)
-
     moved = tf.constant(0.0)
     if likeness is not None:
         persons = tf.where(step >= config.embedding_own_from, labels, -1)
@@ -137,11 +107,15 @@ def objectives(
         )
 
     generator_loss = config.pose_weight * pose + adversaries * (
-        towards + config.identity_weight * identity_refined + config.embedding_weight * moved
+        verdict.towards
+        + config.identity_weight * identity_refined
+        + config.embedding_weight * moved
     )
-    discriminator_loss = against + config.identity_weight * (identity_real + identity_judged)
+    discriminator_loss = verdict.against + config.identity_weight * (
+        identity_real + identity_learned
+    )
     if config.gradient_penalty:
-        discriminator_loss += config.gradient_penalty * _penalty(discriminator, real_seen, step)
+        discriminator_loss += config.gradient_penalty * _penalty(discriminator, of_real.seen, step)
     values = {
         "generator_loss": generator_loss,
         "discriminator_loss": discriminator_loss,
@@ -149,14 +123,29 @@ def objectives(
         "embedding_loss": moved,
         "identity_loss_real": identity_real,
         "identity_loss_refined": identity_refined,
-        "real_error": real_error,
-        "refined_error": refined_error,
-        "convergence": convergence,
+        "real_error": verdict.real_error,
+        "refined_error": verdict.refined_error,
+        "convergence": verdict.convergence,
         "refinement": mean(tf.abs(refined - simulated)),
         "diversity": mean(tf.math.reduce_std(refined, axis=0)),
         "simulated_diversity": mean(tf.math.reduce_std(simulated, axis=0)),
     }
     return Objectives(generator_loss, discriminator_loss, values)
+
+
+def _real_labels(
+    config: LossConfig,
+    discriminator: keras.Model,
+    batch: dict[str, tf.Tensor],
+    logits: tf.Tensor,
+) -> tf.Tensor:
+    """Labels of the real images; those without one get what the identity agent is sure of."""
+    labels = batch["real_label"]
+    if not config.identity_confidence:
+        return labels
+    # Named as it is, then learned as it was changed: what is sure of one is not of the other.
+    plain = discriminator(batch["real"])[1] if config.augment else logits
+    return losses.confident_labels(plain, labels, config.identity_confidence, config.identity)
 
 
 def _seen(
@@ -167,7 +156,7 @@ def _seen(
 
 
 def _penalty(discriminator: keras.Model, images: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-    """R1 on every so-manieth step, so many times as large: on average the same, in less time."""
+    """R1 on every fourth step, four times as large: on average the same, in less time."""
 
     def penalty() -> tf.Tensor:
         answer = losses.gradient_penalty(lambda x: discriminator(x, training=True)[0], images)

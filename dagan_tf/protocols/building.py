@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dagan_tf.errors import DaganError
-from dagan_tf.protocols.protocol import Faces, Skipped, Templates
+from dagan_tf.protocols.protocol import Faces, Pairs, Protocol, Skipped, Split, Templates
 
 _UNKNOWN_BOX = (np.nan,) * 4
 _UNKNOWN_LANDMARKS = ((np.nan, np.nan),) * 5
@@ -120,8 +120,32 @@ class TemplateTable:
         )
 
 
-def check_images(root: Path, faces: Faces) -> None:
-    """Refuses a protocol that names an image which is not there; says how many are missing."""
-    missing = [path for path in dict.fromkeys(faces.paths) if not (root / path).is_file()]
-    if missing:
-        raise DaganError(f"{root / missing[0]}: no such image ({len(missing)} are missing in all)")
+class PairTable:
+    """Templates of one image each, and pairs of them."""
+
+    def __init__(self) -> None:
+        self._faces, self._table = FaceTable(), TemplateTable()
+        self._known: set[str] = set()
+        self._rows: list[tuple[int, int, bool, int]] = []
+
+    def add(
+        self, where: str, one: tuple[str, str], two: tuple[str, str], same: bool, fold: int
+    ) -> None:
+        """Adds a pair of (path, subject)."""
+        for path, subject in (one, two):
+            if path not in self._known:
+                self._known.add(path)
+                self._table.add(where, path, subject, path, self._faces.add(path))
+        self._rows.append(
+            (self._table.find(where, one[0]), self._table.find(where, two[0]), same, fold)
+        )
+
+    def protocol(self, name: str, root: Path) -> Protocol:
+        """A protocol of one split; refuses one without pairs."""
+        if not self._rows:
+            raise DaganError(f"{name}: no pairs to compare")
+        first, second, same, fold = (np.array(column) for column in zip(*self._rows, strict=True))
+        pairs = Pairs(first, second, same.astype(bool), fold.astype(np.int32))
+        nobody = np.zeros(0, np.int64), np.zeros(0, dtype=np.str_)
+        split = Split("all", self._table.templates(), pairs, (), *nobody)
+        return Protocol(name, root, self._faces.faces(), (split,), ())

@@ -4,42 +4,12 @@ import os
 import re
 from pathlib import Path
 
-import numpy as np
-
 from dagan_tf.errors import DaganError
-from dagan_tf.protocols.building import FaceTable, TemplateTable
-from dagan_tf.protocols.protocol import Pairs, Protocol, Split
+from dagan_tf.protocols.building import PairTable
+from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.protocols.tables import inside, word_rows
 
 CFP_KINDS = ("FF", "FP")
-
-
-class _Pairs:
-    """Templates of one image each, and pairs of them."""
-
-    def __init__(self) -> None:
-        self._faces, self._table = FaceTable(), TemplateTable()
-        self._known: set[str] = set()
-        self._rows: list[tuple[int, int, bool, int]] = []
-
-    def add(
-        self, where: str, one: tuple[str, str], two: tuple[str, str], same: bool, fold: int
-    ) -> None:
-        """Adds a pair of (path, subject)."""
-        for path, subject in (one, two):
-            if path not in self._known:
-                self._known.add(path)
-                self._table.add(where, path, subject, path, self._faces.add(path))
-        self._rows.append(
-            (self._table.find(where, one[0]), self._table.find(where, two[0]), same, fold)
-        )
-
-    def protocol(self, name: str, root: Path) -> Protocol:
-        first, second, same, fold = (np.array(column) for column in zip(*self._rows, strict=True))
-        pairs = Pairs(first, second, same.astype(bool), fold.astype(np.int32))
-        nobody = np.zeros(0, np.int64), np.zeros(0, dtype=np.str_)
-        split = Split("all", self._table.templates(), pairs, (), *nobody)
-        return Protocol(name, root, self._faces.faces(), (split,), ())
 
 
 def read_lfw(pairs_file: str | os.PathLike[str], images: str | os.PathLike[str]) -> Protocol:
@@ -59,7 +29,7 @@ def read_lfw(pairs_file: str | os.PathLike[str], images: str | os.PathLike[str])
     folds, count = map(int, rows[0][1])
     if len(rows) - 1 != 2 * folds * count:
         raise DaganError(f"{file}: {len(rows) - 1} pairs, expected {2 * folds * count}")
-    pairs = _Pairs()
+    pairs = PairTable()
     for place, (where, words) in enumerate(rows[1:]):
         fold, within = divmod(place, 2 * count)
         genuine = within < count
@@ -91,7 +61,7 @@ def read_cfp(root: str | os.PathLike[str], kind: str = "FP") -> Protocol:
         raise DaganError(f"kind: got {kind!r}, expected one of {CFP_KINDS}")
     protocol = Path(root) / "Protocol"
     lists = {letter: _cfp_images(protocol / f"Pair_list_{letter}.txt") for letter in set(kind)}
-    pairs = _Pairs()
+    pairs = PairTable()
     for fold in range(10):
         for same, name in ((True, "same.txt"), (False, "diff.txt")):
             file = protocol / "Split" / kind / f"{fold + 1:02d}" / name

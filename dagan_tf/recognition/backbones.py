@@ -1,19 +1,27 @@
 """Networks from crops, or frozen features, to embeddings."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 
 import keras
 
 from dagan_tf.config.settings import ConfigError
+from dagan_tf.embedders.tflite_network import read_tflite
+from dagan_tf.errors import DaganError
 from dagan_tf.recognition.config import NetworkConfig
+from dagan_tf.recognition.freezing import cut_network
 
 _SMALL = (1, 1, 1)
+_RESNET18 = (2, 2, 2, 2)
 _RESNET50 = (3, 4, 6, 3)
+# Inputs here are (pixel - 127.5) / 127.5; MobileFaceNet's TFLite files want (pixel - 127.5) / 128.
+_TFLITE_SCALE = 127.5 / 128.0
 
 
 def build_backbone(settings: NetworkConfig, shape: tuple[int, ...]) -> keras.Model:
-    """An embedding network with fresh weights (a file keeps its own).
+    """An embedding network; one that was trained before keeps its weights.
 
     Args:
         settings: which one.
@@ -25,22 +33,73 @@ def build_backbone(settings: NetworkConfig, shape: tuple[int, ...]) -> keras.Mod
     Raises:
         ConfigError: no such network or file, or one that does not take `shape`.
     """
-    name = settings.backbone
-    inputs = keras.Input(shape)
+    return _with_head(settings, *_network(settings, shape))
+
+
+def build_parts(settings: NetworkConfig, shape: tuple[int, ...]) -> tuple[keras.Model, keras.Model]:
+    """As `build_backbone`, cut by `settings.frozen` into what stays as it is and what is trained.
+
+    Args:
+        settings: `frozen` is above 0.
+        shape: of one crop.
+
+    Returns:
+        From float32 (N, *shape) to what the frozen layers give, and from there to the embedding.
+
+    Raises:
+        ConfigError: as `build_backbone`; the network cannot be cut there.
+    """
+    inputs, features = _network(settings, shape)
+    frozen, rest = cut_network(keras.Model(inputs, features, name="network"), settings.frozen)
+    return frozen, _with_head(settings, rest.inputs[0], rest.outputs[0])
+
+
+def _network(
+    settings: NetworkConfig, shape: tuple[int, ...]
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Input and flat output."""
+    name, inputs = settings.backbone, keras.Input(shape)
     if name == "linear":
-        features = inputs
-    elif name == "small":
-        features = _residual(inputs, settings.filters, _SMALL, bottleneck=False)
-    elif name == "resnet50":
-        features = _residual(inputs, settings.filters, _RESNET50, bottleneck=True)
-    else:
-        features = _any_keras(name, shape)(inputs)
-        if len(features.shape) == 4:
-            features = keras.layers.GlobalAveragePooling2D()(features)
+        return inputs, inputs
+    if name == "small":
+        return inputs, _residual(inputs, settings.filters, _SMALL, bottleneck=False)
+    if name == "resnet18":
+        return inputs, _residual(inputs, settings.filters, _RESNET18, bottleneck=False)
+    if name == "resnet50":
+        return inputs, _residual(inputs, settings.filters, _RESNET50, bottleneck=True)
+    return _pretrained(settings, shape)
+
+
+def _with_head(
+    settings: NetworkConfig, inputs: keras.KerasTensor, features: keras.KerasTensor
+) -> keras.Model:
     if settings.dropout:
         features = keras.layers.Dropout(settings.dropout)(features)
-    embedding = keras.layers.Dense(settings.dimensions, use_bias=False, dtype="float32")(features)
-    return keras.Model(inputs, embedding, name="backbone")
+    if settings.dimensions:
+        head = keras.layers.Dense(settings.dimensions, use_bias=False, dtype="float32")
+        features = head(features)
+    return keras.Model(inputs, features, name="backbone")
+
+
+def _pretrained(
+    settings: NetworkConfig, shape: tuple[int, ...]
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Input and flat output of a network of others."""
+    model = _any_keras(settings, shape)
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ConfigError(
+            f"network.backbone = {settings.backbone!r}: {len(model.inputs)} inputs and"
+            f" {len(model.outputs)} outputs; expected one each"
+        )
+    features = model.outputs[0]
+    if len(features.shape) == 4:
+        features = keras.layers.GlobalAveragePooling2D()(features)
+    if len(features.shape) != 2:
+        raise ConfigError(
+            f"network.backbone = {settings.backbone!r}: gives {tuple(features.shape)}; expected"
+            " (N, D) or (N, H, W, C)"
+        )
+    return model.inputs[0], features
 
 
 def _residual(
@@ -89,14 +148,10 @@ def _convolution(
     return keras.layers.ReLU()(features) if active else features
 
 
-def _any_keras(name: str, shape: tuple[int, ...]) -> keras.Model:
-    if name.endswith((".keras", ".h5")):
-        if not Path(name).is_file():
-            raise ConfigError(f"network.backbone = {name!r}: no such file")
-        try:
-            model = keras.models.load_model(os.fspath(name), compile=False)
-        except Exception as error:  # Keras raises nearly anything of a damaged file.
-            raise ConfigError(f"network.backbone = {name!r}: cannot be read ({error})") from error
+def _any_keras(settings: NetworkConfig, shape: tuple[int, ...]) -> keras.Model:
+    name = settings.backbone
+    if settings.from_file:
+        model = _from_file(name)
         taken = tuple(model.input_shape[1:])
         fits = [have in (None, given) for have, given in zip(taken, shape, strict=False)]
         if len(taken) != len(shape) or not all(fits):
@@ -105,10 +160,25 @@ def _any_keras(name: str, shape: tuple[int, ...]) -> keras.Model:
     kind = getattr(keras.applications, name, None)
     if not isinstance(name, str) or not callable(kind):
         raise ConfigError(
-            f"network.backbone = {name!r}: expected small, resnet50, linear, a function of"
-            " keras.applications such as MobileNetV2, or a .keras file"
+            f"network.backbone = {name!r}: expected small, resnet18, resnet50, linear, a function"
+            " of keras.applications such as MobileNetV2, or a .keras or .tflite file"
         )
     try:
-        return kind(include_top=False, weights=None, input_shape=shape)
-    except ValueError as error:
-        raise ConfigError(f"network.backbone = {name!r}: {error}") from error
+        return kind(include_top=False, weights=settings.weights or None, input_shape=shape)
+    except Exception as error:  # Of a bad size, of a file of weights, of a download.
+        raise ConfigError(
+            f"network.backbone = {name!r}, network.weights = {settings.weights!r}: {error}"
+        ) from error
+
+
+def _from_file(name: str) -> keras.Model:
+    if not Path(name).is_file():
+        raise ConfigError(f"network.backbone = {name!r}: no such file")
+    try:
+        if name.endswith(".tflite"):
+            return read_tflite(name, input_scale=_TFLITE_SCALE)
+        return keras.models.load_model(os.fspath(name), compile=False)
+    except DaganError as error:
+        raise ConfigError(f"network.backbone = {error}") from None
+    except Exception as error:  # Keras raises nearly anything of a damaged file.
+        raise ConfigError(f"network.backbone = {name!r}: cannot be read ({error})") from error

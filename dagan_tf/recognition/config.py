@@ -19,6 +19,8 @@ class CropConfig:
         features: `none`: the network sees the crops; `dlib` or `tflite`: frozen features are taken
             from them once, and the network is a head on these.
         tflite: file of `tflite`, input (B, 112, 112, 3).
+        alignment: `canonical`: the frame of the simulated views; `five_points`: ArcFace's, eyes,
+            nose and mouth onto a template, as published networks want it (image_size 112).
         max_yaw: real photos turned further are not trained on, degrees; 90 takes all.
         synthetic_share: of each batch, where the system has synthetic images.
         flip: mirror half of the crops at random.
@@ -28,6 +30,7 @@ class CropConfig:
     image_size: int = number(64, minimum=16, maximum=1024)
     features: str = choice("none", "none", "dlib", "tflite")
     tflite: str = ""
+    alignment: str = choice("canonical", "canonical", "five_points")
     max_yaw: float = number(60.0, minimum=0, maximum=90)
     synthetic_share: float = number(0.5, minimum=0, maximum=1)
     flip: bool = True
@@ -39,17 +42,37 @@ class NetworkConfig:
     """The embedding network (see `backbones.py`).
 
     Attributes:
-        backbone: `small` (64 to 112 px), `resnet50` (bottlenecks 3, 4, 6, 3), `linear` (a head on
-            frozen features), the name of a class of `keras.applications`, or a `.keras` file.
-        filters: of the first stage of `small` and `resnet50`; doubled at each stage.
-        dimensions: of the embedding.
+        backbone: `small` (64 to 112 px), `resnet18` and `resnet50` (112 px), `linear` (a head on
+            frozen features), the name of a class of `keras.applications`, a `.keras` file, or a
+            `.tflite` file such as MobileFaceNet's, whose weights are then trained.
+        weights: of a class of `keras.applications`: `imagenet`, or a file of weights; "" = fresh.
+        filters: of the first stage of `small`, `resnet18` and `resnet50`; doubled at each stage.
+        dimensions: of the embedding, a linear layer behind the network; 0 takes what a network
+            from a file gives.
         dropout: before the embedding.
+        frozen: share of a pretrained network's layers with weights, from the input on, that are
+            left as they are: in [0, 1]. What they give is computed once and kept.
+        early_rate: factor on the learning rate of the first layers that are trained; it rises to 1
+            at the last ones.
     """
 
     backbone: str = "small"
+    weights: str = ""
     filters: int = number(16, minimum=1)
-    dimensions: int = number(128, minimum=1)
+    dimensions: int = number(128, minimum=0)
     dropout: float = number(0.0, minimum=0, maximum=0.9)
+    frozen: float = number(0.0, minimum=0, maximum=1)
+    early_rate: float = number(1.0, minimum=1e-6, maximum=1)
+
+    @property
+    def from_file(self) -> bool:
+        """Whether the network is a file of the user's."""
+        return self.backbone.endswith((".keras", ".h5", ".tflite"))
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether it begins with weights that were trained before."""
+        return self.from_file or bool(self.weights)
 
 
 @dataclass(frozen=True)
@@ -62,6 +85,7 @@ class HeadConfig:
         alpha: length of the embedding in `l2_softmax`.
         scale: of the cosines in `angular_margin`.
         margin: of `angular_margin`, radians, or of `triplet`, squared distance.
+        metric_margin: of the triplets after `training.metric_after`, squared distance.
         shrinkage: of `discriminant`.
     """
 
@@ -71,6 +95,7 @@ class HeadConfig:
     alpha: float = number(16.0, minimum=1e-3)
     scale: float = number(16.0, minimum=1e-3)
     margin: float = number(0.2, minimum=0, maximum=3)
+    metric_margin: float = number(0.2, minimum=0, maximum=4)
     shrinkage: float = number(0.3, minimum=1e-6, maximum=1)
 
 
@@ -82,6 +107,8 @@ class TrainingConfig:
         steps: optimiser steps, the same for every system.
         pretrain_steps: the first so many see synthetic images only, the later ones real ones only;
             0 mixes them throughout by `crops.synthetic_share`.
+        metric_after: from this step on triplets take the place of the head's loss: metric learning
+            after softmax (Zhao et al., 2017, section 4.2); 0 = never.
         batch_size: images a step, over all devices.
         images_per_person: of one person in a batch; triplets need 2 or more.
         learning_rate: at first.
@@ -98,6 +125,7 @@ class TrainingConfig:
 
     steps: int = number(1000, minimum=1)
     pretrain_steps: int = number(0, minimum=0)
+    metric_after: int = number(0, minimum=0)
     batch_size: int = number(32, minimum=1)
     images_per_person: int = number(2, minimum=1)
     learning_rate: float = number(1e-3, minimum=0)
@@ -146,9 +174,34 @@ class RecogniserConfig:
                 f"training.batch_size = {self.training.batch_size}: expected a multiple of"
                 f" training.images_per_person = {each}"
             )
-        if self.head.form == "triplet" and each < 2:
+        if (self.head.form == "triplet" or self.training.metric_after) and each < 2:
             raise ConfigError(
                 f"training.images_per_person = {each}: triplets need 2 images of a person"
+            )
+        network = self.network
+        if network.frozen and not network.pretrained:
+            raise ConfigError(
+                f"network.frozen = {network.frozen} with network.backbone = {network.backbone!r}:"
+                " expected a network with weights that were trained before"
+            )
+        if network.frozen and self.crops.shift:
+            raise ConfigError(
+                f"network.frozen = {network.frozen} with crops.shift = {self.crops.shift}: expected"
+                " 0, as what the frozen layers give is computed once"
+            )
+        if network.frozen == 1 and not network.dimensions:
+            raise ConfigError(
+                "network.frozen = 1 with network.dimensions = 0: nothing is left to be trained"
+            )
+        if not network.dimensions and not network.from_file:
+            raise ConfigError(
+                "network.dimensions = 0: expected 1 or more, or a .keras or .tflite file as"
+                " network.backbone"
+            )
+        if network.weights and network.backbone in ("small", "resnet18", "resnet50", "linear"):
+            raise ConfigError(
+                f"network.weights = {network.weights!r} with network.backbone ="
+                f" {network.backbone!r}: expected a class of keras.applications"
             )
 
 

@@ -1,6 +1,7 @@
 """The recogniser: a backbone, the weights of the people it is trained on, and the step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import keras
@@ -50,6 +51,7 @@ class Recogniser(keras.Model):
         head: HeadConfig,
         *,
         weight_decay: float = 0.0,
+        metric_after: int = 0,
         **kwargs: Any,
     ) -> None:
         """Wires the parts.
@@ -59,24 +61,51 @@ class Recogniser(keras.Model):
             people: number of people trained on.
             head: the loss.
             weight_decay: L2 penalty on kernels.
+            metric_after: step from which triplets take the place of the head's loss; 0 = never.
             **kwargs: the model's name.
         """
         super().__init__(**kwargs)
         self.backbone = backbone
         self.head = head
         self.weight_decay = weight_decay
+        self.metric_after = metric_after
         self.people = People(backbone.output_shape[-1], people, name="people", dtype="float32")
         self.progress = Progress(name="progress")
         self._means = {name: keras.metrics.Mean(name=name) for name in METRIC_NAMES}
         self.built = True
 
-    def compile(self, optimizer: keras.optimizers.Optimizer, **kwargs: Any) -> None:
+    def compile(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        early: Sequence[keras.optimizers.Optimizer] = (),
+        **kwargs: Any,
+    ) -> None:
+        """Sets the optimisers.
+
+        Args:
+            optimizer: of the head and the last layers.
+            early: of the layers before, the first ones first; their weights are dealt out evenly
+                by number.
+            **kwargs: of `keras.Model.compile`.
+        """
         super().compile(optimizer=optimizer, **kwargs)
-        build_optimizer_weights(optimizer, self.weights_trained)
+        self.early = list(early)
+        for own, weights in self.weight_groups():
+            build_optimizer_weights(own, weights)
+
+    def weight_groups(self) -> list[tuple[keras.optimizers.Optimizer, list[tf.Variable]]]:
+        """Each optimiser and what it moves."""
+        own = list(self.backbone.trainable_variables)
+        head = self.weights_trained[len(own) :]
+        optimizers = [*self.early, self.optimizer]
+        edges = [round(len(own) * n / len(optimizers)) for n in range(len(optimizers) + 1)]
+        groups = [own[start:stop] for start, stop in pairwise(edges)]
+        groups[-1] = groups[-1] + head
+        return [(one, part) for one, part in zip(optimizers, groups, strict=True) if part]
 
     @property
     def weights_trained(self) -> list[tf.Variable]:
-        """What the optimiser moves."""
+        """What the optimisers move: the backbone's, then the head's."""
         head = [] if self.head.form == "triplet" else [self.people.directions]
         if self.head.form in ("softmax", "l2_softmax"):
             head.append(self.people.bias)
@@ -84,8 +113,8 @@ class Recogniser(keras.Model):
 
     @property
     def named_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
-        """The optimiser by the prefix of its rate's name in logs: none."""
-        return {"": self.optimizer}
+        """The optimisers by the prefix of their rates' names in logs."""
+        return {**{f"early_{n}_": one for n, one in enumerate(self.early)}, "": self.optimizer}
 
     @staticmethod
     def status(values: Mapping[str, float]) -> str:
@@ -97,9 +126,11 @@ class Recogniser(keras.Model):
         return list(self._means.values())
 
     def call(self, values: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """(N, D) float32 embeddings of uint8 crops or float32 features."""
-        if values.dtype == tf.uint8:
-            values = tf.cast(values, tf.float32) / 127.5 - 1.0
+        """(N, D) float32 embeddings of uint8 crops, float32 features or what frozen layers gave."""
+        crops = values.dtype == tf.uint8
+        values = tf.cast(values, tf.float32)
+        if crops:
+            values = values / 127.5 - 1.0
         return self.backbone(values, training=training)
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -108,16 +139,32 @@ class Recogniser(keras.Model):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         with tf.GradientTape() as tape:
             embeddings = tf.cast(self(batch["values"], training=True), tf.float32)
-            loss = tf.reduce_mean(self.losses_of(embeddings, labels))
+            loss = tf.reduce_mean(self._losses_now(embeddings, labels))
             penalty = tf.add_n([tf.nn.l2_loss(w) for w in weights if len(w.shape) > 1])
             # Optimisers add gradients up over replicas.
             share = (loss + self.weight_decay * penalty) / replicas
         gradients = tape.gradient(share, weights)
-        self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        # Triplets do not use people's weights, and a head none of another's.
+        found = {
+            id(weight): tf.zeros_like(weight) if gradient is None else gradient
+            for weight, gradient in zip(weights, gradients, strict=True)
+        }
+        for optimizer, group in self.weight_groups():
+            optimizer.apply_gradients([(found[id(weight)], weight) for weight in group])
         self.progress.update(loss, tf.constant(1.0))
         self._means["loss"].update_state(loss)
         self._means["accuracy"].update_state(self._accuracy(embeddings, labels))
         return {name: metric.result() for name, metric in self._means.items()}
+
+    def _losses_now(self, embeddings: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        if not self.metric_after:
+            return self.losses_of(embeddings, labels)
+        margin = self.head.metric_margin
+        return tf.cond(
+            tf.convert_to_tensor(self.progress.steps) < self.metric_after,
+            lambda: self.losses_of(embeddings, labels),
+            lambda: losses.triplet_semihard(embeddings, labels, margin=margin),
+        )
 
     def losses_of(self, embeddings: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """(N,) float32, the head's loss of each sample."""

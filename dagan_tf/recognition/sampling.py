@@ -12,6 +12,7 @@ import numpy as np
 
 from dagan_tf.errors import DaganError
 from dagan_tf.recognition.config import RecogniserConfig
+from dagan_tf.recognition.stacked import Stacked
 
 # Poses are told apart in bins of so many degrees, mirrored ones together.
 YAW_BIN = 15.0
@@ -22,14 +23,15 @@ class TrainingSet:
     """What one system is trained on.
 
     Attributes:
-        values: (N, S, S, 3) uint8 crops or (N, D) float32 features; may be a memmap.
+        values: (N, S, S, 3) uint8 crops, (N, D) float32 features, or float16 (N, 2, ...), what
+            frozen layers gave of crops and their mirror images; read by rows alone.
         rows: (R,) int, rows of `values` that this system uses.
         people: (R,) str.
         yaws: (R,) float, degrees.
         synthetic: (R,) bool.
     """
 
-    values: np.ndarray
+    values: np.ndarray | Stacked
     rows: np.ndarray
     people: np.ndarray
     yaws: np.ndarray
@@ -54,6 +56,8 @@ class Sampler:
             seed: of all draws.
         """
         self._data, self._config, self._seed = data, config, seed
+        # What frozen layers give: of the crop and of its mirror image.
+        self._mirrored = data.values.dtype == np.float16
         self.names, self._labels = np.unique(data.people, return_inverse=True)
         bins = np.rint(np.abs(data.yaws) / YAW_BIN).astype(int)
         self._groups: dict[bool, dict[int, list[np.ndarray]]] = {False: {}, True: {}}
@@ -64,6 +68,12 @@ class Sampler:
                 people[int(label)] = [
                     np.flatnonzero(mine & (bins == one)) for one in np.unique(bins[mine])
                 ]
+
+    @property
+    def signature(self) -> tuple[tuple[int, ...], np.dtype]:
+        """Shape and type of one value of a batch."""
+        values = self._data.values
+        return tuple(values.shape[1 + self._mirrored :]), values.dtype
 
     def synthetic_share(self, step: int) -> float:
         """Share of synthetic images in a batch after `step` steps."""
@@ -99,8 +109,12 @@ class Sampler:
         """The batch after `step` steps: (B, ...) as the values are, and (B,) int32 labels."""
         places = self.places(step)
         values = np.asarray(self._data.values[self._data.rows[places]])
-        if values.ndim == 4:
-            values = self._augment(values, np.random.default_rng([self._seed, step, 1]))
+        rng = np.random.default_rng([self._seed, step, 1])
+        if self._mirrored:
+            sides = self._config.crops.flip * rng.integers(2, size=len(values))
+            values = values[np.arange(len(values)), sides]
+        elif values.ndim == 4:
+            values = self._augment(values, rng)
         return values, self._labels[places].astype(np.int32)
 
     def _augment(self, crops: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -19,7 +19,7 @@ from dagan_tf.loop.optimizers import build_optimizer
 from dagan_tf.loop.saving import Checkpoints
 from dagan_tf.loop.schedule import HalvingSchedule
 from dagan_tf.loop.strategy import make_strategy
-from dagan_tf.recognition.backbones import build_backbone
+from dagan_tf.recognition.backbones import build_backbone, build_parts
 from dagan_tf.recognition.config import RecogniserConfig, load_recogniser_config
 from dagan_tf.recognition.linear_head import train_linear_head
 from dagan_tf.recognition.recogniser import Recogniser
@@ -30,6 +30,8 @@ Embed = Callable[[np.ndarray], np.ndarray]
 
 _MAY_CHANGE = {"name", "training.log_every", "training.checkpoint_every", "training.steps"}
 _EMBED_BATCH = 64
+# Layers with rates of their own, where early ones learn more slowly.
+_RATE_GROUPS = 5
 
 
 def train_recogniser(
@@ -83,6 +85,7 @@ def train_recogniser(
                 people=recogniser.people,
                 optimizer=recogniser.optimizer,
                 progress=recogniser.progress,
+                **({"early": recogniser.early} if recogniser.early else {}),
             ),
             str(model_dir / FOLDER_NAME),
             max_to_keep=1,
@@ -92,7 +95,7 @@ def train_recogniser(
     if start < steps:
         with StopTraining(start_step=start) as stop:
             recogniser.fit(
-                _batches(sampler, shape, data.values.dtype, config.training.batch_size, start),
+                _batches(sampler, config.training.batch_size, start),
                 steps_per_epoch=steps - start,
                 epochs=1,
                 shuffle=False,
@@ -130,19 +133,38 @@ def build_recogniser(config: RecogniserConfig, shape: tuple[int, ...], people: i
     """
     settings = config.training
     with dtype_policy(settings.precision):
-        backbone = build_backbone(config.network, shape)
-    recogniser = Recogniser(backbone, people, config.head, weight_decay=settings.weight_decay)
-    schedule = HalvingSchedule(
-        settings.learning_rate, settings.decay_steps, settings.learning_rate_floor
+        if config.network.frozen:
+            side = config.crops.image_size
+            backbone = build_parts(config.network, (side, side, 3))[1]
+        else:
+            backbone = build_backbone(config.network, shape)
+    recogniser = Recogniser(
+        backbone,
+        people,
+        config.head,
+        weight_decay=settings.weight_decay,
+        metric_after=settings.metric_after,
     )
+
+    def optimizer(factor: float) -> keras.optimizers.Optimizer:
+        schedule = HalvingSchedule(
+            factor * settings.learning_rate,
+            settings.decay_steps,
+            factor * settings.learning_rate_floor,
+        )
+        return build_optimizer(settings, schedule)
+
+    slowest = config.network.early_rate
+    groups = _RATE_GROUPS if slowest < 1.0 else 1
+    factors = [slowest ** (1.0 - n / (groups - 1)) for n in range(groups - 1)]
     # XLA is slower for these networks on CPUs, and takes long to begin.
-    recogniser.compile(build_optimizer(settings, schedule), jit_compile=False)
+    recogniser.compile(
+        optimizer(1.0), early=[optimizer(factor) for factor in factors], jit_compile=False
+    )
     return recogniser
 
 
-def _batches(
-    sampler: Sampler, shape: tuple[int, ...], dtype: np.dtype, batch_size: int, start: int
-) -> tf.data.Dataset:
+def _batches(sampler: Sampler, batch_size: int, start: int) -> tf.data.Dataset:
     def draw() -> Iterator[dict[str, np.ndarray]]:
         step = start
         while True:
@@ -150,6 +172,7 @@ def _batches(
             yield {"values": values, "labels": labels}
             step += 1
 
+    shape, dtype = sampler.signature
     signature = {
         "values": tf.TensorSpec((batch_size, *shape), dtype),
         "labels": tf.TensorSpec((batch_size,), tf.int32),
@@ -161,16 +184,33 @@ def _embedder(recogniser: Recogniser) -> Embed:
     def embed(values: np.ndarray) -> np.ndarray:
         parts = []
         for begin in range(0, len(values), _EMBED_BATCH):
-            batch = np.asarray(values[begin : begin + _EMBED_BATCH])
-            out = np.asarray(recogniser(tf.constant(batch), training=False), np.float32)
-            if batch.ndim == 4:  # A crop and its mirror image, as is usual in recognition.
-                mirrored = tf.constant(np.ascontiguousarray(batch[:, :, ::-1]))
-                out = out + np.asarray(recogniser(mirrored, training=False), np.float32)
-            parts.append(out)
+            views = with_mirrors(np.asarray(values[begin : begin + _EMBED_BATCH]))
+            parts.append(
+                sum(
+                    np.asarray(recogniser(tf.constant(view), training=False), np.float32)
+                    for view in views
+                )
+            )
         joined = np.concatenate(parts)
         return joined / np.maximum(np.linalg.norm(joined, axis=1, keepdims=True), 1e-12)
 
     return embed
+
+
+def with_mirrors(values: np.ndarray) -> list[np.ndarray]:
+    """What is embedded and summed: crops and their mirror images, as is usual in recognition.
+
+    Args:
+        values: of a training set.
+
+    Returns:
+        Arrays as a batch has them; features are alone.
+    """
+    if values.dtype == np.float16:
+        return [np.ascontiguousarray(values[:, side]) for side in (0, 1)]
+    if values.ndim == 4:
+        return [values, np.ascontiguousarray(values[:, :, ::-1])]
+    return [values]
 
 
 def _claim(model_dir: Path, config: RecogniserConfig) -> None:

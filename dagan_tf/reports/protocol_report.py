@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -10,9 +12,19 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.metrics.pose_histogram import pose_histogram
 from dagan_tf.protocols.features import FaceFeatures
+from dagan_tf.protocols.image_files import ImageFiles
 from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.reports import published
-from dagan_tf.reports.report import Block, Chart, Grid, Section, Table, Value
+from dagan_tf.reports.report import (
+    Block,
+    Chart,
+    Grid,
+    Section,
+    Table,
+    Value,
+    build_report,
+    write_report,
+)
 from dagan_tf.reports.score_plots import (
     plot_cmc,
     plot_roc_and_det,
@@ -32,6 +44,49 @@ CREDITS = {
 _HARDEST = 6
 _SHOWN_PEOPLE = 12
 _THUMBNAIL = 144
+
+
+def write_protocol_report(
+    path: Path,
+    protocol: Protocol,
+    systems: Sequence[SystemScores],
+    features: Mapping[str, FaceFeatures],
+    *,
+    data: str,
+    seed: int,
+    dlib: bool,
+    command: str,
+    made: datetime,
+) -> Path:
+    """Writes the page.
+
+    Args:
+        path: the file.
+        protocol: what was compared.
+        systems: as of `recognition_sections`.
+        features: as of `recognition_sections`.
+        data: the set's folder.
+        seed: of the scores, and of t-SNE.
+        dlib: whether dlib found the faces, to be credited.
+        command: that made the scores.
+        made: when.
+
+    Returns:
+        The file.
+    """
+    html = build_report(
+        recognition_sections(protocol, systems, features, seed=seed),
+        title=protocol.name,
+        summary=f"{protocol.summary()}. Data: {data}. Seed {seed}.",
+        commands=[command],
+        credits=[
+            credit
+            for name, credit in CREDITS.items()
+            if protocol.name.startswith(name) or (name == "dlib" and dlib)
+        ],
+        made=made,
+    )
+    return write_report(path, html)
 
 
 def recognition_sections(
@@ -122,6 +177,7 @@ def _curves(name: str, systems: Mapping[str, Sequence[Part]]) -> Section:
 
 def _hardest(name: str, protocol: Protocol, systems: Mapping[str, Sequence[Part]]) -> Section:
     blocks: list[Block] = []
+    files = ImageFiles(protocol.root, protocol.faces.paths)
     for system, parts in systems.items():
         part = parts[0]
         rows: list[tuple[str, list[np.ndarray | None]]] = []
@@ -131,7 +187,7 @@ def _hardest(name: str, protocol: Protocol, systems: Mapping[str, Sequence[Part]
         ):
             for row in chosen[_least(sign * part.scores[chosen])].tolist():
                 ends = int(part.pairs.first[row]), int(part.pairs.second[row])
-                images = [_face_of(protocol, part, template) for template in ends]
+                images = [_face_of(protocol, files, part, template) for template in ends]
                 people = " and ".join(dict.fromkeys(part.templates.subjects[list(ends)]))
                 rows.append((f"{kind}, {part.scores[row]:.3f}, {people}".rstrip(", "), images))
         if any(image is not None for _, images in rows for image in images):
@@ -147,12 +203,12 @@ def _least(values: np.ndarray) -> np.ndarray:
     return few[np.argsort(values[few], kind="stable")]
 
 
-def _face_of(protocol: Protocol, part: Part, template: int) -> np.ndarray | None:
+def _face_of(protocol: Protocol, files: ImageFiles, part: Part, template: int) -> np.ndarray | None:
     """The first face of a template, cut out where its box is known; None if it can't be read."""
     owner = part.templates.media_template[part.templates.media]
     face = int(part.templates.face[np.flatnonzero(owner == template)[0]])
     try:
-        image = read_photo(protocol.root / protocol.faces.paths[face])
+        image = read_photo(files(protocol.faces.paths[face]))
     except (DaganError, OSError):
         return None
     box = protocol.faces.boxes[face]

@@ -14,11 +14,11 @@ from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo
+from dagan_tf.faces.subject import find_subject
 from dagan_tf.protocols.features import FaceFeatures
+from dagan_tf.protocols.image_files import ImageFiles
 from dagan_tf.protocols.protocol import Protocol
 
-# Around a box that the set gives, as a share of it: detectors want to see the whole head.
-_MARGIN = 0.4
 # Faces that an interruption costs at most.
 _PART = 64
 
@@ -46,8 +46,8 @@ def extract(
         network: The network.
         parts: A folder of what an interrupted run of the same network has done and this one does;
             None keeps nothing on the way.
-        skip_missing: A face whose image can't be read, or in which no single face is found, is
-            absent instead of an error.
+        skip_missing: A face whose image can't be read, or in which no face is found, is absent
+            instead of an error. Of several faces `find_subject` takes one.
         advance: Called with the number of faces done.
 
     Returns:
@@ -58,6 +58,7 @@ def extract(
     """
     finder = FaceFinder()
     faces = protocol.faces
+    files = ImageFiles(protocol.root, faces.paths)
     rows: list[np.ndarray | None] = []
     for start in range(0, len(faces), _PART):
         keys = list(zip(faces.paths, faces.sightings, strict=True))[start : start + _PART]
@@ -66,7 +67,7 @@ def extract(
         if done is None:
             done = []
             for row in range(start, start + len(keys)):
-                done.append(_embedded(protocol, row, network, finder, skip_missing))
+                done.append(_embedded(protocol, row, files, network, finder, skip_missing))
                 advance(1)
             if file is not None:
                 _write_part(file, keys, done)
@@ -82,12 +83,19 @@ def extract(
 
 
 def _embedded(
-    protocol: Protocol, row: int, network: Network, finder: FaceFinder, skip_missing: bool
+    protocol: Protocol,
+    row: int,
+    files: ImageFiles,
+    network: Network,
+    finder: FaceFinder,
+    skip_missing: bool,
 ) -> np.ndarray | None:
-    file = protocol.root / protocol.faces.paths[row]
+    file = files(protocol.faces.paths[row])
+    box = protocol.faces.boxes[row]
     try:
-        image = _around(read_photo(file), protocol.faces.boxes[row])
-        return network.embed(image, finder.find_one(image).landmarks)
+        image = read_photo(file)
+        face = find_subject(finder, image, box if np.isfinite(box).all() else None)
+        return network.embed(image, face.landmarks)
     except (DaganError, OSError) as error:
         if skip_missing:
             return None
@@ -123,22 +131,6 @@ def _read_part(
         return None
     found = iter(features)
     return [next(found) if there else None for there in present]
-
-
-def _around(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-    if not np.isfinite(box).all():
-        return image
-    left, top, width, height = box
-    edges = (
-        max(int(top - _MARGIN * height), 0),
-        int(top + (1 + _MARGIN) * height),
-        max(int(left - _MARGIN * width), 0),
-        int(left + (1 + _MARGIN) * width),
-    )
-    cut = image[edges[0] : edges[1], edges[2] : edges[3]]
-    if not cut.size:
-        raise DaganError(f"the face's box {box.tolist()} lies outside the image {image.shape[:2]}")
-    return np.ascontiguousarray(cut)
 
 
 def _nominal_yaw(protocol: Protocol) -> np.ndarray | None:

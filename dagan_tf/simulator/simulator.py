@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.alignment import warp_similarity
 from dagan_tf.faces.face import Face, FaceFinder, FaceNotFoundError
+from dagan_tf.faces.filling import frame_photo
 from dagan_tf.simulator.camera import Pose
 from dagan_tf.simulator.fitting.fit import MAX_FIT_ERROR, FaceFit, FitError, fit_landmarks
 from dagan_tf.simulator.framing import frame_matrix
@@ -50,6 +51,20 @@ class SimulatedView:
     source_pose: Pose
     identity: str
     fit_error: float
+
+
+class AlignedFace(NamedTuple):
+    """A real photo in the canonical frame.
+
+    Attributes:
+        image: (S, S, 3) uint8 RGB, upright.
+        mask: (S, S) uint8; 255 inside the photo, 0 beyond its edges, where `image` is filled.
+        fit: what framed it.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    fit: FaceFit
 
 
 class Simulator:
@@ -156,7 +171,7 @@ class Simulator:
         if pitch is not None and not abs(pitch) <= MAX_PITCH:
             raise DaganError(f"pitch: got {pitch}, expected degrees in [-30, 30]")
 
-    def align(self, photo: np.ndarray, *, face: Face | None = None) -> tuple[np.ndarray, FaceFit]:
+    def align(self, photo: np.ndarray, *, face: Face | None = None) -> AlignedFace:
         """Crops a real photo to the canonical frame of the simulated views.
 
         Args:
@@ -164,14 +179,15 @@ class Simulator:
             face: where the face is; found in the photo if None.
 
         Returns:
-            (S, S, 3) uint8 crop, upright, and the fit that framed it.
+            The crop, its mask and the fit that framed it.
 
         Raises:
             DaganError: as for `simulate`.
         """
         fit = self.fit(photo, face=face)
         matrix = frame_matrix(self.model, fit, self.image_size)
-        return warp_similarity(photo, matrix, self.image_size), fit
+        image, shown = frame_photo(photo, matrix, self.image_size)
+        return AlignedFace(image, np.where(shown, 255, 0).astype(np.uint8), fit)
 
     def align_profile(self, photo: np.ndarray, yaw: float) -> np.ndarray:
         """Crops a real full profile, which no landmarks fit, to the canonical frame.
@@ -190,7 +206,7 @@ class Simulator:
         box = self.finder.locate(photo)
         if box is None:
             raise FaceNotFoundError("no face found in the profile photo")
-        return warp_similarity(photo, profile_matrix(box, yaw, self.image_size), self.image_size)
+        return frame_photo(photo, profile_matrix(box, yaw, self.image_size), self.image_size).image
 
     def fit(self, photo: np.ndarray, *, face: Face | None = None) -> FaceFit:
         """Finds the face of a photo and fits the 3D head to it; raises as `simulate` does."""

@@ -8,11 +8,11 @@ import keras
 
 from dagan_tf.config.settings import Config, ConfigError
 from dagan_tf.core.keras_compat import KERAS_3, dtype_policy, scaled_optimizer
+from dagan_tf.gan.adversaries import REALISM
 from dagan_tf.gan.dagan import DAGAN
 from dagan_tf.gan.discriminator import build_discriminator
 from dagan_tf.gan.generator import build_generator
 from dagan_tf.gan.history import History
-from dagan_tf.gan.objectives import REALISM
 from dagan_tf.loop.optimizers import build_optimizer
 from dagan_tf.loop.schedule import HalvingSchedule
 

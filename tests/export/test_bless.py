@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from dagan_tf.config.settings import GeneratorConfig
-from dagan_tf.core.keras_compat import dtype_policy
+from dagan_tf.core.keras_compat import KERAS_3, dtype_policy
 from dagan_tf.export import bless as export_blessing
 from dagan_tf.export import write as export
 from dagan_tf.export.module import ExportError, ExportModule
@@ -22,13 +23,17 @@ def _module() -> ExportModule:
 
 def test_export_is_blessed_in_a_clean_process(tmp_path, monkeypatch):
     # Were it this process that answers, this would be seen.
-    monkeypatch.setattr(export_blessing.export_probe, "answers", None)
+    monkeypatch.setattr(export_blessing.probe, "answers", None)
+    monkeypatch.setattr(export_blessing.session, "answers", None)
     version = export_tiny(tmp_path, clean_process=True)
     blessing = json.loads((version / "export.json").read_text())["blessing"]
     assert blessing["blessed"] is True
     assert blessing["process"] == "clean"
     assert blessing["max_difference"] < 1e-5
-    assert "the clean process" in (version / "model_card.md").read_text()
+    assert blessing["session_difference"] < 1e-5
+    card = (version / "model_card.md").read_text()
+    assert "the clean process" in card
+    assert "C++ session loader" in card
 
 
 def test_what_a_clean_process_cannot_load_is_refused_in_one_line(tmp_path, monkeypatch):
@@ -52,6 +57,57 @@ def test_a_missing_signature_is_refused(tmp_path):
     tf.saved_model.save(module, str(tmp_path), signatures=signatures)
     with pytest.raises(ExportError, match="encoded"):
         export_blessing.bless(tmp_path, module, module.generator, clean_process=False)
+
+
+def _save_wrapped(module: ExportModule, folder) -> None:
+    """Saves as this package did at first: the variables only by way of Keras' wrappers of them."""
+    signatures = {
+        "serving_default": module.refine_uint8,
+        "float": module.refine_float,
+        "encoded": module.refine_encoded,
+    }
+    tf.saved_model.save(module, os.fspath(folder), signatures=signatures)
+
+
+@pytest.mark.skipif(not KERAS_3, reason="Keras 2 has no wrappers of variables")
+@pytest.mark.parametrize("clean_process", [True, False])
+def test_an_export_that_only_python_can_run_is_refused(tmp_path, clean_process):
+    module = _module()
+    _save_wrapped(module, tmp_path)
+    with pytest.raises(ExportError) as caught:
+        export_blessing.bless(tmp_path, module, module.generator, clean_process=clean_process)
+    assert re.fullmatch(
+        r"TensorFlow Serving could not run the export: "
+        r"Could not find variable [\w/]+; export the model again",
+        str(caught.value),
+    )
+    # Else it would be refused for something else: Python finds no fault with it.
+    refine = tf.saved_model.load(os.fspath(tmp_path)).signatures["serving_default"]
+    assert refine(images=tf.zeros((1, 8, 8, 3), tf.uint8))["refined"].shape == (1, 8, 8, 3)
+
+
+def test_an_old_export_is_blessed_again_or_refused(tmp_path):
+    version = export_tiny(tmp_path)
+    assert export_blessing.bless_again(version, clean_process=False) < 1e-5
+    (version / "export.json").write_text("{}")
+    with pytest.raises(ExportError, match=r"export\.json: KeyError: 'image_size'"):
+        export_blessing.bless_again(version, clean_process=False)
+    (version / "export.json").unlink()
+    with pytest.raises(ExportError, match=r"export\.json: FileNotFoundError"):
+        export_blessing.bless_again(version, clean_process=False)
+
+
+def test_a_session_that_answers_otherwise_is_refused(tmp_path, monkeypatch):
+    version = export_tiny(tmp_path)
+    answers = export_blessing.session.answers
+
+    def other(*arguments):
+        found = answers(*arguments)
+        return {**found, "odd": found["odd"] ^ 4}
+
+    monkeypatch.setattr(export_blessing.session, "answers", other)
+    with pytest.raises(ExportError, match=r"differ .* by 0\.031\d+ \(probe 'odd'\); expected"):
+        export_blessing.bless_again(version, clean_process=False)
 
 
 def test_pixels_scaled_wrongly_are_refused(tmp_path):

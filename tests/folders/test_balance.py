@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.data.test_simulate import folder_of, rows, run
 
 from dagan_tf.data.photos import PhotoItem, list_photos
 from dagan_tf.errors import DaganError
@@ -12,6 +11,7 @@ from dagan_tf.faces.photo_io import write_png
 from dagan_tf.folders.balance import PhotoPose, measure_poses, plan_views
 from dagan_tf.folders.view_maker import SimulationSettings
 from dagan_tf.simulator.camera import Pose
+from tests.folders.test_simulate import folder_of, rows, run
 
 
 def made_up(yaws, people=None):

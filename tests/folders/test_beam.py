@@ -7,8 +7,6 @@ import pytest
 
 pytest.importorskip("apache_beam")
 
-from tests.data.test_simulate import SETTINGS, photos, rows
-
 from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo
@@ -16,6 +14,7 @@ from dagan_tf.folders import beam
 from dagan_tf.folders.simulate import simulate_folder, simulate_views
 from dagan_tf.folders.view_maker import make_views, start_maker
 from dagan_tf.folders.views import all_views
+from tests.folders.test_simulate import SETTINGS, photos, rows
 
 __all__ = ["photos"]
 

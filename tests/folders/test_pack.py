@@ -10,9 +10,9 @@ from dagan_tf.data.manifest import read_skipped
 from dagan_tf.data.photos import list_photos
 from dagan_tf.data.records import parse_example, read_index, shard_paths
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.alignment import warp_similarity
 from dagan_tf.faces.detector import FaceBox
 from dagan_tf.faces.face import FaceFinder
+from dagan_tf.faces.filling import frame_photo
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.folders.pack import pack_real, pack_simulated
 from dagan_tf.simulator.profile_frame import profile_matrix
@@ -115,7 +115,7 @@ def test_real_photos_are_framed_by_the_simulator(tmp_path, astronaut):
     out = tmp_path / "out"
     index = pack_real(photos, out, image_size=64, simulator=simulator, progress=False)
     assert index.identities == ["collins"]
-    crop, fit = simulator.align(astronaut)
+    crop, _, fit = simulator.align(astronaut)
     (item,) = load(out)
     np.testing.assert_allclose((item["image"] + 1) * 127.5, crop, atol=1e-3)
     assert float(item["yaw"]) == pytest.approx(fit.pose.yaw, abs=1e-3)
@@ -137,7 +137,7 @@ def test_profiles_are_framed_by_the_detector(tmp_path, astronaut, monkeypatch):
     items = {float(item["yaw"]): item for item in load(out)}
     assert set(items) == {-90.0, 90.0}
     for yaw, item in items.items():
-        crop = warp_similarity(astronaut, profile_matrix(box, yaw, 64), 64)
+        crop = frame_photo(astronaut, profile_matrix(box, yaw, 64), 64).image
         np.testing.assert_allclose((item["image"] + 1) * 127.5, crop, atol=1e-3)
     monkeypatch.setattr(FaceFinder, "locate", lambda *_: None)
     with pytest.raises(DaganError, match="no face found in the profile photo"):

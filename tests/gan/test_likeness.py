@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.training.test_dagan import TINY
 
 from dagan_tf.config.settings import DataConfig, load_config
 from dagan_tf.data.records import Record, write_records
@@ -12,6 +11,7 @@ from dagan_tf.faces.photo_io import encode_png
 from dagan_tf.gan.likeness import Likeness
 from dagan_tf.loop.checkpoints import load_generator
 from dagan_tf.training.run import train_on_records
+from tests.gan.test_dagan import TINY
 
 SIZE = 16
 NOBODY = tf.fill((3,), -1)

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import scipy.special
 import tensorflow as tf
-from tests.training.test_dagan import PEOPLE, TINY, batches
 
 from dagan_tf.config.settings import ConfigError, load_config
 from dagan_tf.gan import losses
@@ -13,6 +12,7 @@ from dagan_tf.gan.augmentation import augment
 from dagan_tf.gan.history import History
 from dagan_tf.gan.objectives import objectives
 from dagan_tf.training.build import build_dagan
+from tests.gan.test_dagan import PEOPLE, TINY, batches
 
 WEIGHTS = ["loss.identity_weight=0.3", "loss.pose_weight=0.7", "generator.input_skip=false"]
 FORMS = ["began", "literal", "gan", "patch"]

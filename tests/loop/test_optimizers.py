@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.training.test_dagan import make, mirrored, run, state
 
 from dagan_tf.config.sections import TrainingConfig
 from dagan_tf.config.settings import ConfigError, load_config
@@ -12,6 +11,7 @@ from dagan_tf.core.keras_compat import KERAS_3, learning_rate
 from dagan_tf.loop.checkpoints import make_manager
 from dagan_tf.loop.optimizers import INSTEAD, build_optimizer
 from dagan_tf.training.build import build_dagan
+from tests.gan.test_dagan import make, mirrored, run, state
 
 CHOICES = TrainingConfig.__dataclass_fields__["optimizer"].metadata["choices"]
 ADDONS = [name for name in CHOICES if name.startswith("tfa.")]

@@ -5,12 +5,12 @@ import warnings
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.training.test_dagan import make, run
 
 from dagan_tf.core.keras_compat import KERAS_3
 from dagan_tf.faces.alignment import invert_similarity, warp_similarity
 from dagan_tf.gan.losses import identity_perception
 from dagan_tf.recognition.losses import triplet_semihard
+from tests.gan.test_dagan import make, run
 
 if KERAS_3:
     pytest.skip("tensorflow-addons ended with TensorFlow 2.15", allow_module_level=True)

@@ -7,10 +7,10 @@ from dagan_tf.errors import DaganError
 from dagan_tf.metrics.intervals import over_splits
 from dagan_tf.metrics.templates import media_means, pair_scores
 from dagan_tf.metrics.verification import tar_at_far
-from dagan_tf.protocols.building import check_images
 from dagan_tf.protocols.frll import read_frll
 from dagan_tf.protocols.ijba import read_ijba_search, read_ijba_verification
 from dagan_tf.protocols.ijbc import read_ijb_meta, read_ijb_search
+from dagan_tf.protocols.image_files import ImageFiles
 from dagan_tf.protocols.image_pairs import read_cfp, read_lfw
 from tests.helpers.toy_folders import make_frll
 
@@ -114,8 +114,8 @@ def test_truncated_and_missing_files_are_named(tmp_path):
 def test_missing_images_are_counted(tmp_path):
     write_split(tmp_path, 1, METADATA, ["1,2"])
     protocol = read_ijba_verification(tmp_path, splits=[1])
-    with pytest.raises(DaganError, match=r"img/1\.jpg: no such image \(4 are missing in all\)"):
-        check_images(protocol.root, protocol.faces)
+    with pytest.raises(DaganError, match=r"img/1\.jpg: no such image \(4 are missing in all, nei"):
+        ImageFiles(protocol.root, protocol.faces.paths).check(protocol.faces.paths)
 
 
 def test_ijba_search(tmp_path):

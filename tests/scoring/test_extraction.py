@@ -1,10 +1,10 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from dagan_tf.embedders.mobilefacenet import MobileFaceNet
 from dagan_tf.errors import DaganError
+from dagan_tf.faces.detector import FaceBox
+from dagan_tf.faces.face import Face
 from dagan_tf.faces.photo_io import write_png
 from dagan_tf.protocols.building import FaceTable, TemplateTable
 from dagan_tf.protocols.protocol import Pairs, Protocol, Split
@@ -15,10 +15,9 @@ from dagan_tf.scoring.extraction import extract
 class Finder:
     """Finds a face in all images but black ones."""
 
-    def find_one(self, photo):
-        if not photo.any():
-            raise DaganError("no face")
-        return SimpleNamespace(landmarks=np.zeros((68, 2)))
+    def find_all(self, photo):
+        box = FaceBox(0.0, 0.0, 4.0, 4.0, 1.0, "hog")
+        return [Face(box, np.zeros((68, 2)))] if photo.any() else []
 
 
 class Network:
@@ -49,7 +48,9 @@ def protocol(tmp_path, monkeypatch):
 
 
 def test_a_face_that_is_not_found_is_named_or_absent(protocol):
-    with pytest.raises(DaganError, match=r"0\.png: no face; --missing=skip leaves"):
+    with pytest.raises(
+        DaganError, match=r"0\.png: no face found in the photo of 8x8 pixels; --missing=skip leaves"
+    ):
         extract(protocol, Network())
     (protocol.root / "7.png").unlink()
     found = extract(protocol, Network(), skip_missing=True)
@@ -69,7 +70,7 @@ def test_an_interrupted_run_goes_on(protocol):
     np.testing.assert_array_equal(found.features, whole.features)
     np.testing.assert_array_equal(found.present, whole.present)
     # Who does not skip is told of the gap all the same, and a damaged part is made again.
-    with pytest.raises(DaganError, match=r"0\.png: no face"):
+    with pytest.raises(DaganError, match=r"0\.png: no face found"):
         extract(protocol, Network(), parts=parts)
     (parts / "000000004.npz").write_bytes(b"cut off")
     again = Network()

@@ -80,6 +80,14 @@ def test_server_and_client_and_drain_at_sigterm(base, simulated, tmp_path):
         assert server.wait(20) == 0
 
 
+def test_bless(base):
+    done = _run("serving.bless", model=base)
+    assert done.returncode == 0, done.stderr
+    said = f"{base}/1: blessed; largest difference between the two loaders "
+    assert done.stdout.startswith(said)
+    assert float(done.stdout.removeprefix(said)) < 1e-3
+
+
 _SHOW_EXPORT = """
 import runpy, sys
 import dagan_tf.export.write
@@ -113,6 +121,7 @@ def test_every_flag_of_the_export_reaches_it():
         ("trainer.refine", {"model": "m", "input": "a", "output": "b", "model_dir": "d",
          "keep_percentile": 80, "shrink_to": 64}, "expected one of the two"),
         ("serving.export", {"model_dir": "/absent", "output": "b"}, "config.yaml"),
+        ("serving.bless", {"model": "/absent"}, "/absent"),
         ("serving.server", {"model_base_path": "/absent"}, "/absent"),
         ("serving.client", {"server": "127.0.0.1:1", "timeout": 0.2, "input": "a", "output": "b"},
          "127.0.0.1:1"),

@@ -6,7 +6,9 @@ import pytest
 
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import Face, FaceFinder, FaceNotFoundError
+from dagan_tf.faces.filling import inside_photo
 from dagan_tf.simulator.fitting.fit import FitError, fit_landmarks
+from dagan_tf.simulator.framing import frame_matrix
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.simulator import Simulator
 
@@ -37,7 +39,7 @@ def test_a_view_says_what_it_shows(views):
 
 
 def test_the_photo_s_own_pose_gives_back_the_photo(simulator, astronaut, face):
-    aligned, fit = simulator.align(astronaut, face=face)
+    aligned, _, fit = simulator.align(astronaut, face=face)
     view = simulator.simulate(astronaut, [fit.pose.yaw], face=face)[0]
     shown = view.mask == 255
     face_box = np.zeros_like(shown)
@@ -214,7 +216,7 @@ def test_a_model_without_expressions_draws_views(astronaut, face):
 
 
 def test_the_photo_s_own_pose_gives_back_hair_and_surroundings(simulator, astronaut, face):
-    aligned, fit = simulator.align(astronaut, face=face)
+    aligned, _, fit = simulator.align(astronaut, face=face)
     view = simulator.simulate(astronaut, [fit.pose.yaw], face=face)[0]
     difference = np.abs(view.image.astype(int) - aligned.astype(int))
     # The canvas samples the photo twice, so sharp edges differ a little.
@@ -282,3 +284,28 @@ def test_a_head_whose_backdrop_cannot_be_told_apart_is_drawn_all_the_same(
     monkeypatch.setattr("dagan_tf.simulator.scene.head_scene.person_mask", lambda *_: None)
     view = simulator.simulate(astronaut, [60], face=face)[0]
     assert (view.mask == 255).mean() > 0.1
+
+
+def test_what_lies_beyond_the_photo_is_marked_as_not_seen(simulator, astronaut, face):
+    # Cut at the brows, the ears and below the chin.
+    left, top = face.landmarks.min(axis=0).astype(int)
+    right, bottom = face.landmarks.max(axis=0).astype(int) + 10
+    cut = np.ascontiguousarray(astronaut[top:bottom, left:right])
+    moved = Face(face.box, face.landmarks - np.float32([left, top]))
+    aligned, mask, fit = simulator.align(cut, face=moved)
+    size = simulator.image_size
+    beyond = ~inside_photo(cut.shape[:2], frame_matrix(simulator.model, fit, size), size)
+    assert 0.3 < beyond.mean() < 0.9
+    assert not mask[beyond].any()
+    assert mask[~beyond].all()
+    own, side = simulator.simulate(cut, [fit.pose.yaw, 60], face=moved)
+    # Two resamplings: a pixel's width of the edge is left open.
+    edge = cv2.dilate((~beyond).astype(np.uint8), np.ones((5, 5))) > 0
+    assert not own.mask[~edge].any()
+    assert own.mask[~beyond].mean() > 0.8 * 255
+    whole = simulator.simulate(astronaut, [60], face=face)[0]
+    assert side.mask.mean() < 0.7 * whole.mask.mean()
+    # No streaks: above the photo's end neighbouring columns do not differ.
+    rows = np.flatnonzero((~beyond).any(axis=1))[0]
+    across = np.abs(np.diff(aligned[: rows - 8].astype(int), axis=1))
+    assert across.max() < 12

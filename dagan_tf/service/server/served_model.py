@@ -12,10 +12,10 @@ from pathlib import Path
 import grpc
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import predict_pb2
 
-from dagan_tf.export.versions import SAVED_MODEL_FILE
+from dagan_tf.export.signatures import read_signature_defs
 from dagan_tf.service.server.limits import Limits
 from dagan_tf.service.server.status import RequestError, failed_precondition, invalid
 from dagan_tf.service.server.tensors import InputReader, write_tensor
@@ -64,7 +64,7 @@ class ServedModel:
         self.name = name
         self.version = version
         self.folder = folder
-        self.signature_defs = _read_signature_defs(folder)
+        self.signature_defs = read_signature_defs(folder)
         limits = limits or Limits()
         self._readers = {
             signature: [InputReader(key, info, limits) for key, info in definition.inputs.items()]
@@ -130,14 +130,6 @@ class ServedModel:
         """
         call = self.parse(request)
         return self.answer(call, self.run(call.signature, call.inputs))
-
-
-def _read_signature_defs(folder: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
-    saved_model = saved_model_pb2.SavedModel.FromString((folder / SAVED_MODEL_FILE).read_bytes())
-    for graph in saved_model.meta_graphs:
-        if "serve" in graph.meta_info_def.tags:
-            return dict(graph.signature_def)
-    raise ValueError(f"{folder}: no graph tagged 'serve'")
 
 
 def _check_input_names(

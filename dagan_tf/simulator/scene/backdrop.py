@@ -5,6 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from dagan_tf.faces.filling import push_pull
+
 # Room round the person that is taken away with it, as a part of the head's height: the edge
 # pixels of a photo mix hair and backdrop.
 MARGIN = 0.06
@@ -15,38 +17,13 @@ _WISPS_REACH, _WISPS_WIDTH = 5.0, 1.5
 _WISPS_CONTRAST, _WISPS_LEAST = 1.5, 3.0
 
 
-def push_pull(image: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Fills what is unknown smoothly from its surroundings (Gortler et al. 1996).
-
-    Args:
-        image: (H, W, C) float32.
-        known: (H, W) float32 in [0, 1].
-
-    Returns:
-        (H, W, C) float32; equals `image` where `known` is 1.
-    """
-    height, width = known.shape
-    if min(height, width) <= 2:
-        total = known.sum()
-        mean = (image * known[..., None]).sum(axis=(0, 1)) / total if total > 0 else 127.5
-        filled = np.broadcast_to(mean, image.shape).astype(np.float32)
-    else:
-        half = ((width + 1) // 2, (height + 1) // 2)
-        weight = cv2.resize(known, half, interpolation=cv2.INTER_AREA)
-        colour = cv2.resize(image * known[..., None], half, interpolation=cv2.INTER_AREA)
-        colour /= np.maximum(weight, 1e-6)[..., None]
-        # A coarse pixel is as sure as it needs to be once a quarter of it is known.
-        coarse = push_pull(colour, np.minimum(1.0, 4.0 * weight))
-        filled = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-    return known[..., None] * image + (1.0 - known[..., None]) * filled
-
-
 def clean_plate(
     photo: np.ndarray,
     coarse: np.ndarray,
     removed: np.ndarray,
     person: np.ndarray,
     margin: float,
+    shown: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Takes a region out of a photo.
 
@@ -56,6 +33,7 @@ def clean_plate(
         removed: (W, W) bool, the region.
         person: (W, W) bool; nothing of it is filled in, only what lies behind it.
         margin: pixels by which both are grown.
+        shown: (C, C) bool, what lies inside the photo.
 
     Returns:
         (C, C, 3) uint8 and how much of each pixel is the photo's own, (C, C) float32 in [0, 1].
@@ -70,8 +48,9 @@ def clean_plate(
         )
         for mask in (removed, removed | person)
     )
-    filled = push_pull(coarse.astype(np.float32), behind)
-    kept = cv2.resize(known, (side, side), interpolation=cv2.INTER_LINEAR)
+    inside = cv2.resize(shown.astype(np.float32), coarse.shape[:2], interpolation=cv2.INTER_AREA)
+    filled = push_pull(coarse.astype(np.float32), (behind * inside).astype(np.float32))
+    kept = cv2.resize(known, (side, side), interpolation=cv2.INTER_LINEAR) * shown
     smooth = cv2.resize(filled, (side, side), interpolation=cv2.INTER_LINEAR)
     mixed = cv2.blendLinear(photo.astype(np.float32), smooth, kept, 1.0 - kept)
     return np.clip(np.rint(mixed), 0, 255).astype(np.uint8), kept

@@ -18,21 +18,35 @@ LEAST_GROWTH, MOST_GROWTH = 0.86, 1.45
 # Towards the axis of view the outline says nothing; there the head grows by the mean of the upper
 # outline. Shares of the outline's radius between which the one gives way to the other.
 _AXIS = (0.25, 0.7)
+# An outline this near to the photo's end, pixels, is the photo's and not the head's.
+_CUT = 2.0
 
 
-def growth_along_rays(inner: np.ndarray, person: np.ndarray, centre: np.ndarray) -> np.ndarray:
+def growth_along_rays(
+    inner: np.ndarray, person: np.ndarray, centre: np.ndarray, shown: np.ndarray
+) -> np.ndarray:
     """How much farther out the person's outline lies than the head's.
 
     Args:
         inner: (180,) the head's outline, what `outline_radii` returned.
         person: (H, W) bool, the person.
         centre: (2,) the skull's centre, pixels.
+        shown: (H, W) bool, what lies inside the photo.
 
     Returns:
-        (180,) ratios in [0.86, 1.45]; 1 where the person reaches the image's edge.
+        (180,) ratios in [0.86, 1.45]; 1 where the person reaches the image's edge. Where the photo
+        ends on the head, as on the next rays whose outline it shows, but at least up to that end.
     """
-    outer = outline_radii(person, centre)
+    outer = outline_radii(person & shown, centre)
     ratio = np.divide(outer, inner, out=np.ones_like(outer), where=np.isfinite(outer + inner))
+    end = outline_radii(shown, centre)
+    cut = np.isfinite(end) & (outer > end - _CUT)
+    if cut.any():
+        rays = np.arange(len(ratio))
+        beside = 1.0
+        if not cut.all():
+            beside = np.interp(rays, rays[~cut], ratio[~cut], period=len(rays))
+        ratio = np.where(cut, np.maximum(beside, ratio), ratio)
     return smooth_radii(np.clip(ratio, LEAST_GROWTH, MOST_GROWTH))
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from dagan_tf.faces.alignment import apply_similarity, warp_similarity
+from dagan_tf.faces.alignment import apply_similarity
+from dagan_tf.faces.filling import frame_photo
 from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.fitting.basis import fit_basis
 from dagan_tf.simulator.fitting.fit import FaceFit
@@ -56,6 +57,7 @@ class PreparedPhoto:
         texture: where each vertex finds its colour.
         plate: (C, C, 3) uint8, the photo without head and hair.
         kept: (C, C) float32 in [0, 1], what of the plate is the photo's own.
+        shown: (C, C) float32, 1 inside the photo, 0 beyond its edges.
         outline: the head's in the photo, in pixels of the frame.
     """
 
@@ -64,6 +66,7 @@ class PreparedPhoto:
     texture: HeadTexture
     plate: np.ndarray
     kept: np.ndarray
+    shown: np.ndarray
     outline: HeadOutline
 
 
@@ -105,7 +108,7 @@ class SceneMaker:
         """Reads a photo, (H, W, 3) uint8, onto its fitted head."""
         size = round(CANVAS_DENSITY * CANVAS_FRAMES * self.image_size)
         matrix = frame_matrix(self.model, fit, size, zoom=1.0 / CANVAS_FRAMES)
-        canvas = warp_similarity(photo, matrix, size)
+        canvas, shown = frame_photo(photo, matrix, size)
         camera = _upright(fit, matrix)
         face = self._relieved(fit, self.model.vertices(fit.identity, fit.expression))
         projected = camera.project(face)
@@ -116,7 +119,7 @@ class SceneMaker:
         centre = (projected[self._regions.skull, :2].mean(axis=0) + 0.5) * work - 0.5
         if person is not None:
             radii = outline_radii(bare, centre)
-            growth = growth_along_rays(radii, person, centre)
+            growth = growth_along_rays(radii, person, centre, _at(shown, WORK_SIZE))
             projected = fit_outline(projected, self._regions, growth, _finite(radii) / work)
         vertices = _unproject(camera, projected)
         normals = self._mesh.normals(vertices) @ camera.rotation.T.astype(np.float32)
@@ -124,21 +127,21 @@ class SceneMaker:
         head = raster.triangle_ids >= 0
         outer = np.ones_like(head) if person is None else person
         texture = head_texture(
-            canvas, small, projected, normals, raster, outer, self._mesh, self.model.mirror,
+            canvas, shown, small, projected, normals, raster, outer, self._mesh, self.model.mirror,
             self._regions, self.model.mean, self._sky,
         )  # fmt: skip
         height = float(np.ptp(projected[self._regions.skull, 1])) * work
         chin = (projected[self.model.landmark_vertices[8], 1] + 0.5) * work
         above = np.arange(WORK_SIZE)[:, None] < chin
         whole = head if person is None else head | person
-        plate, kept = clean_plate(canvas, small, whole & above, whole, MARGIN * height)
-        shown = self._head_mask(projected, size)
+        plate, kept = clean_plate(canvas, small, whole & above, whole, MARGIN * height, shown)
+        drawn = self._head_mask(projected, size)
         outline = HeadOutline(
             centre=_framed(centre / work, size, self.image_size),
-            radii=_finite(outline_radii(shown, centre)) / (work * CANVAS_DENSITY),
+            radii=_finite(outline_radii(drawn, centre)) / (work * CANVAS_DENSITY),
             neck=_framed(projected[self._rim, :2].mean(axis=0), size, self.image_size),
         )
-        return PreparedPhoto(fit, vertices, texture, plate, kept, outline)
+        return PreparedPhoto(fit, vertices, texture, plate, kept, shown.astype(np.float32), outline)
 
     def draw(self, prepared: PreparedPhoto, pose: Pose) -> DrawnScene:
         """Draws one view."""
@@ -175,7 +178,7 @@ class SceneMaker:
             if settled < 1.0:
                 own = sample(texture.photo, places)
                 image = settled * image.astype(np.float32) + (1.0 - settled) * own
-                known = np.maximum(known, 1.0 - settled)
+                known = np.maximum(known, (1.0 - settled) * sample(prepared.shown, places))
             if self.background == "blur":
                 image = cv2.GaussianBlur(image, (0, 0), 0.04 * size)
                 known = np.zeros_like(known)
@@ -207,6 +210,12 @@ class SceneMaker:
         solid = self.model.triangles[(self._coverage[self.model.triangles] > 0.5).all(axis=1)]
         places = _scaled(projected, WORK_SIZE / size)
         return rasterize(places, solid, WORK_SIZE, WORK_SIZE).triangle_ids >= 0
+
+
+def _at(mask: np.ndarray, side: int) -> np.ndarray:
+    """(side, side) bool: where most of a mask's finer pixels are set."""
+    coarse = cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+    return np.asarray(coarse > 0.5)
 
 
 def _upright(fit: FaceFit, matrix: np.ndarray) -> Camera:

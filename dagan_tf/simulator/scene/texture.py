@@ -61,7 +61,7 @@ class HeadTexture:
     Attributes:
         photo: (C, C, 3) uint8, the photo as fitted.
         positions: (V, 2) float32, vertex in the photo, pixels.
-        visible: (V,) float32, 1 where no other part of the head is nearer.
+        visible: (V,) float32, 1 where the photo shows it and no other part of the head is nearer.
         inside: (V,) float32 in [0, 1], surely the surface's own colour: no backdrop and, off the
             face, no stain.
         facing: (V,) float32, cosine to the line of sight in the photo.
@@ -126,15 +126,16 @@ class HeadTexture:
 
 
 def head_texture(
-    photo: np.ndarray, coarse: np.ndarray, projected: np.ndarray, normals: np.ndarray,
-    raster: Raster, person: np.ndarray, mesh: Mesh, mirror: np.ndarray | None, regions: HeadRegions,
-    rest: np.ndarray, sky: np.ndarray,
+    photo: np.ndarray, shown: np.ndarray, coarse: np.ndarray, projected: np.ndarray,
+    normals: np.ndarray, raster: Raster, person: np.ndarray, mesh: Mesh,
+    mirror: np.ndarray | None, regions: HeadRegions, rest: np.ndarray, sky: np.ndarray,
 ) -> HeadTexture:  # fmt: skip
     """Reads the head's surface off a photo.
 
     Args:
         photo: (C, C, 3) uint8.
-        coarse: (W, W, 3) uint8, the same at a lower resolution.
+        shown: (C, C) bool, what of it lies inside the photo that was taken.
+        coarse: (W, W, 3) uint8, the photo at a lower resolution.
         projected: (V, 3) float32, the fitted head in the photo (x, y, depth in pixels).
         normals: (V, 3) float32 unit normals in camera axes (z towards the viewer).
         raster: the head as the photo shows it, at any square resolution.
@@ -152,6 +153,9 @@ def head_texture(
     height = float(np.ptp(projected[regions.skull, 1]))
     positions = np.ascontiguousarray(projected[:, :2], np.float32)
     visible = _visible(projected, raster, side, DEPTH_TOLERANCE * height)
+    # No triangle with a corner beyond the photo: what lies between would count as seen in part.
+    within = mesh.least_around((_at_vertices(shown, positions) > 0.99).astype(np.float32))
+    visible = visible & (within > 0.0)
     scale = person.shape[0] / side
     distance = cv2.distanceTransform(person.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     places = (positions + 0.5) * scale - 0.5

@@ -14,8 +14,8 @@ from dagan_tf.service.client.client import RefinerClient, RetryPolicy, ServiceEr
 from dagan_tf.service.client.messages import split_files
 from dagan_tf.service.client.options import ClientOptions
 from dagan_tf.service.client.retry import Attempts
+from tests.helpers import faulty_server
 from tests.helpers.faulty_server import FaultyServer
-from tests.service import faulty_server
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 QUICK = RetryPolicy(attempts=5, initial_seconds=0.02, max_seconds=0.05)

@@ -1,26 +1,8 @@
 import cv2
 import numpy as np
-from tests.simulator.test_outline import disc
 
-from dagan_tf.simulator.scene.backdrop import clean_plate, push_pull
-
-
-def test_what_is_known_stays_and_what_is_not_lies_between():
-    image = np.tile(np.linspace(0, 200, 64, dtype=np.float32)[None, :, None], (64, 1, 3))
-    known = np.ones((64, 64), np.float32)
-    known[20:40, 20:40] = 0
-    hole = known == 0
-    filled = push_pull(np.where(hole[..., None], 999, image).astype(np.float32), known)
-    np.testing.assert_array_equal(filled[~hole], image[~hole])
-    assert filled[hole].min() > image[0, 10, 0]
-    assert filled[hole].max() < image[0, 50, 0]
-    # It follows the ramp, not only its mean.
-    assert filled[30, 37, 0] - filled[30, 22, 0] > 15
-
-
-def test_nothing_known_gives_grey():
-    filled = push_pull(np.zeros((9, 5, 3), np.float32), np.zeros((9, 5), np.float32))
-    np.testing.assert_allclose(filled, 127.5)
+from dagan_tf.simulator.scene.backdrop import clean_plate
+from tests.simulator.scene.test_outline import disc
 
 
 def halved(photo):
@@ -32,7 +14,9 @@ def test_the_plate_keeps_no_trace_of_what_was_removed():
     person = disc(120, (60, 60), 30)
     photo[person] = (250, 0, 0)
     mask = disc(60, (29.5, 29.5), 15)
-    plate, kept = clean_plate(photo, halved(photo), mask, mask, margin=2.0)
+    plate, kept = clean_plate(
+        photo, halved(photo), mask, mask, margin=2.0, shown=np.ones((120, 120), bool)
+    )
     assert plate[..., 0].max() < 60
     assert kept[60, 60] == 0
     corner = (slice(0, 10), slice(0, 10))
@@ -45,7 +29,9 @@ def test_the_body_stays_but_is_not_smeared_over_the_backdrop():
     photo[80:] = 10  # dark clothes
     head, person = disc(60, (29.5, 29.5), 9), disc(60, (29.5, 29.5), 9)
     person[40:] = True
-    plate, kept = clean_plate(photo, halved(photo), head, person, margin=2.0)
+    plate, kept = clean_plate(
+        photo, halved(photo), head, person, margin=2.0, shown=np.ones((120, 120), bool)
+    )
     assert plate[59, 59].min() > 200
     assert plate[110, 60].max() == 10
     assert kept[110, 60] == 1
@@ -57,11 +43,27 @@ def test_a_single_hair_beside_the_head_goes_and_a_patterned_backdrop_stays():
     plain = np.full((256, 256, 3), 200, np.uint8)
     hair = plain.copy()
     hair[100:160, 180:182] = 120
-    plate, kept = clean_plate(hair, halved(hair), head, head, margin=2.0)
+    plate, kept = clean_plate(
+        hair, halved(hair), head, head, margin=2.0, shown=np.ones((256, 256), bool)
+    )
     np.testing.assert_allclose(plate, plain, atol=2)
     assert kept[130, 181] == 0
     assert kept[20, 20] == 1
     stripes = plain.copy()
     stripes[:, ::8] = 120
-    plate, kept = clean_plate(stripes, halved(stripes), head, head, margin=2.0)
+    plate, kept = clean_plate(
+        stripes, halved(stripes), head, head, margin=2.0, shown=np.ones((256, 256), bool)
+    )
     assert kept[130, 181] == 1
+
+
+def test_nothing_beyond_the_photo_s_edge_is_kept_or_spread():
+    photo = np.full((120, 120, 3), (20, 120, 220), np.uint8)
+    photo[:, :30] = 255  # what the canvas holds beyond the photo
+    shown = np.ones((120, 120), bool)
+    shown[:, :30] = False
+    mask = disc(60, (29.5, 29.5), 12)
+    plate, kept = clean_plate(photo, halved(photo), mask, mask, margin=2.0, shown=shown)
+    assert kept[:, :30].max() == 0
+    np.testing.assert_allclose(plate[60, 40], (20, 120, 220), atol=2)
+    np.testing.assert_allclose(plate[60, 5], (20, 120, 220), atol=2)

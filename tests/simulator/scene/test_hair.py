@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.simulator.test_outline import disc
 
 from dagan_tf.simulator.head.regions import HeadRegions
 from dagan_tf.simulator.scene.hair import MOST_GROWTH, fit_outline, growth_along_rays
 from dagan_tf.simulator.scene.outline import outline_radii
+from tests.simulator.scene.test_outline import disc
 
 
 def ball(loose):
@@ -26,18 +26,30 @@ def ball(loose):
     return points.astype(np.float32), regions
 
 
+ALL = np.ones((101, 101), bool)
+
+
 def test_growth_is_the_ratio_of_the_outlines_within_limits():
     centre = np.array([50.0, 50.0])
     head = outline_radii(disc(101, (50, 50), 30), centre)
     small = outline_radii(disc(101, (50, 50), 20), centre)
     np.testing.assert_allclose(
-        growth_along_rays(head, disc(101, (50, 50), 36), centre), 1.2, atol=0.04
+        growth_along_rays(head, disc(101, (50, 50), 36), centre, ALL), 1.2, atol=0.04
     )
     np.testing.assert_allclose(
-        growth_along_rays(small, disc(101, (50, 50), 45), centre), MOST_GROWTH
+        growth_along_rays(small, disc(101, (50, 50), 45), centre, ALL), MOST_GROWTH
     )
     # A person who reaches the image's edge has no outline there.
-    np.testing.assert_allclose(growth_along_rays(head, np.ones((101, 101), bool), centre), 1.0)
+    np.testing.assert_allclose(growth_along_rays(head, ALL, centre, ALL), 1.0)
+
+
+def test_where_the_photo_ends_on_the_head_the_outline_is_that_of_the_next_rays():
+    centre = np.array([50.0, 50.0])
+    head = outline_radii(disc(101, (50, 50), 30), centre)
+    shown = ALL.copy()
+    shown[:25] = False  # the photo ends below the crown
+    growth = growth_along_rays(head, disc(101, (50, 50), 36), centre, shown)
+    np.testing.assert_allclose(growth, 1.2, atol=0.06)
 
 
 @pytest.mark.parametrize(("loose", "radius"), [(0.0, 30.0), (0.5, 33.0), (1.0, 36.0)])

@@ -1,8 +1,8 @@
 import numpy as np
-from tests.simulator.test_outline import disc
 
 from dagan_tf.simulator.scene import surroundings as scene
 from dagan_tf.simulator.scene.surroundings import HeadOutline
+from tests.simulator.scene.test_outline import disc
 
 
 def head(centre, radius):

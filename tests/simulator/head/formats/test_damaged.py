@@ -7,7 +7,10 @@ import struct
 import h5py
 import numpy as np
 import pytest
-from tests.simulator.formats.test_formats import (
+
+from dagan_tf.errors import DaganError
+from dagan_tf.simulator.head.morphable_model import MorphableModel
+from tests.simulator.head.formats.test_formats import (
     FLAT,
     HEAD,
     MARKS,
@@ -19,9 +22,6 @@ from tests.simulator.formats.test_formats import (
     eos_matrix,
     landmarks_beside,
 )
-
-from dagan_tf.errors import DaganError
-from dagan_tf.simulator.head.morphable_model import MorphableModel
 
 
 def write_npz(folder):
