@@ -20,7 +20,7 @@ from dagan_tf.simulator.head.relief import raise_relief
 from dagan_tf.simulator.render.occlusion import sky_seen
 from dagan_tf.simulator.render.rasterizer import rasterize
 from dagan_tf.simulator.render.sampling import sample
-from dagan_tf.simulator.render.shading import shade
+from dagan_tf.simulator.render.shading import shade, soften_rim
 from dagan_tf.simulator.scene import surroundings as scene
 from dagan_tf.simulator.scene.backdrop import MARGIN, clean_plate
 from dagan_tf.simulator.scene.foreground import person_mask
@@ -157,7 +157,9 @@ class SceneMaker:
         )
         triangles = self._mesh.front_facing(projected)
         raster = rasterize(projected, triangles, fine, fine)
-        head = shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
+        head = soften_rim(
+            shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
+        )
         skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)
         centre = _coarse(skull[:2])
         target = HeadOutline(
