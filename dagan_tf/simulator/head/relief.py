@@ -1,9 +1,9 @@
 """How far a face stands out along its middle line, which a front's landmarks hardly tell.
 
 The fit's identity coefficients are regularised, so its profiles all tend to the mean head's. What
-the outlines of real profiles add was learned from people with both views (`scripts/learn_relief.py`)
-as a ridge regression from the coefficients to offsets of depth at levels from forehead to throat.
-The offsets lie along the depth of the head, so its front view stays what the landmarks say.
+the outlines of real profiles add was learned from people with both views, by
+`scripts/learn_relief.py`, as a ridge regression from the coefficients to offsets of depth at levels
+from forehead to throat. The offsets lie along the depth of the head, so its front view stays what the landmarks say.
 """
 
 from __future__ import annotations
@@ -71,15 +71,15 @@ def level_heights(landmarks: np.ndarray) -> np.ndarray:
     height = nasion - chin
     face = [nasion, (nasion + tip) / 2, tip, y[33], y[51], y[[62, 66]].mean(), lower]
     return np.array(
-        [brow + 0.45 * height, brow + 0.2 * height, brow]
-        + face
-        + [(lower + chin) / 2, chin, chin - 0.1 * height, chin - 0.3 * height]
+        [
+            *(brow + 0.45 * height, brow + 0.2 * height, brow),
+            *face,
+            *((lower + chin) / 2, chin, chin - 0.1 * height, chin - 0.3 * height),
+        ]
     )
 
 
-def raise_relief(
-    vertices: np.ndarray, landmarks: np.ndarray, offsets: np.ndarray
-) -> np.ndarray:
+def raise_relief(vertices: np.ndarray, landmarks: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Moves a head's middle to the depth that a profile should have, and its sides less.
 
     Args:

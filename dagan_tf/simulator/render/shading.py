@@ -85,9 +85,9 @@ def soften_rim(head: Shaded) -> Shaded:
     """
     rim = 1.0 - cv2.erode(head.cover, np.ones((3, 3), np.uint8))
     blurred = [
-        layer + rim.reshape(rim.shape + (1,) * (layer.ndim - 2)) * (
-            cv2.GaussianBlur(layer, (0, 0), RIM_BLUR) - layer
-        )
+        layer
+        + rim.reshape(rim.shape + (1,) * (layer.ndim - 2))
+        * (cv2.GaussianBlur(layer, (0, 0), RIM_BLUR) - layer)
         for layer in (head.colour, head.cover, head.seen)
     ]
     return head._replace(colour=blurred[0], cover=blurred[1], seen=blurred[2])

@@ -44,7 +44,7 @@ DEPTH_TOLERANCE = 0.02
 # How strongly the light falls on what is filled. What the photo shows is left as it shows it:
 # turned into the light it was recognised less well (benchmarks/simulator_identity.py).
 FILL_LIGHT = 0.4
-# Skin that the photo shows edge-on is darker there, and redder, than it is when turned to the light:
+# Skin that the photo shows edge-on is darker there, and redder, than when turned to the light:
 # below the first cosine to the line of sight it gets the filling's tone and keeps its own detail,
 # above the second it stays as it is.
 TONED = (0.4, 0.8)
@@ -128,7 +128,11 @@ class HeadTexture:
         softened = 1.0 + FILL_LIGHT * (now - 1.0)
         filled = self.filling * (softened * self.shade)[:, None]
         out[:, shading.RED : shading.BLUE + 1] = filled
-        edge_on = settled * (1.0 - np.maximum(regions.hair, regions.mouth)) * (1.0 - smoothstep(*TONED, self.facing))
+        edge_on = (
+            settled
+            * (1.0 - np.maximum(regions.hair, regions.mouth))
+            * (1.0 - smoothstep(*TONED, self.facing))
+        )
         out[:, shading.TONE : shading.TONE + 3] = edge_on[:, None] * (filled - self.local)
         out[:, shading.COVER] = coverage
         out[:, shading.U : shading.V + 1] = self.grain_places
