@@ -3,7 +3,8 @@
 The fit's identity coefficients are regularised, so its profiles all tend to the mean head's. What
 the outlines of real profiles add was learned from people with both views, by
 `scripts/learn_relief.py`, as a ridge regression from the coefficients to offsets of depth at levels
-from forehead to throat. The offsets lie along the depth of the head, so its front view stays what the landmarks say.
+from forehead to throat. The offsets lie along the depth of the head, so its front view stays what
+the landmarks say.
 """
 
 from __future__ import annotations
