@@ -169,7 +169,8 @@ class SceneMaker:
         )
         around = scene.surroundings(prepared.outline, target, size)
         middle = frame_depth(self.model, fit, pose, size)
-        covered = head.cover > 0.5
+        # The softened rim reaches beyond the head, where there is no depth.
+        covered = (head.cover > 0.5) & np.isfinite(head.depth)
         if self.background == "none":
             image: np.ndarray = np.full((size, size, 3), NEUTRAL_GREY, np.float32)
             known, depth = np.zeros((size, size), np.float32), np.float32(np.nan)
