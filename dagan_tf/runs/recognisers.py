@@ -31,7 +31,7 @@ from dagan_tf.recognition.config import RecogniserConfig, load_recogniser_config
 from dagan_tf.recognition.crops import REAL, Crops, make_crops
 from dagan_tf.recognition.features import training_values
 from dagan_tf.recognition.groups import frll_groups, read_groups
-from dagan_tf.recognition.people import RealFace, list_training, merged, tested_faces
+from dagan_tf.recognition.people import RealFace, list_training, merged, protocol_faces
 from dagan_tf.recognition.systems import SYSTEMS, Run, faces_of, run_systems
 
 SCORES_NAME = "scores.json"
@@ -133,7 +133,7 @@ def run_experiment(
     _claim(folder, experiment, config)
     groups = _groups(experiment, training, protocol)
     crops = make_crops(
-        merged(training, tested_faces(protocol)),
+        merged(training, protocol_faces(protocol)),
         _synthetic(experiment, folder, verbose),
         folder / "crops",
         config.crops,
