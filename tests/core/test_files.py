@@ -24,7 +24,8 @@ def test_a_file_is_replaced_when_the_block_ends(tmp_path):
     with write_whole(file) as partial:
         partial.write_text("new")
         assert file.read_text() == "old"
-        assert partial.parent == tmp_path and partial.name.startswith(".a.txt.")
+        assert partial.parent == tmp_path
+        assert partial.name.startswith(".a.txt.")
     assert file.read_text() == "new"
     assert os.listdir(tmp_path) == ["a.txt"]
 
@@ -32,9 +33,14 @@ def test_a_file_is_replaced_when_the_block_ends(tmp_path):
 def test_a_failed_block_leaves_the_old_file_alone(tmp_path):
     file = tmp_path / "a.txt"
     file.write_text("old")
-    with pytest.raises(KeyboardInterrupt), write_whole(file) as partial:
-        partial.write_text("half")
-        raise KeyboardInterrupt
+
+    def killed():
+        with write_whole(file) as partial:
+            partial.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        killed()
     assert file.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
 
