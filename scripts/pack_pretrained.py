@@ -13,10 +13,9 @@ import json
 from pathlib import Path
 
 from dagan_tf.config.settings import load_config
-from dagan_tf.gan.objectives import REALISM
+from dagan_tf.gan.adversaries import REALISM
 from dagan_tf.loop.checkpoints import (
     CONFIG_NAME,
-    load_discriminator,
     load_generator,
     read_identities,
 )
@@ -61,9 +60,9 @@ def main() -> None:
     missing = [key for key in FACTS if key not in facts]
     if missing:
         raise SystemExit(f"{args.facts}: lacks {', '.join(missing)}")
-    files = [args.output / f"{args.name}.npz", args.output / f"{args.name}-discriminator.npz"]
+    # The discriminator would take the package over its limit; who fine-tunes starts a new one.
+    files = [args.output / f"{args.name}.npz"]
     write_weights(load_generator(args.model_dir), files[0])
-    write_weights(load_discriminator(args.model_dir), files[1])
     size = sum(file.stat().st_size for file in files)
     if size > MAX_BYTES:
         raise SystemExit(f"the weights take {size} bytes; expected at most {MAX_BYTES}")
@@ -72,7 +71,7 @@ def main() -> None:
         "image_size": config.data.image_size,
         "stride": config.generator.stride,
         "generator": dataclasses.asdict(config.generator),
-        "discriminator": dataclasses.asdict(config.discriminator),
+        "discriminator": None,
         # Their number only: who they are is nobody's business.
         "identities": len(read_identities(args.model_dir)),
         "realism": REALISM[config.loss.adversarial],

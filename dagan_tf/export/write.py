@@ -180,7 +180,7 @@ def export_model_dir(
         generator,
         output_base,
         image_size=config.data.image_size,
-        stride=config.generator.downsample,
+        stride=config.generator.stride,
         formats=formats,
         reduced=_reduced(generator, config.generator) if precision == "bfloat16" else None,
         average=average,

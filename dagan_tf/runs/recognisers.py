@@ -102,6 +102,7 @@ def run_experiment(
     *,
     command: str = "",
     devices: Sequence[str] = (),
+    kept: str | os.PathLike[str] = "",
     workers: int = 1,
     report: bool = True,
     verbose: bool = True,
@@ -115,6 +116,8 @@ def run_experiment(
             on with.
         command: goes into scores.json.
         devices: see `make_strategy`.
+        kept: folder of crops and features, which several experiments may share; "" is crops/ in the
+            output.
         workers: processes that align.
         report: whether to write report.html.
         verbose: progress on stderr.
@@ -135,7 +138,7 @@ def run_experiment(
     crops = make_crops(
         merged(training, protocol_faces(protocol)),
         _synthetic(experiment, folder, verbose),
-        folder / "crops",
+        kept or folder / "crops",
         config.crops,
         workers=workers,
         progress=verbose,
@@ -245,7 +248,7 @@ def _say_what_there_is(crops: Crops, protocol: Protocol) -> None:
     if missed:
         lines.append(
             f"no face could be aligned in {missed} of {len(protocol.faces)} tested images: they"
-            f" count as missed, see crops/{REAL}/{SKIPPED_NAME}"
+            f" count as missed, see {crops.stores[0].folder / SKIPPED_NAME}"
         )
     print("\n".join(lines), file=sys.stderr, flush=True)
 
