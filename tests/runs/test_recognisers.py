@@ -27,7 +27,8 @@ CONFIG = load_recogniser_config(
 class ToyAligner:
     """Photos are a quarter of a crop's side."""
 
-    def __init__(self, image_size):
+    def __init__(self, image_size, alignment):
+        assert alignment == "canonical"
         self.image_size = image_size
 
     def align(self, path, what):
@@ -65,7 +66,7 @@ def make_views(folder, noise):
 
 @pytest.fixture
 def experiment(tmp_path, monkeypatch):
-    monkeypatch.setattr(crops, "_Aligner", ToyAligner)
+    monkeypatch.setattr(crops, "Aligner", ToyAligner)
     monkeypatch.setattr(features, "FaceEmbedder", ToyNetwork)
     ToyNetwork.calls = 0
     return Experiment(
@@ -124,7 +125,7 @@ def test_from_folders_to_scores(experiment, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"systems": ["b3"]}, "system 'b3': expected one of b1, b2, dagan"),
+        ({"systems": ["b3"]}, "system 'b3': expected some of b1, b2, dagan"),
         ({"synthetic": {}}, "system 'b2' needs the folder of simulated images: --simulated"),
         ({"seeds": 0}, "splits = 3, seeds = 0: expected 1 or more"),
         ({"reserved": ["999"]}, "reserved person '999' is not there"),
@@ -154,32 +155,40 @@ def test_runs_of_two_settings_are_not_mixed(experiment, tmp_path):
 
 def test_features_are_of_length_1_and_computed_once(tmp_path, monkeypatch):
     monkeypatch.setattr(features, "FaceEmbedder", ToyNetwork)
+    monkeypatch.setattr(features, "MobileFaceNet", lambda path: ToyNetwork())
     ToyNetwork.calls = 0
     images = np.random.default_rng(0).integers(0, 255, (3, 8, 8, 3)).astype(np.uint8)
-    made = crops.Crops(
-        images,
-        np.zeros((3, 68, 2), np.float32),
-        [crops.ImageRow(str(row), "p", 0.0, "real") for row in range(3)],
-    )
-    np.save(tmp_path / "crops.npy", images)
-    first = frozen_features(made, tmp_path, CONFIG.crops, progress=False)
-    np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1.0, rtol=1e-6)
+    rows = [crops.ImageRow(str(row), "p", 0.0, "real") for row in range(3)]
+
+    def store(mark):
+        points = np.zeros((3, 68, 2), np.float32)
+        return crops.Crops([crops.Store(tmp_path, mark, images, points, rows)])
+
+    first = frozen_features(store("a"), CONFIG.crops, progress=False)
+    np.testing.assert_allclose(np.linalg.norm(first[:], axis=1), 1.0, rtol=1e-6)
     colour = images[1].mean(axis=(0, 1)) - 125.0
     np.testing.assert_allclose(first[1], colour / np.linalg.norm(colour), rtol=1e-5)
-    again = frozen_features(made, tmp_path, CONFIG.crops, progress=False)
-    np.testing.assert_array_equal(again, first)
+    again = frozen_features(store("a"), CONFIG.crops, progress=False)
+    np.testing.assert_array_equal(again[:], first[:])
     assert ToyNetwork.calls == 3
-    np.save(tmp_path / "crops.npy", images)  # Newer than the features: they are made anew.
-    frozen_features(made, tmp_path, CONFIG.crops, progress=False)
+    frozen_features(store("b"), CONFIG.crops, progress=False)  # Other crops.
     assert ToyNetwork.calls == 6
+    file = tmp_path / "net.tflite"
+    for content in (b"one", b"one", b"another"):  # A network of the same name, changed.
+        file.write_bytes(content)
+        settings = replace(CONFIG.crops, features="tflite", tflite=str(file))
+        frozen_features(store("a"), settings, progress=False)
+    assert ToyNetwork.calls == 12
 
 
 def test_the_command_refuses_in_one_line(tmp_path):
     done = run_program(
         "trainer.recognise",
-        f"--photos={tmp_path}",
+        f"--train={tmp_path}",
         "--systems=b1,b4",
         f"--output={tmp_path / 'out'}",
     )
     assert done.returncode == 2
-    assert done.stderr.splitlines() == ["recognise.py: system 'b4': expected one of b1, b2, dagan"]
+    assert done.stderr.splitlines() == [
+        "recognise.py: system 'b4': expected some of b1, b2, dagan, filtered, pretrained, real"
+    ]
