@@ -25,7 +25,7 @@ from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.recognition.config import RecogniserConfig, load_recogniser_config
 from dagan_tf.recognition.crops import Crops, make_crops
 from dagan_tf.recognition.linear_head import train_linear_head
-from dagan_tf.recognition.people import list_training, merged, tested_faces
+from dagan_tf.recognition.people import list_training, merged, protocol_faces
 from dagan_tf.simulator.profile_frame import PROFILE_YAW
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def main(argv: list[str]) -> None:
             f"--run={FLAGS.run}: expected reserved people, synthetic views and a solved head"
         )
     protocol = read_frll(photos, splits=experiment["splits"], reserved=reserved)
-    faces = merged(list_training(photos, "frll"), tested_faces(protocol))
+    faces = merged(list_training(photos, "frll"), protocol_faces(protocol))
     crops = make_crops(faces, synthetic, folder / "crops", config.crops)
     kept = frozen_features(crops, config.crops)
     features = kept[np.arange(len(kept))]

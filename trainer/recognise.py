@@ -67,6 +67,9 @@ _GROUPS = flags.DEFINE_string(
     "groups", "", "CSV file with a column person and others: figures by group, too."
 )
 _DEVICES = flags.DEFINE_list("devices", [], "As of trainer.task.")
+_CROPS = flags.DEFINE_string(
+    "crops", "", "Folder of aligned crops and features, to share between runs; OUTPUT/crops else."
+)
 _WORKERS = flags.DEFINE_integer("workers", 0, "Processes that align photos; 0 takes one a core.")
 _OUTPUT = flags.DEFINE_string("output", None, "Folder of the results.")
 
@@ -102,6 +105,7 @@ def main(_: list[str]) -> int:
         _OUTPUT.value,
         command=shlex.join(["python", "-m", "trainer.recognise", *sys.argv[1:]]),
         devices=_DEVICES.value,
+        kept=_CROPS.value,
         workers=_WORKERS.value or os.cpu_count() or 1,
     )
     for line in summary_lines(runs, gains):

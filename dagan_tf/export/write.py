@@ -169,7 +169,7 @@ def export_model_dir(
         generator,
         output_base,
         image_size=config.data.image_size,
-        stride=config.generator.downsample,
+        stride=config.generator.stride,
         formats=formats,
         reduced=reduced,
         average=average,

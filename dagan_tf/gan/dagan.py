@@ -19,6 +19,7 @@ from dagan_tf.gan.adversaries import REALISM
 from dagan_tf.gan.equilibrium import BoundaryEquilibrium
 from dagan_tf.gan.history import History
 from dagan_tf.gan.objectives import objectives
+from dagan_tf.gan.outline_generator import MATTE
 from dagan_tf.loop.progress import Progress
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ _PART_NAMES = (
     "discriminator_loss",
     "pose_loss",
     "embedding_loss",
+    "pair_loss",
+    "surroundings_loss",
+    "detail_loss",
+    "matte_loss",
+    "guidance_loss",
     "identity_loss_real",
     "identity_loss_refined",
     "real_error",
@@ -60,7 +66,9 @@ class DAGAN(keras.Model):
     A batch is a dict: `simulated` and `real` float32 (B, S, S, 3) in [-1, 1], `mask` float32
     (B, S, S, 1) in [0, 1], `simulated_label` and `real_label` int32 (B,), -1 = unlabelled; with
     `loss.augment` also `simulated_draws` and `real_draws`, see `augmentation.augment`; with
-    `likeness` also `simulated_draws` and `simulated_yaw` float32 (B,), degrees.
+    `likeness` also `simulated_draws` and `simulated_yaw` float32 (B,), degrees; with the losses of
+    `guidance` also `head`, `inside`, `real_inside` (B, S, S, 1) in [0, 1], `target` (B, S, S, 3)
+    and `paired` (B,), 1 where there is a target, see `data.pipeline.training_batches`.
     Replicas must get equally many images. `call` refines, unclipped.
 
     Metrics, all means since the last reset: the losses; `real_error` and `refined_error`, the
@@ -113,6 +121,9 @@ class DAGAN(keras.Model):
         self.progress = Progress(plateau_steps, name="progress")
         self.history_buffer = history
         self.likeness = likeness
+        self._with_matte = (
+            _answering_with_matte(generator) if self.loss_config.matte_weight else None
+        )
         self.accumulate = accumulate
         self.ema_decay = ema_decay
         self.warmup_steps = warmup_steps
@@ -227,6 +238,7 @@ class DAGAN(keras.Model):
                 step=step,
                 history=self.history_buffer,
                 likeness=self.likeness,
+                with_matte=self._with_matte,
             )
             wanted = {
                 "generator": found.generator_loss * scales["generator"] * share,
@@ -262,6 +274,19 @@ class DAGAN(keras.Model):
         ):
             value = tf.convert_to_tensor(weight)
             average.assign(value + decay * (tf.convert_to_tensor(average) - value))
+
+
+def _answering_with_matte(
+    generator: keras.Model,
+) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """The refiner with a second output; a closure, so that its weights are tracked once."""
+    both = keras.Model(generator.inputs, [generator.output, generator.get_layer(MATTE).output])
+
+    def refine(images: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+        refined, matte = both(images, training=training)
+        return refined, matte
+
+    return refine
 
 
 def _replicas() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from dagan_tf.config.settings import LossConfig
 from dagan_tf.gan import losses
 from dagan_tf.gan.adversaries import Judgement, weigh
 from dagan_tf.gan.augmentation import augment
+from dagan_tf.gan.guidance import guide, judged
 from dagan_tf.gan.history import History
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def objectives(
     step: tf.Tensor,
     history: History | None = None,
     likeness: Likeness | None = None,
+    with_matte: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None,
 ) -> Objectives:
     """Runs both networks and weighs the losses.
 
@@ -59,6 +62,7 @@ def objectives(
         step: int64 scalar.
         history: exchanges half of the refined images that the discriminator learns from.
         likeness: the frozen recogniser of `loss.embedding_weight`.
+        with_matte: the refiner answering with its matte, too; for `loss.matte_weight`.
 
     Returns:
         The losses; call it under a gradient tape.
@@ -70,7 +74,10 @@ def objectives(
         seen = _seen(config, images, batch, domain)
         return Judgement(seen, *discriminator(seen, training=True))
 
-    refined = generator(simulated, training=True)
+    if with_matte is None:
+        refined, matte = generator(simulated, training=True), None
+    else:
+        refined, matte = with_matte(simulated, training=True)
     of_real, of_refined = judge(batch["real"], "real"), judge(refined, "simulated")
     of_learned, learned_labels = of_refined, labels
     if history is not None:
@@ -106,10 +113,16 @@ def objectives(
             likeness(simulated, refined, batch["simulated_yaw"], batch["simulated_draws"], persons)
         )
 
-    generator_loss = config.pose_weight * pose + adversaries * (
-        verdict.towards
-        + config.identity_weight * identity_refined
-        + config.embedding_weight * moved
+    guided = guide(config, batch, refined, matte)
+    generator_loss = (
+        config.pose_weight * pose
+        + guided["guidance_loss"]
+        + adversaries
+        * (
+            verdict.towards
+            + config.identity_weight * identity_refined
+            + config.embedding_weight * moved
+        )
     )
     discriminator_loss = verdict.against + config.identity_weight * (
         identity_real + identity_learned
@@ -121,6 +134,7 @@ def objectives(
         "discriminator_loss": discriminator_loss,
         "pose_loss": pose,
         "embedding_loss": moved,
+        **guided,
         "identity_loss_real": identity_real,
         "identity_loss_refined": identity_refined,
         "real_error": verdict.real_error,
@@ -152,6 +166,9 @@ def _seen(
     config: LossConfig, images: tf.Tensor, batch: dict[str, tf.Tensor], domain: str
 ) -> tf.Tensor:
     """What the discriminator gets to see of images."""
+    if config.judge_head:
+        inside = judged(batch["inside" if domain == "simulated" else "real_inside"])
+        images = images * inside + (inside - 1.0)
     return augment(images, batch[f"{domain}_draws"]) if config.augment else images
 
 

@@ -209,7 +209,7 @@ def load_generator(
         checkpoint: one of `list_checkpoints`, None the newest that is whole.
 
     Returns:
-        float32 model of any (multiple of `generator.downsample`) image size; its output is
+        float32 model of any (multiple of `generator.stride`) image size; its output is
         unclipped when `generator.input_skip` is set.
 
     Raises:

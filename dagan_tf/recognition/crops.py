@@ -1,9 +1,9 @@
 """Aligned crops of every image an experiment needs, on disk: made once, read by rows.
 
-`FOLDER/KIND/crops.npy` (N, S, S, 3) uint8, `landmarks.npy` (N, 68, 2) float32 pixels, `images.json`
-a row an image, `skipped.csv`; KIND is `real` or the name of a folder of synthetic images. Each kind
-is kept by its images and the crops' settings, so that another kind is added without making one
-anew; a killed run is gone on with.
+`FOLDER/KIND-MARK/crops.npy` (N, S, S, 3) uint8, `landmarks.npy` (N, 68, 2) float32 pixels,
+`images.json` a row an image, `skipped.csv`; KIND is `real` or the name of a folder of synthetic
+images, MARK stands for the images and the crops' settings. So several experiments may share a
+folder, another kind is added without making one anew, and a killed run is gone on with.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from dagan_tf.recognition.stacked import Stacked
 CROPS_NAME = "crops.npy"
 LANDMARKS_NAME = "landmarks.npy"
 IMAGES_NAME = "images.json"
-FINGERPRINT_NAME = "fingerprint.txt"
+_DONE_NAME = "done.txt"
 REAL = "real"
 # While they are made, crops lie in files of so many in this folder.
 _PARTS_NAME = "parts"
@@ -139,16 +139,16 @@ def make_crops(
         tasks[name] = [(Path(source) / row.path, row) for row in read_manifest(source)]
     stores = []
     for kind, images in tasks.items():
-        own, mark = folder / kind, _fingerprint(images, settings)
-        if not _is_made(own, mark):
-            _make(own, mark, kind, images, settings, workers, progress)
+        mark = _fingerprint(images, settings)
+        own = folder / f"{kind}-{mark[:12]}"
+        if not (own / _DONE_NAME).is_file():
+            _make(own, kind, images, settings, workers, progress)
         stores.append(_read(own, mark))
     return Crops(stores)
 
 
 def _make(
     folder: Path,
-    mark: str,
     kind: str,
     tasks: Sequence[_Task],
     settings: CropConfig,
@@ -156,9 +156,8 @@ def _make(
     progress: bool,
 ) -> None:
     """Makes files of a few crops each, those there already kept, and puts them together."""
-    parts = folder / _PARTS_NAME / mark[:16]
+    parts = folder / _PARTS_NAME
     parts.mkdir(parents=True, exist_ok=True)
-    (folder / FINGERPRINT_NAME).unlink(missing_ok=True)
     chunks = {
         parts / f"{start:07d}.npz": tasks[start : start + _PART]
         for start in range(0, len(tasks), _PART)
@@ -171,8 +170,8 @@ def _make(
         ):
             bar.update(done)
     _join(folder, list(chunks), settings.image_size)
-    (folder / FINGERPRINT_NAME).write_text(mark, encoding="utf-8")
-    shutil.rmtree(folder / _PARTS_NAME)
+    (folder / _DONE_NAME).touch()
+    shutil.rmtree(parts)
 
 
 def _make_part(aligner: Aligner, job: tuple[Path, str, Sequence[_Task]]) -> int:
@@ -241,13 +240,6 @@ def _read(folder: Path, mark: str) -> Store:
         np.load(folder / LANDMARKS_NAME),
         [ImageRow(**row) for row in json.loads((folder / IMAGES_NAME).read_text("utf-8"))],
     )
-
-
-def _is_made(folder: Path, mark: str) -> bool:
-    try:
-        return (folder / FINGERPRINT_NAME).read_text(encoding="utf-8") == mark
-    except OSError:
-        return False
 
 
 def _fingerprint(tasks: Sequence[_Task], settings: CropConfig) -> str:

@@ -119,7 +119,7 @@ def read_poses(
     ]
 
 
-def tested_faces(protocol: Protocol) -> list[RealFace]:
+def protocol_faces(protocol: Protocol) -> list[RealFace]:
     """The faces of a protocol, in its order.
 
     Their people are named where the protocol tells; FRLL's yaws are its layout's.
@@ -196,7 +196,7 @@ def _named_faces(root: Path, layout: str) -> list[RealFace]:
         )
     return [
         replace(face, identity=people[row], tested=False)
-        for row, face in enumerate(tested_faces(protocol))
+        for row, face in enumerate(protocol_faces(protocol))
         if people.get(row)
     ]
 

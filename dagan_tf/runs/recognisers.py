@@ -31,7 +31,7 @@ from dagan_tf.recognition.config import RecogniserConfig, load_recogniser_config
 from dagan_tf.recognition.crops import REAL, Crops, make_crops
 from dagan_tf.recognition.features import training_values
 from dagan_tf.recognition.groups import frll_groups, read_groups
-from dagan_tf.recognition.people import RealFace, list_training, merged, tested_faces
+from dagan_tf.recognition.people import RealFace, list_training, merged, protocol_faces
 from dagan_tf.recognition.systems import SYSTEMS, Run, faces_of, run_systems
 
 SCORES_NAME = "scores.json"
@@ -102,6 +102,7 @@ def run_experiment(
     *,
     command: str = "",
     devices: Sequence[str] = (),
+    kept: str | os.PathLike[str] = "",
     workers: int = 1,
     report: bool = True,
     verbose: bool = True,
@@ -115,6 +116,8 @@ def run_experiment(
             on with.
         command: goes into scores.json.
         devices: see `make_strategy`.
+        kept: folder of crops and features, which several experiments may share; "" is crops/ in the
+            output.
         workers: processes that align.
         report: whether to write report.html.
         verbose: progress on stderr.
@@ -133,9 +136,9 @@ def run_experiment(
     _claim(folder, experiment, config)
     groups = _groups(experiment, training, protocol)
     crops = make_crops(
-        merged(training, tested_faces(protocol)),
+        merged(training, protocol_faces(protocol)),
         _synthetic(experiment, folder, verbose),
-        folder / "crops",
+        kept or folder / "crops",
         config.crops,
         workers=workers,
         progress=verbose,
@@ -245,7 +248,7 @@ def _say_what_there_is(crops: Crops, protocol: Protocol) -> None:
     if missed:
         lines.append(
             f"no face could be aligned in {missed} of {len(protocol.faces)} tested images: they"
-            f" count as missed, see crops/{REAL}/{SKIPPED_NAME}"
+            f" count as missed, see {crops.stores[0].folder / SKIPPED_NAME}"
         )
     print("\n".join(lines), file=sys.stderr, flush=True)
 

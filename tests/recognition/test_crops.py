@@ -75,7 +75,7 @@ def test_what_they_show(crops):
 
 
 def test_a_photo_without_a_face_is_named(folders, crops):
-    with (folders / "made" / "real" / "skipped.csv").open() as stream:
+    with next((folders / "made").glob("real-*/skipped.csv")).open() as stream:
         (row,) = csv.DictReader(stream)
     assert row["source"].endswith("smiling_front/001_03.png")
     assert "no face found" in row["reason"]
@@ -145,8 +145,9 @@ def test_a_killed_run_is_gone_on_with(folders, crops, tmp_path, monkeypatch):
     assert list(made.rows) == list(crops.rows)
     # Made anew, at another size: the photo without a face is listed once, as before.
     for _ in range(2):
-        with (tmp_path / "real" / "skipped.csv").open() as stream:
-            assert len(list(csv.DictReader(stream))) == 1
+        for file in tmp_path.glob("real-*/skipped.csv"):
+            with file.open() as stream:
+                assert len(list(csv.DictReader(stream))) == 1
         aligned.clear()
         monkeypatch.setattr(crops_module.Aligner, "_real", real_one)
         make(SIZE // 2)

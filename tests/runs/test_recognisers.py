@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +12,13 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.metrics.intervals import over_splits
 from dagan_tf.recognition import crops, features, systems
+from dagan_tf.recognition.apart import Division
 from dagan_tf.recognition.config import load_recogniser_config
 from dagan_tf.recognition.features import frozen_features
-from dagan_tf.runs.recognisers import Experiment, run_experiment, summary
+from dagan_tf.recognition.people import turned
+from dagan_tf.runs.recognisers import Experiment, run_experiment, summary, summary_lines
 from tests.helpers.programs import run_program
+from tests.helpers.toy_cfp import write_cfp
 from tests.helpers.toy_folders import make_frll
 
 # TAR at FAR .01 needs 100 impostors: 10 people under test have 20 profiles, 9 impostors each.
@@ -35,7 +39,8 @@ class ToyAligner:
         image = read_photo(path)
         times = self.image_size // len(image)
         image = np.repeat(np.repeat(image, times, axis=0), times, axis=1)
-        return image, np.zeros((68, 2), np.float32), what.yaw
+        yaw = turned(10.0, what.least_yaw) if what.yaw is None else what.yaw
+        return image, np.zeros((68, 2), np.float32), yaw
 
 
 class ToyNetwork:
@@ -122,9 +127,96 @@ def test_from_folders_to_scores(experiment, tmp_path, monkeypatch):
         run_experiment(experiment, CONFIG, tmp_path / "out", verbose=False)
 
 
+def test_groups_and_the_ceiling(experiment, tmp_path):
+    lines = [f"{n:03d},30,{'female' if n % 2 else 'male'},white" for n in range(PEOPLE)]
+    info = Path(experiment.train) / "london_faces_info.csv"
+    info.write_text("\n".join(["face_id,face_age,face_gender,face_eth", *lines]) + "\n")
+    one = replace(experiment, systems=["b1", "real"], splits=2)
+    runs, gains = run_experiment(one, CONFIG, tmp_path / "out", verbose=False)
+    # All ten photos of twelve people, instead of the six up to 60 degrees.
+    assert [run.images for run in runs[:2]] == [72, 120]
+    assert {(gain.better, gain.base) for gain in gains} == {("real", "b1")}
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert scores["people"]["1"] == {"trained": 12, "tested": 10}
+    groups = scores["groups"]["profile"]
+    assert set(groups) == {"ethnicity: white", "sex: female", "sex: male"}
+    women, men, all_of_them = (
+        groups[name]["b1"] for name in ("sex: female", "sex: male", "ethnicity: white")
+    )
+    assert women["people"] + men["people"] == all_of_them["people"] == 10
+    whole = [run.figures["profile"]["TAR at FAR .01"] for run in runs if run.system == "b1"]
+    assert all_of_them["TAR"] == pytest.approx(np.mean(whole))
+    assert "By group" in (tmp_path / "out" / "report.html").read_text()
+    text = "\n".join(summary_lines(runs, gains))
+    assert "real over b1, profile, rank-1:" in text
+    assert "profile, sex: female (" in text
+
+
+@pytest.fixture
+def cfp(tmp_path, monkeypatch):
+    monkeypatch.setattr(crops, "Aligner", ToyAligner)
+    monkeypatch.setattr(features, "FaceEmbedder", ToyNetwork)
+    write_cfp(tmp_path / "cfp")
+    return Experiment(
+        str(tmp_path / "cfp"),
+        {},
+        ["b1", "real"],
+        layout="cfp",
+        protocol="cfp",
+        divide=Division(10, 0.2),
+    )
+
+
+def test_trained_and_tested_on_cfp(cfp, tmp_path):
+    runs, _ = run_experiment(cfp, CONFIG, tmp_path / "out", verbose=False)
+    assert len(runs) == 20
+    # Sixteen people's four frontal photos; the ceiling also sees their two profiles.
+    assert [run.images for run in runs[:2]] == [64, 96]
+    figures = runs[0].figures["pairs"]
+    # Two folds of 16 impostor pairs each: FAR .01 cannot be told, and is not made up.
+    assert set(figures) == {"TAR at FAR .1", "AUC", "accuracy"}
+    assert figures["AUC"] > 0.9
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert scores["people"]["10"] == {"trained": 16, "tested": 4}
+    assert scores["images"] == {"real": 120}
+    assert "Hardest pairs: pairs" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_who_is_tested_must_not_be_trained_on(cfp, tmp_path):
+    with pytest.raises(DaganError, match=r"20 people would be trained on and tested .*--divide=N"):
+        run_experiment(replace(cfp, divide=Division()), CONFIG, tmp_path / "out", verbose=False)
+    message = "--protocol=lfw without --data: expected the folder of what it tests"
+    with pytest.raises(DaganError, match=message):
+        run_experiment(replace(cfp, protocol="lfw"), CONFIG, tmp_path / "out", verbose=False)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DaganError, match=r"empty: no pairs\.txt, neither in it nor one folder"):
+        run_experiment(
+            replace(cfp, protocol="lfw", data=str(tmp_path / "empty")),
+            CONFIG,
+            tmp_path / "out",
+            verbose=False,
+        )
+
+
+def test_what_there_is_is_said(cfp, tmp_path, capsys):
+    for photo in (Path(cfp.train) / "Data/Images/020").rglob("*.png"):
+        if photo.name != "01.png" or photo.parent.name != "frontal":
+            photo.unlink()
+    (Path(cfp.train) / "Data/Images/019/frontal/01.png").unlink()
+    one = replace(cfp, systems=["b1"], divide=Division(1, 0.2), seeds=1)
+    run_experiment(one, CONFIG, tmp_path / "out", report=False)
+    lines = capsys.readouterr().err.splitlines()
+    assert "114 real images" in lines
+    assert any("no face could be aligned in 6 of 120 tested images" in line for line in lines)
+    assert any(line.startswith("b1 split 1 seed 0, pairs: ") for line in lines)
+    # The first window of folds, of seed 0, leaves the last person to be trained on.
+    assert "1 of 16 people to train on have one real photo (020)" in lines
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"systems": ["pretrained"]}, "--pretrained, or --simulated and --refiner"),
         ({"systems": ["b3"]}, "system 'b3': expected some of b1, b2, dagan"),
         ({"synthetic": {}}, "system 'b2' needs the folder of simulated images: --simulated"),
         ({"seeds": 0}, "splits = 3, seeds = 0: expected 1 or more"),

@@ -68,11 +68,12 @@ class PreparedPhoto:
 
 @dataclass(frozen=True, eq=False)
 class DrawnScene:
-    """A view: image (S, S, 3) uint8, mask (S, S) uint8, depth and landmarks as `SimulatedView`."""
+    """A view: image (S, S, 3) uint8, mask and head (S, S) uint8, the rest as `SimulatedView`."""
 
     image: np.ndarray
     mask: np.ndarray
     depth: np.ndarray
+    head: np.ndarray
     landmarks: np.ndarray
 
 
@@ -185,6 +186,7 @@ class SceneMaker:
         return DrawnScene(
             image=scene.compose(head.colour, head.cover, image),
             mask=np.where(head.seen + (1.0 - head.cover) * known > 0.5, 255, 0).astype(np.uint8),
+            head=np.rint(255.0 * head.cover).astype(np.uint8),
             depth=np.where(covered, head.depth / SUPERSAMPLING - middle, depth).astype(np.float32),
             landmarks=_coarse(camera.project(points)[:, :2]).astype(np.float32),
         )
