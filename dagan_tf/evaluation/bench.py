@@ -14,6 +14,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.evaluation import comparison, kept
 from dagan_tf.evaluation.comparison import FaceSet
 from dagan_tf.evaluation.embedding import FaceFeatures, RealFace, RealFaces, load_networks
+from dagan_tf.evaluation.looks_row import laid_photos, looks_row
 from dagan_tf.evaluation.measure import Measure, Row
 from dagan_tf.evaluation.noise import noise_row
 from dagan_tf.evaluation.pairs import Pair, gallery_photos, pair_views
@@ -94,6 +95,8 @@ class Bench:
                 " both"
             )
         self.simulated = self.images(question.simulated, self.test)
+        masks = [self._mask(pair) for pair in self.test]
+        self._laid = laid_photos(self._own_photos(), self.simulated, masks, yaws_of(self.test))
         self.real_test, self.real_train = map(self._real_set, (self.test, self.train))
         self.judges = self.judges_of(self.images(question.simulated, self.train))
         gallery = gallery_photos(photos, {pair.source.path for pair in pairs}, self.reals.yaw_of)
@@ -152,8 +155,9 @@ class Bench:
         row |= comparison.two_sample_row(self.real_test, faces)
         row |= comparison.distance_row(self.real_test, faces, self.real_train)
         row |= comparison.change_row(faces, FaceSet(self.simulated, faces.people, {}))
-        own_photos = np.stack([self._real(pair).crop for pair in self.test])
+        own_photos = np.stack(self._own_photos())
         row |= comparison.own_photo_row(faces, own_photos)
+        row |= looks_row(faces, self.simulated, self._laid, yaws_of(self.test))
         found = kept.fitted_yaws(self.simulator.model, self.features.landmarks[name])
         row |= kept.pose_row(found, yaws_of(self.test), faces.people)
         row |= self._identity(faces, self.test)
@@ -219,6 +223,15 @@ class Bench:
         face = self.reals.get(pair.real)
         assert face is not None
         return face
+
+    def _own_photos(self) -> list[np.ndarray]:
+        return [self._real(pair).crop for pair in self.test]
+
+    def _mask(self, pair: Pair) -> np.ndarray | None:
+        path = pair.view.mask_path
+        if not path:
+            return None
+        return read_photo(Path(self.question.simulated) / path)[..., 0]
 
     def _probes(self, pairs: Sequence[Pair]) -> np.ndarray:
         own = [self._own.get(pair.view.identity) for pair in pairs]
