@@ -188,7 +188,9 @@ def test_nan_weights_are_not_published(tmp_path):
     generator = tiny_generator()
     generator.set_weights([weight * np.nan for weight in generator.get_weights()])
     with pytest.raises(export.ExportError, match="expected finite"):
-        export.export_generator(generator, tmp_path, image_size=IMAGE_SIZE, stride=STRIDE)
+        export.export_generator(
+            generator, tmp_path, image_size=IMAGE_SIZE, stride=STRIDE, clean_process=False
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -218,7 +220,9 @@ def test_model_dir_is_exported_with_its_settings_and_last_metrics(tmp_path, monk
 
     monkeypatch.setattr(export, "load_generator", load_generator)
     run = write_run(tmp_path / "run")
-    version = export.export_model_dir(run, tmp_path / "out", ema=ema, licence="MIT")
+    version = export.export_model_dir(
+        run, tmp_path / "out", ema=ema, licence="MIT", clean_process=False
+    )
     assert asked == [(run, ema)]
     facts = json.loads((version / "export.json").read_text())
     assert facts["metrics"] == {"step": 2, "k": 0.5}
@@ -235,7 +239,11 @@ def test_the_mean_is_exported_in_every_format(tmp_path, monkeypatch, average):
     generator = tiny_generator()
     monkeypatch.setattr(export, "load_generator", lambda model_dir, ema: generator)
     version = export.export_model_dir(
-        write_run(tmp_path / "run"), tmp_path / "out", average=average, formats=formats
+        write_run(tmp_path / "run"),
+        tmp_path / "out",
+        average=average,
+        formats=formats,
+        clean_process=False,
     )
     images = np.random.default_rng(0).uniform(-1, 1, (2, 16, 24, 3)).astype(np.float32)
     mean = np.asarray(self_ensemble(generator, average)(images))

@@ -18,6 +18,7 @@ from dagan_tf.folders import view_maker
 from dagan_tf.folders.simulate import simulate_folder, simulate_views
 from dagan_tf.folders.view_maker import SimulationSettings
 from dagan_tf.folders.views import all_views
+from tests.helpers.programs import run_program
 
 SETTINGS = SimulationSettings(image_size=48)
 ROOT = Path(__file__).parents[2]
@@ -94,14 +95,7 @@ def test_other_settings_are_refused_with_the_difference(photos, tmp_path):
 
 
 def run(*flags):
-    return subprocess.run(
-        [sys.executable, "-m", "trainer.simulate", *flags],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run_program("trainer.simulate", *flags)
 
 
 @pytest.mark.parametrize(
