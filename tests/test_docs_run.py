@@ -101,6 +101,7 @@ def desk(tmp_path_factory, astronaut):
     return desk
 
 
+@pytest.mark.slow
 def test_the_tutorial_leaves_what_it_says(desk):
     views = sorted(path.name for path in (desk / "simulated/ann").glob("*.png"))
     assert [name for name in views if "mask" not in name] == [
@@ -148,6 +149,7 @@ def address(desk):
     server.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if _python(page)], ids=lambda page: page.name
 )

@@ -144,6 +144,7 @@ def test_warmup_records_replay(version):
     assert shapes == {"serving_default": square, "float": square, "encoded": (1,)}
 
 
+@pytest.mark.slow
 def test_loads_where_only_tensorflow_is_installed(version, tmp_path):
     # Stands for a clean environment: the packages a SavedModel must not need cannot be imported.
     program = """
@@ -233,6 +234,7 @@ def test_model_dir_is_exported_with_its_settings_and_last_metrics(tmp_path, monk
     assert "the mean over" not in (version / "model_card.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("average", [["mirror"], ["mirror", "shift"]])
 def test_the_mean_is_exported_in_every_format(tmp_path, monkeypatch, average):
     formats = ["onnx", "litert"] if HAS_ONNX else ["litert"]
@@ -259,6 +261,7 @@ def test_the_mean_is_exported_in_every_format(tmp_path, monkeypatch, average):
     assert f"the mean over an image and its mirror image{said}; largest" in card
 
 
+@pytest.mark.slow
 def test_the_mean_is_exported_in_bfloat16_too(tmp_path, monkeypatch):
     generator = tiny_generator()
     monkeypatch.setattr(export, "load_generator", lambda model_dir, ema: generator)

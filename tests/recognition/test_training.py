@@ -150,6 +150,7 @@ def test_a_resumed_training_sees_and_learns_what_an_unbroken_one_does(tmp_path):
         train_recogniser(frozen("softmax"), data, tmp_path / "parts", verbose=False)
 
 
+@pytest.mark.slow
 def test_a_network_on_crops_trains_and_embeds(tmp_path):
     config = replace(CONFIG, training=replace(CONFIG.training, steps=2, log_every=1))
     data = toy_set()

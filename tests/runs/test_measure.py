@@ -114,6 +114,7 @@ def question(folders, **changes):
     return Question(str(folders / "photos"), "frll", str(folders / "simulated"), **settings)
 
 
+@pytest.mark.slow
 def test_half_refined_faces_are_better_and_all_is_written(folders, tmp_path):
     outcome = run_measure(
         question(folders, noise_draws=2), folders / "refined", tmp_path, samples=3, command="c d"
@@ -178,6 +179,7 @@ def test_a_view_that_was_not_refined_is_named(folders, tmp_path):
         run_measure(question(folders), tmp_path / "some", tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_checkpoints_one_after_the_other(folders, tmp_path, monkeypatch):
     class Brighter:
         def __init__(self, levels):

@@ -87,6 +87,7 @@ def experiment(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_from_folders_to_scores(experiment, tmp_path, monkeypatch):
     runs, gains = run_experiment(experiment, CONFIG, tmp_path / "out", command="c", verbose=False)
     # A solved head needs one seed only.

@@ -65,6 +65,7 @@ def test_refine(base, simulated, tmp_path):
     _assert_refined(base, simulated, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_server_and_client_and_drain_at_sigterm(base, simulated, tmp_path):
     command = _command("serving.server", model_base_path=base, model_name="faces", port=0)
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
@@ -82,6 +83,7 @@ def test_server_and_client_and_drain_at_sigterm(base, simulated, tmp_path):
         assert server.wait(20) == 0
 
 
+@pytest.mark.slow
 def test_bless(base):
     done = _run("serving.bless", model=base)
     assert done.returncode == 0, done.stderr
@@ -90,6 +92,7 @@ def test_bless(base):
     assert float(done.stdout.removeprefix(said)) < 1e-3
 
 
+@pytest.mark.slow
 def test_every_flag_of_the_export_reaches_it(monkeypatch):
     flags = [
         "--model_dir=a",

@@ -13,6 +13,8 @@ from dagan_tf.loop.checkpoints import read_identities
 from dagan_tf.reports.run_report import report_run
 from tests.helpers.programs import run_program
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = ("s1", "s2", "s3", "s4", "s5")
 SMALL = (
     "generator.filters=8",

@@ -55,6 +55,7 @@ def test_bad_flags_are_one_line(arguments, message):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_training_and_a_refusal(tmp_path):
     flags = [
         *TINY,
