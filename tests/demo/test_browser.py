@@ -9,6 +9,8 @@ import pytest
 
 from dagan_tf.faces.photo_io import read_photo, write_png
 
+pytestmark = pytest.mark.slow
+
 webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver import ActionChains, Keys  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
