@@ -58,6 +58,7 @@ setup(
         "dagan_tf": ["py.typed"],
         "dagan_tf.demo": ["*.html"],
         "dagan_tf.reports": ["*.html.j2"],
+        "dagan_tf.pretrained": ["*.npz", "*.json", "*.md"],
         "dagan_tf.presets.refiner": ["*.yaml"],
         "dagan_tf.presets.recogniser": ["*.yaml"],
         "dagan_tf.simulator.head.assets": ["*.npz", "*.md"],

@@ -8,7 +8,9 @@ from absl import flags
 from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model_base_path", None, "Base folder of one model's versions.")
+flags.DEFINE_string(
+    "model_base_path", None, "Base folder of one model's versions; default: the refiner in the box."
+)
 flags.DEFINE_string("model_name", "dagan", "Name requests ask for.")
 flags.DEFINE_string("model_config_file", None, "Several models: a ModelServerConfig as text.")
 flags.DEFINE_float(
@@ -72,6 +74,15 @@ def _max_batch_pixels() -> int:
 def main(argv: list[str]) -> None:
     """Serves until SIGTERM or SIGINT, then drains."""
     del argv
+    if FLAGS.model_base_path or FLAGS.model_config_file:
+        return _serve(FLAGS.model_base_path)
+    from dagan_tf.export.write import pretrained_base
+
+    with pretrained_base() as base:
+        return _serve(str(base))
+
+
+def _serve(base: str | None) -> None:
     from dagan_tf.service.server import config_file
     from dagan_tf.service.server.limits import Limits
     from dagan_tf.service.server.server import ServerError, start_server
@@ -86,7 +97,7 @@ def main(argv: list[str]) -> None:
         batching = config_file.BatchingParameters()
     ssl, monitoring = FLAGS.ssl_config_file, FLAGS.monitoring_config_file
     running = start_server(
-        FLAGS.model_base_path,
+        base,
         model_name=FLAGS.model_name,
         model_config_file=FLAGS.model_config_file,
         model_config_file_poll_wait_seconds=FLAGS.model_config_file_poll_wait_seconds,

@@ -186,6 +186,7 @@ def test_key_and_certificate_that_are_no_pair(base, keys):
         start_server(base, port=0, ssl=ssl)
 
 
+@pytest.mark.slow
 def test_reflection_can_describe_in_a_process_that_only_serves():
     # This process has the stubs loaded; a server's has what the server imports.
     code = (
