@@ -41,7 +41,7 @@ def build_outline_generator(config: GeneratorConfig, image_size: int | None = No
         skips.append(_residual(x, (level + 1) * n, f"down{level}"))
     x = _residual(skips.pop(), 4 * n, "deepest")
     for level in (2, 1, 0):
-        x = layers.UpSampling2D(2, interpolation="bilinear", name=f"double{level}")(x)
+        x = Enlarge(2, name=f"double{level}")(x)
         x = layers.Concatenate(name=f"join{level}")([x, skips.pop()])
         x = _residual(_conv(x, (level + 1) * n, f"up{level}"), (level + 1) * n, f"up{level}")
     tone = layers.Conv2D(6, 1, kernel_initializer="zeros", dtype="float32", name="tone")(x)
