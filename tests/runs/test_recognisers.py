@@ -1,9 +1,6 @@
 """The experiment on made-up people of one colour each, with features that are mean colours."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from dagan_tf.recognition.config import load_recogniser_config
 from dagan_tf.recognition.features import frozen_features
 from dagan_tf.recognition.people import turned
 from dagan_tf.runs.recognisers import Experiment, run_experiment, summary, summary_lines
+from tests.helpers.programs import run_program
 from tests.helpers.toy_cfp import write_cfp
 from tests.helpers.toy_folders import make_frll
 
@@ -89,6 +87,7 @@ def experiment(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_from_folders_to_scores(experiment, tmp_path, monkeypatch):
     runs, gains = run_experiment(experiment, CONFIG, tmp_path / "out", command="c", verbose=False)
     # A solved head needs one seed only.
@@ -276,16 +275,12 @@ def test_features_are_of_length_1_and_computed_once(tmp_path, monkeypatch):
 
 
 def test_the_command_refuses_in_one_line(tmp_path):
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "trainer.recognise",
-            f"--train={tmp_path}", "--systems=b1,b4", f"--output={tmp_path / 'out'}",
-        ],
-        cwd=Path(__file__).parents[2],
-        env={k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"},
-        capture_output=True,
-        text=True,
-    )  # fmt: skip
+    done = run_program(
+        "trainer.recognise",
+        f"--train={tmp_path}",
+        "--systems=b1,b4",
+        f"--output={tmp_path / 'out'}",
+    )
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "recognise.py: system 'b4': expected some of b1, b2, dagan, filtered, pretrained, real"
