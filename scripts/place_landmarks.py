@@ -11,12 +11,12 @@ surface; then everything is fitted again.
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from dagan_tf.core.files import write_whole
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo
@@ -225,9 +225,8 @@ def main() -> None:
         moved = np.einsum("nk,nkd->nd", weights, arrays["mean"][corners])
         arrays["landmarks68_corners"] = corners.astype(np.uint16)
         arrays["landmarks68_weights"] = weights.astype(np.float32)
-        temporary = args.head.with_suffix(".tmp.npz")
-        np.savez_compressed(temporary, **arrays)
-        os.replace(temporary, args.head)
+        with write_whole(args.head) as partial, partial.open("wb") as stream:
+            np.savez_compressed(stream, **arrays)
         rms = np.sqrt(((moved - model.mean[model.landmark_vertices]) ** 2).sum(axis=1).mean())
         off = np.linalg.norm(moved - goal, axis=1).mean()
         print(f"round {turn + 1}: moved by {rms:.4f}, {off:.4f} off the surface (model units)")

@@ -56,7 +56,7 @@ def _angles(name: str) -> list[float] | None:
 
 def _balance(photos, settings, workers):  # type: ignore[no-untyped-def]
     """Plans the views, writes balance.json and balance.png, returns the views of each photo."""
-    from dagan_tf.faces.photo_io import write_bytes
+    from dagan_tf.core.files import write_bytes
     from dagan_tf.folders.balance import balance_record, measure_poses, plan_views
     from dagan_tf.reports.plots import plot_pose_histograms
 

@@ -23,6 +23,7 @@ from dagan_tf.config.sections import (
     TrainingConfig,
     number,
 )
+from dagan_tf.core import files
 from dagan_tf.errors import DaganError
 
 PRESETS = "dagan_tf.presets.refiner"
@@ -131,10 +132,7 @@ def to_yaml(config: Any) -> str:
 
 def save_config(config: Any, path: str | os.PathLike[str]) -> None:
     """Writes `to_yaml(config)` to `path`, whole or not at all."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(to_yaml(config), encoding="utf-8")
-    os.replace(temporary, path)
+    files.write_text(path, to_yaml(config))
 
 
 def preset_names(package: str = PRESETS) -> list[str]:
@@ -193,8 +191,7 @@ def read_config(
 
 def differences(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
     """Dotted keys whose values differ, each with (old, new)."""
-    before, after = _flatten(asdict(old)), _flatten(asdict(new))
-    return {key: (before[key], after[key]) for key in before if before[key] != after[key]}
+    return files.differences(asdict(old), asdict(new))
 
 
 def _read(source: str | os.PathLike[str], package: str) -> dict[str, Any]:
@@ -253,13 +250,3 @@ def _convert(item: Field, value: Any, key: str) -> Any:
             span = f"at least {low}" if high == float("inf") else f"{low} to {high}"
             raise ConfigError(f"{key} = {value!r}: expected {span}")
     return value
-
-
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat.update(_flatten(value, f"{prefix}{key}."))
-        else:
-            flat[prefix + key] = value
-    return flat

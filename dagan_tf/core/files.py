@@ -24,21 +24,24 @@ _BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 @contextmanager
-def write_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+def write_whole(path: str | os.PathLike[str], *, sole_writer: bool = False) -> Iterator[Path]:
     """A file to write beside `path`, put in its place when the block ends well.
 
     Args:
         path: the file to make or to replace; its folder must exist.
+        sole_writer: nobody else writes this file. For large ones: what a killed process leaves
+            is overwritten by the next, instead of staying on the disk.
 
     Yields:
-        `.NAME.<random>.tmp` in the same folder. When the block fails it is removed, and `path` is
-        what it was; a killed process leaves it behind, hidden.
+        `.NAME.<random>.tmp` in the same folder, or `.NAME.tmp` of a sole writer. When the block
+        fails it is removed, and `path` is what it was; a killed process leaves it, hidden.
 
     Raises:
         OSError: the folder cannot be written.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    own = "" if sole_writer else f".{secrets.token_hex(4)}"
+    partial = path.with_name(f".{path.name}{own}.tmp")
     try:
         yield partial
         os.replace(partial, path)

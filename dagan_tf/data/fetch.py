@@ -17,6 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from dagan_tf.core.files import write_whole
 from dagan_tf.data.photos import FRLL_VIEW, list_photos
 from dagan_tf.errors import DaganError
 
@@ -196,10 +197,12 @@ def unpack_views(archive: Path, output: Path) -> int:
                     continue
                 target = output / view / path.name
                 target.parent.mkdir(exist_ok=True)
-                part = target.with_name(f".{target.name}.part")
-                with members.open(member) as source, part.open("wb") as sink:
+                with (
+                    write_whole(target) as part,
+                    members.open(member) as source,
+                    part.open("wb") as sink,
+                ):
                     shutil.copyfileobj(source, sink)
-                part.replace(target)
                 count += 1
     except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
         raise DaganError(f"{archive.name}: not a readable zip archive ({error})") from None

@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar
 
+from dagan_tf.core.files import write_bytes
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.photo_io import write_bytes
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -15,12 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dagan_tf.core.files import try_lock
 from dagan_tf.errors import DaganError
-
-try:
-    import fcntl
-except ImportError:  # Not on Windows; there leftovers stay.
-    fcntl = None  # type: ignore[assignment]
 
 SAVED_MODEL_FILE = "saved_model.pb"
 
@@ -121,16 +117,11 @@ def draft_version(base: str | os.PathLike[str]) -> Iterator[Draft]:
 
 
 def _lock(folder: Path) -> int | None:
-    """Locks a folder for as long as this process lives and the descriptor is open, if it can."""
-    if fcntl is None:
-        return None
-    descriptor = os.open(folder, os.O_RDONLY)
+    """As `try_lock`, None also where another writer has the lock."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # Another writer has it, or the file system has no locks.
-        os.close(descriptor)
+        return try_lock(folder)
+    except BlockingIOError:
         return None
-    return descriptor
 
 
 def _remove_leftovers(base: Path) -> None:

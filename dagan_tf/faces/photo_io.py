@@ -6,7 +6,6 @@ Everything downstream sees upright uint8 RGB, whatever the file was.
 import contextlib
 import io
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
+from dagan_tf.core.files import write_bytes
 from dagan_tf.errors import DaganError
 
 PHOTO_SUFFIXES: tuple[str, ...] = (
@@ -112,18 +112,6 @@ def write_png(path: str | os.PathLike[str], image: np.ndarray) -> None:
         image: As for `encode_png`.
     """
     write_bytes(path, encode_png(image))
-
-
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes a file atomically, as `write_png`."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _open(path: Path) -> BinaryIO:

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from dagan_tf.core.files import write_bytes
 from dagan_tf.data.manifest import (
     ManifestRow,
     ManifestWriter,
@@ -26,7 +27,6 @@ from dagan_tf.data.manifest import (
 )
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.photo_io import write_bytes
 from dagan_tf.folders.simulate import SimulationSummary, plan_jobs, summarise
 from dagan_tf.folders.view_maker import Job, SimulationSettings, make_views, start_maker
 from dagan_tf.folders.views import View

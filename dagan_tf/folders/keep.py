@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dagan_tf.core.files import write_whole
 from dagan_tf.data.manifest import (
     MANIFEST_NAME,
     ManifestRow,
@@ -126,10 +127,8 @@ def _write_manifest(folder: Path, rows: Sequence[ManifestRow]) -> None:
 def _write_scores(
     path: Path, rows: Sequence[ManifestRow], costs: np.ndarray, keep: np.ndarray
 ) -> None:
-    temporary = path.with_suffix(".partial")
-    with temporary.open("w", newline="", encoding="utf-8") as stream:
+    with write_whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["path", "realism_error", "identity_cost", "kept"])
         for row, (error, cost), kept in zip(rows, costs, keep, strict=True):
             writer.writerow([row.path, f"{error:.6g}", f"{cost:.6g}", int(kept)])
-    os.replace(temporary, path)

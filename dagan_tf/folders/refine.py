@@ -5,7 +5,6 @@ OUT has the names of IN: the refined images, the masks (no depth), `manifest.csv
 its files are whole on disk, so whatever kills the process, a rerun makes just what is missing.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from dagan_tf.core.files import claim, write_bytes
 from dagan_tf.data.manifest import (
     MANIFEST_NAME,
     ManifestRow,
@@ -28,7 +28,7 @@ from dagan_tf.data.manifest import (
 )
 from dagan_tf.errors import DaganError
 from dagan_tf.export.refiner import refine_at
-from dagan_tf.faces.photo_io import PhotoError, read_photo, write_bytes, write_png
+from dagan_tf.faces.photo_io import PhotoError, read_photo, write_png
 from dagan_tf.faces.resizing import resized
 from dagan_tf.folders.keep import rejected_rows
 
@@ -142,19 +142,16 @@ def refine_folder(
 def claim_folder(folder: Path, label: str) -> None:
     """Notes the model a folder is refined with, or checks that it is the same."""
     file = folder / SETTINGS_NAME
-    if file.exists():
-        try:
-            begun = json.loads(file.read_text("utf-8"))["model"]
-        except (ValueError, KeyError, TypeError):
-            raise RefiningError(f"{file}: damaged; expected {{'model': ...}}") from None
-        if begun != label:
-            raise RefiningError(
-                f"{folder}: was begun with {begun}, not with {label}; choose another output folder"
-            )
-    else:
-        partial = file.with_suffix(".partial")
-        partial.write_text(json.dumps({"model": label}, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, file)
+    try:
+        begun, _ = claim(file, {"model": label}).get("model", (label, label))
+    except DaganError:
+        begun = None
+    if begun is None:
+        raise RefiningError(f"{file}: damaged; expected {{'model': ...}}")
+    if begun != label:
+        raise RefiningError(
+            f"{folder}: was begun with {begun}, not with {label}; choose another output folder"
+        )
 
 
 def _read(

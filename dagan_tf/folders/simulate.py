@@ -7,7 +7,6 @@ images are whole on disk; so whatever kills the process, a rerun makes just what
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections import Counter
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from dagan_tf.core.files import claim
 from dagan_tf.data.manifest import (
     ManifestRow,
     ManifestWriter,
@@ -190,25 +190,11 @@ def _kind(reason: str) -> str:
 
 def _claim(output: Path, settings: SimulationSettings) -> None:
     """Writes the folder's settings, or checks that they are the same."""
-    file = output / SETTINGS
-    wanted = asdict(settings)
-    if not file.exists():
-        partial = file.with_suffix(".partial")
-        partial.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, file)
-        return
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DaganError(f"{file}: not JSON ({error})") from error
     # Folders of older versions lack the newer settings, which were then at their defaults. They
     # had one pitch for all views, which is now in the file names.
-    wanted["pitch"] = None
-    found = asdict(SimulationSettings()) | {"pitch": None} | found
-    different = [key for key in wanted if found[key] != wanted[key]]
-    if different:
-        key = different[0]
+    defaults = asdict(SimulationSettings()) | {"pitch": None}
+    for key, (then, now) in claim(output / SETTINGS, asdict(settings), defaults=defaults).items():
         raise DaganError(
-            f"{output} was made with {key}={found.get(key)!r}, now {key}={wanted[key]!r}: "
+            f"{output} was made with {key}={then!r}, now {key}={now!r}: "
             "choose another output folder or delete this one"
         )

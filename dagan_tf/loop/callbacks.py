@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import resource
 import signal
 import sys
@@ -15,6 +14,7 @@ from typing import TextIO
 import keras
 import tensorflow as tf
 
+from dagan_tf.core.files import write_text
 from dagan_tf.core.keras_compat import learning_rate
 from dagan_tf.loop.tensorboard import EventWriter
 from dagan_tf.loop.watch import DivergedError, Watch
@@ -132,9 +132,7 @@ class MetricsLog(StepCallback):
                     kept.append(text + "\n")
             except (ValueError, KeyError):
                 continue  # a line cut off by the kill
-        temporary = self._path.with_suffix(".tmp")
-        temporary.write_text("".join(kept), encoding="utf-8")
-        os.replace(temporary, self._path)
+        write_text(self._path, "".join(kept))
 
 
 class StopTraining(StepCallback):

@@ -19,6 +19,7 @@ import keras
 import tensorflow as tf
 
 from dagan_tf.config.settings import Config, differences, load_config
+from dagan_tf.core.files import write_text
 from dagan_tf.errors import DaganError
 from dagan_tf.gan.adversaries import REALISM
 from dagan_tf.gan.dagan import DAGAN
@@ -289,10 +290,3 @@ def _restore_first(paths: Sequence[str], restore: Callable[[str], object]) -> st
 
 def _line(error: BaseException) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

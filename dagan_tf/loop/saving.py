@@ -1,7 +1,6 @@
 """When training saves: every so many steps, at the end, and the best state apart."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +8,9 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from dagan_tf.core.files import write_text, write_whole
 from dagan_tf.loop.callbacks import StepCallback, current_metrics
-from dagan_tf.loop.checkpoints import BEST_NAME, CheckpointError, read_best, write_text
+from dagan_tf.loop.checkpoints import BEST_NAME, CheckpointError, read_best
 
 Realism = Callable[[keras.Model], float]
 
@@ -96,9 +96,8 @@ class Checkpoints(StepCallback):
         folder = self._folder / BEST_NAME
         folder.mkdir(exist_ok=True)
         for part in path.parent.glob(f"{path.name}.*"):
-            partial = folder / f".{part.name}"
-            shutil.copyfile(part, partial)
-            os.replace(partial, folder / part.name)
+            with write_whole(folder / part.name, sole_writer=True) as partial:
+                shutil.copyfile(part, partial)
         text = json.dumps({"step": self.step, "measure": measure, "value": value})
         write_text(folder / f"{BEST_NAME}.json", text)
         for other in folder.glob("ckpt-*"):

@@ -5,10 +5,10 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
+from dagan_tf.core.files import write_whole
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.protocol import Faces, Pairs, Search, Split, Templates
 
@@ -54,10 +54,8 @@ def write_features(
     }
     if yaw is not None:
         arrays["yaw"] = yaw[present]
-    partial = Path(file).with_name(f".{Path(file).name}")
-    with partial.open("wb") as stream:
+    with write_whole(file) as partial, partial.open("wb") as stream:
         np.savez(stream, **arrays)
-    os.replace(partial, file)
 
 
 def read_features(

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from dagan_tf.core.files import write_whole
 from dagan_tf.data.manifest import (
     SKIPPED_NAME,
     ManifestRow,
@@ -191,8 +192,7 @@ def _make_part(aligner: Aligner, job: tuple[Path, str, Sequence[_Task]]) -> int:
             points.append(landmarks)
             rows.append(asdict(ImageRow(str(path), what.identity, yaw, kind, sighting)))
     size = aligner.image_size
-    partial = file.with_suffix(".partial")
-    with partial.open("wb") as stream:
+    with write_whole(file) as partial, partial.open("wb") as stream:
         np.savez(
             stream,
             images=np.array(images, np.uint8).reshape(-1, size, size, 3),
@@ -200,7 +200,6 @@ def _make_part(aligner: Aligner, job: tuple[Path, str, Sequence[_Task]]) -> int:
             rows=json.dumps(rows),
             skipped=json.dumps(skipped),
         )
-    os.replace(partial, file)
     return len(tasks)
 
 

@@ -7,7 +7,6 @@ other crops, are never mixed up with them.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from dagan_tf.core.files import write_whole
 from dagan_tf.embedders.dlib_resnet import FaceEmbedder
 from dagan_tf.embedders.mobilefacenet import MobileFaceNet
 from dagan_tf.errors import DaganError
@@ -110,24 +110,23 @@ def _save_layers(file: Path, store: Store, frozen: keras.Model, progress: bool) 
         input_signature=[tf.TensorSpec((None, *store.images.shape[1:]), tf.uint8)],
     )
     count = len(store.rows)
-    partial = file.with_name(f".{file.name}")
-    kept = np.lib.format.open_memmap(
-        partial, mode="w+", dtype=np.float16, shape=(count, 2, *frozen.output_shape[1:])
-    )
-    with tqdm(total=count, desc="frozen layers", unit="image", disable=not progress) as bar:
-        for start in range(0, count, _BATCH):
-            images = np.ascontiguousarray(store.images[start : start + _BATCH])
-            for side, seen in enumerate((images, np.ascontiguousarray(images[:, :, ::-1]))):
-                found = np.asarray(compute(tf.constant(seen))).astype(np.float16)
-                if not np.isfinite(found).all():
-                    raise DaganError(
-                        "network.frozen: the layers give values beyond float16's; expected"
-                        " another share, or 0"
-                    )
-                kept[start : start + len(images), side] = found
-            bar.update(len(images))
-    kept.flush()
-    os.replace(partial, file)
+    with write_whole(file, sole_writer=True) as partial:
+        kept = np.lib.format.open_memmap(
+            partial, mode="w+", dtype=np.float16, shape=(count, 2, *frozen.output_shape[1:])
+        )
+        with tqdm(total=count, desc="frozen layers", unit="image", disable=not progress) as bar:
+            for start in range(0, count, _BATCH):
+                images = np.ascontiguousarray(store.images[start : start + _BATCH])
+                for side, seen in enumerate((images, np.ascontiguousarray(images[:, :, ::-1]))):
+                    found = np.asarray(compute(tf.constant(seen))).astype(np.float16)
+                    if not np.isfinite(found).all():
+                        raise DaganError(
+                            "network.frozen: the layers give values beyond float16's; expected"
+                            " another share, or 0"
+                        )
+                    kept[start : start + len(images), side] = found
+                bar.update(len(images))
+        kept.flush()
 
 
 def _bar(store: Store, name: str, progress: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -153,6 +152,5 @@ def _kept(store: Store, name: str, *network: object) -> Path:
 
 
 def _save(file: Path, values: np.ndarray) -> None:
-    partial = file.with_name(f".{file.name}")
-    np.save(partial, values)
-    os.replace(partial, file)
+    with write_whole(file) as partial, partial.open("wb") as stream:
+        np.save(stream, values)

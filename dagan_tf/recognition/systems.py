@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from dagan_tf.core.files import write_text
 from dagan_tf.errors import DaganError
 from dagan_tf.loop.callbacks import peak_memory_mb
-from dagan_tf.loop.checkpoints import write_text
 from dagan_tf.protocols.image_files import ImageFiles
 from dagan_tf.protocols.protocol import Protocol, Split
 from dagan_tf.recognition.config import RecogniserConfig

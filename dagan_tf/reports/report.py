@@ -7,7 +7,6 @@ request, so that a report can be mailed, archived or opened without a network.
 import base64
 import datetime
 import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -18,6 +17,7 @@ import jinja2
 import numpy as np
 
 from dagan_tf import __version__
+from dagan_tf.core.files import write_text
 from dagan_tf.faces.photo_io import encode_png
 from dagan_tf.metrics.resampling import Interval
 from dagan_tf.reports.plots import Plot
@@ -164,13 +164,7 @@ def write_report(path: str | os.PathLike[str], html: str) -> Path:
     """Writes the page atomically, making the folder if need be; returns the path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_text(html, encoding="utf-8")
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_text(path, html)
     return path
 
 

@@ -11,9 +11,9 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from dagan_tf.core.files import write_bytes
 from dagan_tf.evaluation.bench import Bench, Question
 from dagan_tf.evaluation.measure import value_of
-from dagan_tf.faces.photo_io import write_bytes
 from dagan_tf.loop.checkpoints import list_checkpoints, load_generator, read_identities
 from dagan_tf.reports.measure_report import CREDITS
 from dagan_tf.reports.plots import Curve, plot_curves

@@ -13,8 +13,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dagan_tf import __version__
+from dagan_tf.core.files import write_bytes
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.photo_io import write_bytes
 from dagan_tf.protocols.features import FaceFeatures, read_features, write_features
 from dagan_tf.protocols.image_files import ImageFiles
 from dagan_tf.protocols.protocol import Protocol

@@ -15,11 +15,12 @@ import numpy as np
 
 from dagan_tf import __version__
 from dagan_tf.config.settings import ConfigError, save_config
+from dagan_tf.core.files import write_text
 from dagan_tf.data.manifest import SKIPPED_NAME
 from dagan_tf.errors import DaganError
 from dagan_tf.export.refiner import Refiner
 from dagan_tf.folders.refine import refine_folder
-from dagan_tf.loop.checkpoints import CONFIG_NAME, write_text
+from dagan_tf.loop.checkpoints import CONFIG_NAME
 from dagan_tf.loop.strategy import make_strategy
 from dagan_tf.metrics.intervals import over_splits
 from dagan_tf.protocols.frll import read_frll

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Protocol as Interface
 
 import numpy as np
 
+from dagan_tf.core.files import write_whole
 from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import FaceFinder
@@ -107,15 +107,13 @@ def _write_part(
 ) -> None:
     found = [row for row in rows if row is not None]
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".tmp")
-    with partial.open("wb") as stream:
+    with write_whole(file) as partial, partial.open("wb") as stream:
         np.savez(
             stream,
             keys=np.array(keys, dtype=np.str_),
             present=np.array([row is not None for row in rows]),
             features=np.stack(found) if found else np.zeros((0, 0)),
         )
-    os.replace(partial, file)
 
 
 def _read_part(

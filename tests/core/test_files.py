@@ -45,6 +45,14 @@ def test_a_failed_block_leaves_the_old_file_alone(tmp_path):
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
+def test_what_a_killed_sole_writer_left_is_overwritten(tmp_path):
+    (tmp_path / ".a.npy.tmp").write_bytes(b"half of a large file")
+    with write_whole(tmp_path / "a.npy", sole_writer=True) as partial:
+        partial.write_bytes(b"all")
+    assert os.listdir(tmp_path) == ["a.npy"]
+    assert (tmp_path / "a.npy").read_bytes() == b"all"
+
+
 def test_text_is_utf8(tmp_path):
     write_text(tmp_path / "a", "γ")
     assert (tmp_path / "a").read_bytes() == b"\xce\xb3"

@@ -136,7 +136,7 @@ def test_writing_is_atomic(tmp_path, monkeypatch) -> None:
     def fail(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dagan_tf.reports.report.os.replace", fail)
+    monkeypatch.setattr("dagan_tf.core.files.os.replace", fail)
     with pytest.raises(KeyboardInterrupt):
         write_report(path, "half")
     assert path.read_text() == "old"

@@ -6,12 +6,12 @@ is written.
 """
 
 import os
-import secrets
 from pathlib import Path
 
 import grpc
 from tqdm import tqdm
 
+from dagan_tf.core.files import write_bytes
 from dagan_tf.data.manifest import SkippedRow, SkippedWriter, read_skipped
 from dagan_tf.folders.refine import RefiningSummary, claim_folder
 from dagan_tf.service.client.client import RefinerClient
@@ -125,9 +125,4 @@ def _ask(client: RefinerClient, paths: list[Path]) -> list[_Answer]:
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        partial.write_bytes(data)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_bytes(path, data)
