@@ -52,6 +52,9 @@ _DETERMINISTIC = flags.DEFINE_bool(
     "deterministic", False, "Equal runs give equal bits, also across resumes; slower."
 )
 _PROFILE = flags.DEFINE_bool("profile", False, "Write a TensorBoard profile of ten steps.")
+_INIT = flags.DEFINE_string(
+    "init", None, "Start from the refiner in the box, pretrained, or from another MODEL_DIR."
+)
 flags.mark_flags_as_required(["simulated", "model_dir"])
 
 
@@ -74,6 +77,7 @@ def main(_: list[str]) -> int:
         jit=_JIT.value,
         deterministic=_DETERMINISTIC.value,
         profile=_PROFILE.value,
+        init=_INIT.value,
     )
     if result.reason == "interrupted":
         print(

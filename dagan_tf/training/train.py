@@ -51,6 +51,7 @@ def train(
     deterministic: bool = False,
     profile: bool = False,
     realism: Realism | None = None,
+    init: str | os.PathLike[str] | None = None,
 ) -> TrainingResult:
     """Trains, or goes on with the training in `model_dir`.
 
@@ -72,6 +73,8 @@ def train(
         profile: write a TensorBoard profile of ten steps.
         realism: measures a refiner on images of the caller's, lower is better; chooses the best
             checkpoint instead of the smoothed L_con.
+        init: start from the refiner in the box, `pretrained`, or from a model folder; a training
+            that is resumed goes on from its own checkpoint.
 
     Returns:
         How it ended; the last state is saved in any case.
@@ -117,6 +120,7 @@ def train(
         jit=jit,
         profile=profile,
         realism=realism,
+        init=init,
     )
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter, read_manifest, read_skipped
 from dagan_tf.errors import DaganError
+from dagan_tf.export.refiner import refine_at
 from dagan_tf.faces.photo_io import read_photo, write_png
-from dagan_tf.folders.refine import RefiningError, refine_at, refine_folder
+from dagan_tf.folders.refine import RefiningError, refine_folder
 
 
 def _row(path: str, mask_path: str) -> ManifestRow:
