@@ -4,7 +4,8 @@ python -m benchmarks.demo_speed --model_base_path=exported/dagan
 python -m benchmarks.demo_speed
 
 Without a model an untrained one of the preset face-64, at 128 pixels, is served, which costs what a
-trained one would. The photo is the public-domain NASA portrait that scikit-image ships. No yaw is asked twice.
+trained one would. The photo is the public-domain NASA portrait that scikit-image ships. No yaw is
+asked twice.
 """
 
 import contextlib
