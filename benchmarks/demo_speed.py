@@ -3,8 +3,9 @@
 python -m benchmarks.demo_speed --model_base_path=exported/dagan
 python -m benchmarks.demo_speed
 
-Without a model an untrained one of the preset face-128 is served, which costs what a trained one
-would. The photo is the public-domain NASA portrait that scikit-image ships. No yaw is asked twice.
+Without a model an untrained one of the preset face-64, at 128 pixels, is served, which costs what a
+trained one would. The photo is the public-domain NASA portrait that scikit-image ships. No yaw is
+asked twice.
 """
 
 import contextlib
@@ -37,7 +38,7 @@ def _exported(base: str | None) -> Iterator[str]:
     from dagan_tf.export.write import export_generator
     from dagan_tf.gan.generator import build_generator
 
-    config = load_config("face-128", [])
+    config = load_config("face-64", ["data.image_size=128"])
     with tempfile.TemporaryDirectory() as folder:
         export_generator(
             build_generator(config.generator),
@@ -86,7 +87,7 @@ def main(argv: list[str]) -> None:
         times = [ask("GET", f"/views?photo={name}&yaw={yaw:.3f}&pitch=0") for yaw in yaws]
         failed = sum(not answer.get("refined") for answer in answers[1:])
     median, late, worst = np.percentile(times, [50, 95, 100])
-    what = FLAGS.model_base_path or "untrained, as face-128"
+    what = FLAGS.model_base_path or "untrained, as face-64"
     print(f"model {what}; {FLAGS.image_size} px; load average {os.getloadavg()[0]:.1f}")
     print(f"photo taken in {photo:.0f} ms, its own pose {first:.0f} ms")
     print(

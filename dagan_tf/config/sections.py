@@ -201,14 +201,6 @@ class TrainingConfig:
             refined batch (SimGAN); 0 = none. One device only.
         ema_decay: of the averaged refiner, the one exported; 0 = no average.
         precision: Keras dtype policy; `mixed_float16` scales both losses.
-        on_nan: `stop`, or `rollback`: go back to the best checkpoint and on with half the rates.
-        on_collapse: `warn`, `rollback` or `stop` when the refined images' diversity falls below
-            collapse_ratio times the simulated ones'.
-        collapse_ratio: see on_collapse.
-        on_identity_map: `warn` or `stop` when, after the warm-up, mean |refined - simulated| is
-            below identity_map_limit: nothing is refined.
-        identity_map_limit: see on_identity_map, in units of the [-1, 1] range.
-        max_rollbacks: of one run; the next failure ends it.
         log_every: steps between metric records.
         checkpoint_every: steps between checkpoints.
         samples_every: steps between sample grids.
@@ -237,14 +229,31 @@ class TrainingConfig:
     history_size: int = number(0, minimum=0)
     ema_decay: float = number(0.999, minimum=0, maximum=0.999999)
     precision: str = choice("float32", "float32", "mixed_bfloat16", "mixed_float16")
+    log_every: int = number(50, minimum=1)
+    checkpoint_every: int = number(1000, minimum=1)
+    samples_every: int = number(500, minimum=1)
+    sample_count: int = number(8, minimum=1, maximum=64)
+    keep_checkpoints: int = number(3, minimum=1)
+
+
+@dataclass(frozen=True)
+class AlarmConfig:
+    """What is done when a training goes wrong; see `loop/watch.py`.
+
+    Attributes:
+        on_nan: `stop`, or `rollback`: go back to the best checkpoint and on with half the rates.
+        on_collapse: `warn`, `rollback` or `stop` when the refined images' diversity falls below
+            collapse_ratio times the simulated ones'.
+        collapse_ratio: see on_collapse.
+        on_identity_map: `warn` or `stop` when, after the warm-up, mean |refined - simulated| is
+            below identity_map_limit: nothing is refined.
+        identity_map_limit: see on_identity_map, in units of the [-1, 1] range.
+        max_rollbacks: of one run; the next failure ends it.
+    """
+
     on_nan: str = choice("stop", "stop", "rollback")
     on_collapse: str = choice("warn", "warn", "rollback", "stop")
     collapse_ratio: float = number(0.3, minimum=0, maximum=1)
     on_identity_map: str = choice("warn", "warn", "stop")
     identity_map_limit: float = number(0.002, minimum=0)
     max_rollbacks: int = number(3, minimum=0)
-    log_every: int = number(50, minimum=1)
-    checkpoint_every: int = number(1000, minimum=1)
-    samples_every: int = number(500, minimum=1)
-    sample_count: int = number(8, minimum=1, maximum=64)
-    keep_checkpoints: int = number(3, minimum=1)

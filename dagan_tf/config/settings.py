@@ -1,6 +1,6 @@
 """One training run's settings, read from YAML and changed by `a.b=c` overrides.
 
-The sections, their keys, defaults and limits are in `config_sections.py`.
+The sections, their keys, defaults and limits are in `sections.py`.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from dagan_tf.config.sections import (
+    AlarmConfig,
     DataConfig,
     DiscriminatorConfig,
     GeneratorConfig,
@@ -27,6 +28,8 @@ from dagan_tf.core import files
 from dagan_tf.errors import DaganError
 
 PRESETS = "dagan_tf.presets.refiner"
+# Alarms had no section of their own.
+_MOVED = {f"training.{item.name}": f"alarms.{item.name}" for item in fields(AlarmConfig)}
 
 
 class ConfigError(DaganError):
@@ -45,6 +48,7 @@ class Config:
         discriminator: the auto-encoder with the identity agent.
         loss: weights and forms of the losses.
         training: how long, how fast, and what is written on the way.
+        alarms: what is done when it goes wrong.
     """
 
     name: str = "paper-224"
@@ -54,6 +58,7 @@ class Config:
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    alarms: AlarmConfig = field(default_factory=AlarmConfig)
 
     def __post_init__(self) -> None:
         if self.loss.adversarial == "literal" and self.loss.initial_balance == 0:
@@ -145,19 +150,25 @@ def load_config(source: str | os.PathLike[str], overrides: Iterable[str] = ()) -
     """Reads a preset or a YAML file and applies overrides.
 
     Args:
-        source: name of a preset (`preset_names()`) or path of a YAML file. Keys left out keep
-            the defaults of the dataclasses above.
+        source: name of a preset (`preset_names()`) or path of a YAML file. Keys left out are
+            those of its `base`, another preset or a file beside it, else the defaults of the
+            dataclasses above.
         overrides: `section.key=value` items, values in YAML syntax; the last one wins.
 
     Raises:
         ConfigError: unknown preset, file or key (the nearest name is offered), or a value of the
             wrong type or range (key, value and expectation are quoted).
     """
-    return read_config(Config, PRESETS, source, overrides)
+    return read_config(Config, PRESETS, source, overrides, moved=_MOVED)
 
 
 def read_config(
-    kind: type, package: str, source: str | os.PathLike[str], overrides: Iterable[str] = ()
+    kind: type,
+    package: str,
+    source: str | os.PathLike[str],
+    overrides: Iterable[str] = (),
+    *,
+    moved: Mapping[str, str] | None = None,
 ) -> Any:
     """As `load_config`, for a configuration of any kind.
 
@@ -166,17 +177,19 @@ def read_config(
         package: that holds its presets.
         source: as of `load_config`.
         overrides: likewise.
+        moved: keys of former versions, dotted, and where they are now.
 
     Raises:
         ConfigError: as `load_config`.
     """
-    tree = _read(source, package)
+    tree = _read(source, package, moved or {})
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key.strip():
             raise ConfigError(f"override {override!r}: expected section.key=value")
         node = tree
-        *sections, last = key.strip().split(".")
+        key = (moved or {}).get(key.strip(), key.strip())
+        *sections, last = key.split(".")
         for section in sections:
             child = node.setdefault(section, {})
             if not isinstance(child, dict):
@@ -194,7 +207,15 @@ def differences(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
     return files.differences(asdict(old), asdict(new))
 
 
-def _read(source: str | os.PathLike[str], package: str) -> dict[str, Any]:
+def _read(
+    source: str | os.PathLike[str],
+    package: str,
+    moved: Mapping[str, str],
+    above: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """The tree of a preset or file, laid over that of its `base`; `above` are those it is under."""
+    if str(source) in above:
+        raise ConfigError(f"config {above[0]!r}: its base leads back to {str(source)!r}")
     path = Path(source)
     if str(source) in preset_names(package):
         text = (resources.files(package) / f"{source}.yaml").read_text(encoding="utf-8")
@@ -213,7 +234,29 @@ def _read(source: str | os.PathLike[str], package: str) -> dict[str, Any]:
         raise ConfigError(f"config {str(source)!r} is no valid YAML: {error}") from error
     if not isinstance(tree, dict):
         raise ConfigError(f"config {str(source)!r}: expected keys and values at the top")
-    return tree
+    for old, new in moved.items():
+        (section, key), (place, name) = old.split("."), new.split(".")
+        if isinstance(values := tree.get(section), dict) and key in values:
+            tree.setdefault(place, {}).setdefault(name, values.pop(key))
+    base = tree.pop("base", None)
+    if base is None:
+        return tree
+    if not isinstance(base, str):
+        raise ConfigError(f"base = {base!r}: expected a preset or a .yaml file")
+    if base not in preset_names(package):
+        base = str(path.parent / base)
+    return _laid_over(_read(base, package, moved, (*above, str(source))), tree)
+
+
+def _laid_over(base: dict[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the keys of `tree` in place of its own."""
+    merged = dict(base)
+    for key, value in tree.items():
+        below = merged.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            value = _laid_over(below, value)
+        merged[key] = value
+    return merged
 
 
 def _build(cls: type, tree: Any, prefix: str) -> Any:

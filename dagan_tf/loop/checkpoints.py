@@ -42,12 +42,12 @@ _MAY_CHANGE = {
     "training.samples_every",
     "training.sample_count",
     "training.keep_checkpoints",
-    "training.on_nan",
-    "training.on_collapse",
-    "training.collapse_ratio",
-    "training.on_identity_map",
-    "training.identity_map_limit",
-    "training.max_rollbacks",
+    "alarms.on_nan",
+    "alarms.on_collapse",
+    "alarms.collapse_ratio",
+    "alarms.on_identity_map",
+    "alarms.identity_map_limit",
+    "alarms.max_rollbacks",
 }
 
 

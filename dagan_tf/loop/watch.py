@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dagan_tf.config.settings import TrainingConfig
+from dagan_tf.config.sections import AlarmConfig, TrainingConfig
 from dagan_tf.errors import DaganError
 
 # Untrained tanh refiners look collapsed and skip refiners are the identity: give them a tenth of
@@ -47,9 +47,9 @@ class Alarm:
 class Watch:
     """Looks at the metrics whenever they are logged."""
 
-    def __init__(self, settings: TrainingConfig) -> None:
+    def __init__(self, settings: AlarmConfig, training: TrainingConfig) -> None:
         self._settings = settings
-        self._since = settings.warmup_steps + _GRACE * settings.steps
+        self._since = training.warmup_steps + _GRACE * training.steps
         self._ringing: set[str] = set()
 
     def check(self, step: int, values: Mapping[str, float]) -> list[Alarm]:

@@ -146,15 +146,15 @@ class _Run:
     realism: Realism | None
 
     def fit_with_rollbacks(self, start: int, stop: StopTraining, profile: bool) -> None:
-        settings = self.config.training
+        alarms = self.config.alarms
         rollbacks = 0
         while True:
             try:
                 return self._fit(start, stop, profile)
             except TrainingFailure as failure:
                 diverged = isinstance(failure, DivergedError)
-                action = settings.on_nan if diverged else failure.action
-                if action != "rollback" or rollbacks == settings.max_rollbacks:
+                action = alarms.on_nan if diverged else failure.action
+                if action != "rollback" or rollbacks == alarms.max_rollbacks:
                     raise
                 restored = restore_best(self.dagan, self.manager)
                 if restored is None:
@@ -168,7 +168,7 @@ class _Run:
                 start = stop.step = restored
                 print(
                     f"{failure}; back to step {start} with the learning rates"
-                    f" times {0.5**rollbacks:g} ({rollbacks} of {settings.max_rollbacks})",
+                    f" times {0.5**rollbacks:g} ({rollbacks} of {alarms.max_rollbacks})",
                     file=sys.stderr,
                     flush=True,
                 )
@@ -205,7 +205,7 @@ class _Run:
                 batch_size=settings.batch_size,
                 every=settings.log_every,
                 writer=writer,
-                watch=Watch(settings),
+                watch=Watch(config.alarms, settings),
                 max_seconds=settings.max_minutes * 60,
                 console=sys.stderr if self.verbose else None,
             )

@@ -12,9 +12,7 @@ PRESETS = [
     "face-64-patch",
     "quickstart",
     "digits",
-    "face-96",
     "face-96-patch",
-    "face-128",
     "face-224",
 ]
 
@@ -102,7 +100,7 @@ def test_a_literal_loss_needs_a_first_balance():
 
 
 def test_bad_sources(tmp_path):
-    with pytest.raises(ConfigError, match=r"preset, one of digits, face-128, face-224, face-64, "):
+    with pytest.raises(ConfigError, match=r"preset, one of digits, face-224, face-64, "):
         load_config("face64")
     with pytest.raises(ConfigError, match="no such file"):
         load_config(tmp_path / "absent.yaml")
@@ -119,3 +117,48 @@ def test_differences_name_the_dotted_keys():
     old = Config()
     new = dataclasses.replace(old, seed=4, loss=dataclasses.replace(old.loss, pose_weight=0.75))
     assert differences(old, new) == {"seed": (0, 4), "loss.pose_weight": (0.5, 0.75)}
+
+
+def test_a_base_is_taken_over_but_for_what_is_stated(tmp_path):
+    base, mine = load_config("face-64-patch"), load_config("face-96-patch")
+    changed = differences(base, mine)
+    assert changed["data.image_size"] == (64, 96)
+    assert changed["loss.pose_weight"] == (1.5, 2.0)
+    assert set(changed) == {
+        "name", "data.image_size", "discriminator.downsample", "loss.pose_weight",
+        "loss.embedding_weight", "loss.embedding_own_from", "loss.pose_colour_weight",
+    }  # fmt: skip
+    (tmp_path / "one.yaml").write_text("base: quickstart\ntraining: {steps: 5}\n")
+    (tmp_path / "two.yaml").write_text("base: one.yaml\nname: two\ntraining: {batch_size: 2}\n")
+    config = load_config(tmp_path / "two.yaml", ["training.steps=6"])
+    assert (config.name, config.training.steps, config.training.batch_size) == ("two", 6, 2)
+    assert config.generator == load_config("quickstart").generator
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        ("b.yaml", r"a\.yaml': its base leads back to '.*a\.yaml'"),
+        ("absent", "absent': expected a .yaml file or a preset, one of digits"),
+        ("absent.yaml", r"absent\.yaml': no such file"),
+        ("[1]", r"base = \[1\]: expected a preset or a .yaml file"),
+    ],
+)
+def test_a_base_that_is_none_is_one_line(tmp_path, base, message):
+    (tmp_path / "a.yaml").write_text(f"base: {base}\n")
+    (tmp_path / "b.yaml").write_text("base: a.yaml\n")
+    with pytest.raises(ConfigError, match=message) as error:
+        load_config(tmp_path / "a.yaml")
+    assert "\n" not in str(error.value)
+
+
+def test_alarms_of_before_they_had_a_section_are_read(tmp_path):
+    old = "training: {steps: 9, on_nan: rollback, max_rollbacks: 7, collapse_ratio: 0.1}\n"
+    (tmp_path / "config.yaml").write_text(old)
+    config = load_config(tmp_path / "config.yaml", ["training.on_collapse=stop"])
+    assert config.training.steps == 9
+    alarms = config.alarms
+    assert (alarms.on_nan, alarms.max_rollbacks, alarms.on_collapse) == ("rollback", 7, "stop")
+    assert alarms.collapse_ratio == 0.1
+    again = load_config(tmp_path / "config.yaml", ["alarms.max_rollbacks=1"])
+    assert again.alarms.max_rollbacks == 1

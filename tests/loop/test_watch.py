@@ -2,15 +2,18 @@
 
 import pytest
 
-from dagan_tf.config.settings import TrainingConfig
+from dagan_tf.config.settings import AlarmConfig, TrainingConfig
 from dagan_tf.loop.watch import TrainingFailure, Watch
 
-SETTINGS = TrainingConfig(steps=1000, warmup_steps=100)  # watched from step 200 on
+TRAINING = TrainingConfig(steps=1000, warmup_steps=100)  # watched from step 200 on
 GOOD = {"diversity": 0.2, "simulated_diversity": 0.4, "refinement": 0.01}
 
 
-def check(step=201, settings=SETTINGS, **values):
-    return Watch(settings).check(step, {**GOOD, **values})
+ALARMS = AlarmConfig()
+
+
+def check(step=201, settings=ALARMS, **values):
+    return Watch(settings, TRAINING).check(step, {**GOOD, **values})
 
 
 def test_all_is_well():
@@ -22,7 +25,7 @@ def test_all_is_well():
     [({"diversity": 0.119}, "collapse"), ({"refinement": 0.0019}, "identity_map")],
 )
 def test_each_alarm_rings_once_until_it_stops(values, name):
-    watch = Watch(SETTINGS)
+    watch = Watch(ALARMS, TRAINING)
     assert watch.check(200, {**GOOD, **values}) == []
     rings = [watch.check(step, {**GOOD, **values}) for step in (201, 202)]
     assert [[(alarm.name, alarm.new) for alarm in ring] for ring in rings] == [
@@ -38,7 +41,7 @@ def test_just_inside_the_limits():
 
 def test_actions():
     Watch.act(check(refinement=0.0))
-    settings = TrainingConfig(steps=1000, on_collapse="rollback", on_identity_map="stop")
+    settings = AlarmConfig(on_collapse="rollback", on_identity_map="stop")
     with pytest.raises(TrainingFailure, match="nothing is refined") as failure:
         Watch.act(check(settings=settings, refinement=0.0))
     assert failure.value.action == "stop"
