@@ -118,11 +118,11 @@ def align_photos(
             raise DaganError(f"{frll}: person {key[2]!r} has no photo {key[0]}_{key[1]}")
         photo = read_photo(paths[key])
         try:
-            crops[key], _, fit = simulator.align(photo)
+            crops[key], _, pose, _, _ = simulator.align(photo)
         except DaganError as error:
             print(f"left out {paths[key]}: {error}", file=sys.stderr)
             continue
-        photos[key], yaws[key] = photo, fit.pose.yaw
+        photos[key], yaws[key] = photo, pose.yaw
     return photos, crops, yaws
 
 

@@ -19,7 +19,6 @@ from dagan_tf.data.records import Record, RecordError, RecordIndex, read_index, 
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import encode_png, read_photo
 from dagan_tf.faces.resizing import resized
-from dagan_tf.simulator.profile_frame import PROFILE_YAW
 from dagan_tf.simulator.simulator import Simulator
 
 
@@ -152,14 +151,12 @@ def _real_record(item: PhotoItem, image_size: int, simulator: Simulator | None) 
         if photo.shape[0] != photo.shape[1]:
             raise DaganError(f"the photo is {_shape(photo)}, expected an aligned square")
         crop = resized(photo, image_size, image_size)
-    elif yaw is not None and abs(yaw) >= PROFILE_YAW:
-        crop = simulator.align_profile(photo, yaw)
     else:
-        crop, shown, fit = simulator.align(photo)
+        crop, shown, pose, _, _ = simulator.align(photo, yaw=yaw)
         if not shown.all():
             mask = encode_png(shown)
         # What the photo shows, not what its folder is called.
-        yaw, pitch, roll = fit.pose.yaw, fit.pose.pitch, fit.pose.roll
+        yaw, pitch, roll = pose.yaw, pose.pitch, pose.roll
     return Record(
         image=encode_png(crop),
         size=image_size,

@@ -29,11 +29,9 @@ from dagan_tf.data.manifest import (
 )
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.alignment import apply_similarity
-from dagan_tf.faces.filling import frame_photo
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.faces.resizing import resized
-from dagan_tf.simulator.framing import frame_matrix, mean_landmarks
+from dagan_tf.simulator.framing import mean_landmarks
 from dagan_tf.simulator.profile_frame import PROFILE_YAW
 from dagan_tf.simulator.simulator import Simulator
 
@@ -213,15 +211,9 @@ class _Aligner:
     def real(self, item: PhotoItem) -> tuple[np.ndarray, np.ndarray, float]:
         """Crop, landmarks and yaw."""
         photo = read_photo(item.path)
-        if item.yaw is not None and abs(item.yaw) >= PROFILE_YAW:
-            crop = self._simulator.align_profile(photo, item.yaw)
-            return crop, self._profiles[90 if item.yaw > 0 else -90], item.yaw
-        face = self._simulator.finder.find_one(photo)
-        fit = self._simulator.fit(photo, face=face)
-        matrix = frame_matrix(self._simulator.model, fit, self.image_size)
-        crop = frame_photo(photo, matrix, self.image_size).image
-        yaw = fit.pose.yaw if item.yaw is None else item.yaw
-        return crop, apply_similarity(matrix, face.landmarks).astype(np.float32), yaw
+        aligned = self._simulator.align(photo, yaw=item.yaw)
+        yaw = aligned.pose.yaw if item.yaw is None else item.yaw
+        return aligned.image, aligned.landmarks, yaw
 
     def synthetic(self, path: Path, yaw: float, known: str) -> tuple[np.ndarray, np.ndarray]:
         """Crop and landmarks."""

@@ -47,17 +47,13 @@ def folders(tmp_path_factory, astronaut):
 @pytest.fixture(scope="module")
 def crops(folders):
     photos = list_photos(folders / "photos", "frll")
-    # The CNN misses this one profile: its box as it lies in simulated views on average.
-    box = FaceBox(46.3, 39.2, 186.5, 186.5, 1.0, "cnn")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FaceFinder, "locate", lambda *_: box)
-        return make_crops(
-            photos,
-            {"simulated": folders / "views"},
-            folders / "made",
-            image_size=SIZE,
-            progress=False,
-        )
+    return make_crops(
+        photos,
+        {"simulated": folders / "views"},
+        folders / "made",
+        image_size=SIZE,
+        progress=False,
+    )
 
 
 def test_what_they_show(crops):
