@@ -10,7 +10,7 @@ VENV_215 ?= .venv215
 TESTS_215 := tests/config tests/export tests/folders/test_refine.py tests/gan tests/loop \
 	tests/service tests/serving tests/trainer/test_task.py tests/training tests/embedders/test_dlib_graph.py
 
-.PHONY: quickstart test test-215 package bazel lint docs bench clean
+.PHONY: quickstart check test coverage test-215 package bazel lint docs bench clean
 
 $(VENV)/.installed: setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -21,7 +21,14 @@ $(VENV)/.installed: setup.py
 quickstart: $(VENV)/.installed
 	$(BIN)/python -m trainer.quickstart --output=runs/quickstart
 
+# While working: lint, types and the tests that take no time.
+check: $(VENV)/.installed lint
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
+
 test: $(VENV)/.installed lint
+	$(BIN)/python -m pytest $(PARALLEL)
+
+coverage: $(VENV)/.installed
 	$(BIN)/python -m pytest $(PARALLEL) --cov
 
 # TensorFlow 2.15 with Keras 2 and tensorflow-addons (Python 3.11): what these touch.

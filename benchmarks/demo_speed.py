@@ -43,7 +43,7 @@ def _exported(base: str | None) -> Iterator[str]:
             build_generator(config.generator),
             Path(folder),
             image_size=config.data.image_size,
-            stride=config.generator.downsample,
+            stride=config.generator.stride,
             clean_process=False,
         )
         yield folder

@@ -17,7 +17,6 @@ import numpy as np
 from absl import flags
 
 from dagan_tf.core.program import run_app
-from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
 from dagan_tf.metrics.intervals import over_splits
 from dagan_tf.metrics.templates import normalised
@@ -26,6 +25,7 @@ from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.recognition.config import RecogniserConfig, load_recogniser_config
 from dagan_tf.recognition.crops import Crops, make_crops
 from dagan_tf.recognition.linear_head import train_linear_head
+from dagan_tf.recognition.people import list_training, merged, protocol_faces
 from dagan_tf.simulator.profile_frame import PROFILE_YAW
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ def runs_of(
     config: RecogniserConfig,
 ) -> "list[Run]":
     """A head a split, solved on the rows in `use` of the people trained on."""
-    from dagan_tf.recognition.systems import Run, faces_of, score, values_of
+    from dagan_tf.recognition.scores import compare, figures_of
+    from dagan_tf.recognition.systems import Run, faces_of
 
     faces = faces_of(protocol, crops)
     runs = []
@@ -116,7 +117,8 @@ def runs_of(
             shrinkage=config.head.shrinkage,
             dimensions=config.network.dimensions,
         )
-        figures = score(split, faces, head(values_of(values, faces)))
+        tested = values[[face for face in faces if face is not None]]
+        figures = figures_of(split, compare(split, faces, head(tested)))
         runs.append(Run(name, split.name, 0, len(chosen), figures))
     return runs
 
@@ -125,25 +127,25 @@ def main(argv: list[str]) -> None:
     from dagan_tf.loop.checkpoints import CONFIG_NAME
     from dagan_tf.recognition.comparison import paired_gain
     from dagan_tf.recognition.features import frozen_features
-    from dagan_tf.recognition.systems import MEASURES
+    from dagan_tf.recognition.scores import MEASURES
     from dagan_tf.runs.recognisers import SCORES_NAME
 
     del argv
     folder = Path(FLAGS.run)
     scores = json.loads((folder / SCORES_NAME).read_text("utf-8"))
     experiment = scores["experiment"]
-    photos, reserved = experiment["photos"], set(experiment["reserved"])
+    photos, reserved = experiment["train"], set(experiment["reserved"])
     synthetic = {k: path for k, path in experiment["synthetic"].items() if k in scores["images"]}
     config = load_recogniser_config(folder / CONFIG_NAME)
     if not reserved or not synthetic or config.head.form != "discriminant":
         raise DaganError(
             f"--run={FLAGS.run}: expected reserved people, synthetic views and a solved head"
         )
-    crops = make_crops(
-        list_photos(photos, "frll"), synthetic, folder / "crops", image_size=config.crops.image_size
-    )
-    features = frozen_features(crops, folder / "crops", config.crops)
     protocol = read_frll(photos, splits=experiment["splits"], reserved=reserved)
+    faces = merged(list_training(photos, "frll"), protocol_faces(protocol))
+    crops = make_crops(faces, synthetic, folder / "crops", config.crops)
+    kept = frozen_features(crops, config.crops)
+    features = kept[np.arange(len(kept))]
     rows = Rows(crops, reserved)
     base = (rows.kinds == "real") & (np.abs(rows.yaws) <= config.crops.max_yaw)
     cases = {"real to three-quarter (b-1)": (features, base)}

@@ -43,7 +43,7 @@ def save_generator(base: Path, *, filters: int, blocks: int, image_size: int = 2
     """An untrained generator of the package, exported as a trained one would be."""
     config = GeneratorConfig(filters=filters, blocks=blocks)
     generator = build_generator(config)
-    export_generator(generator, base, image_size=image_size, stride=config.downsample)
+    export_generator(generator, base, image_size=image_size, stride=config.stride)
 
 
 class ServerProcess:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dagan_tf.gan.discriminator import build_discriminator
     from dagan_tf.gan.equilibrium import BoundaryEquilibrium
     from dagan_tf.gan.generator import build_generator
+    from dagan_tf.runs.turn import turn
     from dagan_tf.simulator.head.morphable_model import MorphableModel
     from dagan_tf.simulator.simulator import Simulator
 
@@ -25,6 +26,7 @@ _HOMES = {
     "build_discriminator": "dagan_tf.gan.discriminator",
     "BoundaryEquilibrium": "dagan_tf.gan.equilibrium",
     "Refiner": "dagan_tf.export.refiner",
+    "turn": "dagan_tf.runs.turn",
 }
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "Simulator",
     "build_discriminator",
     "build_generator",
+    "turn",
 ]
 
 

@@ -31,7 +31,7 @@ def main() -> None:
     for flag in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=980,1720"):
         options.add_argument(f"--{flag}")
     service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
-    command = [sys.executable, "-m", "serving.demo", f"--model_base_path={base}", "--port=0"]
+    command = [sys.executable, "-m", "serving.demo", f"--model={base}", "--port=0"]
     with (
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as demo,

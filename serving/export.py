@@ -11,7 +11,9 @@ from absl import flags
 from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model_dir", None, "What trainer.task wrote.")
+flags.DEFINE_string(
+    "model_dir", "pretrained", "What trainer.task wrote, or the refiner in the box, pretrained."
+)
 flags.DEFINE_string("output", None, "Base folder; the model becomes <output>/<next version>.")
 flags.DEFINE_bool("ema", True, "Export the running mean of the weights, not the last ones.")
 flags.DEFINE_list(
@@ -33,7 +35,7 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_string("training_data", None, "For the model card: the photos it was trained on.")
 flags.DEFINE_string("licence", None, "For the model card: the licence of the weights.")
-flags.mark_flags_as_required(["model_dir", "output"])
+flags.mark_flag_as_required("output")
 
 
 def main(argv: list[str]) -> None:

@@ -8,7 +8,9 @@ from absl import flags
 from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model_base_path", None, "Base folder of one model's versions.")
+flags.DEFINE_string(
+    "model_base_path", None, "Base folder of one model's versions; default: the refiner in the box."
+)
 flags.DEFINE_string("model_name", "dagan", "Name requests ask for.")
 flags.DEFINE_string("model_config_file", None, "Several models: a ModelServerConfig as text.")
 flags.DEFINE_float(
@@ -36,7 +38,16 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_string("batching_parameters_file", None, "How: a BatchingParameters as text.")
 flags.DEFINE_string("monitoring_config_file", None, "Metrics: a MonitoringConfig as text.")
-flags.DEFINE_integer("rest_api_port", 8501, "Port of the metrics; 0 takes a free one.", 0, 65535)
+flags.DEFINE_integer(
+    "rest_api_port", None, "Port of REST and the metrics; 0 takes a free one.", 0, 65535
+)
+flags.DEFINE_integer("rest_api_timeout_in_ms", 30_000, "For a request by REST; 0: no end.", 0)
+flags.DEFINE_integer("rest_api_num_threads", 0, "By REST worked on at once; 0: four a core.", 0)
+flags.DEFINE_bool(
+    "enable_serialization_as_tensor_content",
+    False,
+    "Write numbers of answers as bytes, not one by one, also for clients that do not ask for it.",
+)
 flags.DEFINE_string("access_log", "", "File for a JSON line a request; - is standard output.")
 flags.DEFINE_integer("grpc_max_threads", 0, "Requests worked on at once; 0: by the cores.", 0)
 flags.DEFINE_integer("max_concurrent_requests", 1000, "Working and waiting; more are refused.", 1)
@@ -63,6 +74,15 @@ def _max_batch_pixels() -> int:
 def main(argv: list[str]) -> None:
     """Serves until SIGTERM or SIGINT, then drains."""
     del argv
+    if FLAGS.model_base_path or FLAGS.model_config_file:
+        return _serve(FLAGS.model_base_path)
+    from dagan_tf.export.write import pretrained_base
+
+    with pretrained_base() as base:
+        return _serve(str(base))
+
+
+def _serve(base: str | None) -> None:
     from dagan_tf.service.server import config_file
     from dagan_tf.service.server.limits import Limits
     from dagan_tf.service.server.server import ServerError, start_server
@@ -77,7 +97,7 @@ def main(argv: list[str]) -> None:
         batching = config_file.BatchingParameters()
     ssl, monitoring = FLAGS.ssl_config_file, FLAGS.monitoring_config_file
     running = start_server(
-        FLAGS.model_base_path,
+        base,
         model_name=FLAGS.model_name,
         model_config_file=FLAGS.model_config_file,
         model_config_file_poll_wait_seconds=FLAGS.model_config_file_poll_wait_seconds,
@@ -91,6 +111,9 @@ def main(argv: list[str]) -> None:
         max_batch_pixels=_max_batch_pixels(),
         metrics_path=config_file.read_monitoring(monitoring) if monitoring else None,
         rest_api_port=FLAGS.rest_api_port,
+        rest_api_timeout_in_ms=FLAGS.rest_api_timeout_in_ms,
+        rest_api_num_threads=FLAGS.rest_api_num_threads,
+        enable_serialization_as_tensor_content=FLAGS.enable_serialization_as_tensor_content,
         access_log=FLAGS.access_log,
         grpc_max_threads=FLAGS.grpc_max_threads,
         max_concurrent_requests=FLAGS.max_concurrent_requests,
@@ -104,8 +127,8 @@ def main(argv: list[str]) -> None:
     for name, versions in running.models.items():
         numbers = ", ".join(map(str, versions))
         print(f"serving {name} version {numbers} on {running.address}", flush=True)
-    if running.metrics_port is not None:
-        print(f"metrics on port {running.metrics_port}", flush=True)
+    if running.rest_port is not None:
+        print(f"REST on port {running.rest_port}", flush=True)
     wait_for_signal()
     running.stop(FLAGS.grace_seconds, drain_seconds=FLAGS.drain_seconds)
 

@@ -17,6 +17,7 @@ from PIL import Image
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import encode_png
 from dagan_tf.service.server.server import start_server
+from tests.helpers.programs import run_program
 from tests.test_docs import PAGES, commands
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,22 +37,6 @@ SMALL = {
     "serving.export": [],
     "trainer.refine": [],
 }
-# One process for all: TensorFlow starts once. A program's flags go before the next one's come.
-RUN = """
-import json, runpy, sys
-from absl import flags
-for command in json.load(sys.stdin):
-    sys.argv = command
-    try:
-        runpy.run_module(command[0], run_name="__main__", alter_sys=True)
-    except SystemExit as end:
-        if end.code:
-            sys.exit(f"{command} ended with {end.code}")
-    for module, defined in list(flags.FLAGS.flags_by_module_dict().items()):
-        if module not in sys.modules:  # What ran as __main__.
-            for flag in list(defined):
-                delattr(flags.FLAGS, flag.name)
-"""
 PARSE = """
 import importlib, json, sys
 from absl import flags
@@ -109,12 +94,14 @@ def desk(tmp_path_factory, astronaut):
         if command[0] in SMALL
     ]
     assert [command[0] for command in chain] == list(SMALL)
-    done = _drive(RUN, chain, desk)
-    assert done.returncode == 0, done.stdout + done.stderr
+    for command in chain:
+        done = run_program(*command, cwd=desk)
+        assert done.returncode == 0, (command, done.stderr)
     shutil.copytree(desk / "exported/dagan", desk / "runs/quickstart/saved_model")
     return desk
 
 
+@pytest.mark.slow
 def test_the_tutorial_leaves_what_it_says(desk):
     views = sorted(path.name for path in (desk / "simulated/ann").glob("*.png"))
     assert [name for name in views if "mask" not in name] == [
@@ -162,6 +149,7 @@ def address(desk):
     server.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if _python(page)], ids=lambda page: page.name
 )

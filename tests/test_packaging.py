@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 # Of the checkout's folders these are installed.
 TOPS = ("dagan_tf", "serving", "trainer")

@@ -11,7 +11,11 @@ from absl import flags
 from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model", None, "What serving.export wrote: the base folder or one version.")
+flags.DEFINE_string(
+    "model",
+    "pretrained",
+    "The refiner in the box, or what serving.export wrote: the base folder or one version.",
+)
 flags.DEFINE_string("input", None, "Simulated folder, with its manifest.csv.")
 flags.DEFINE_string("output", None, "Folder to fill; a run that was stopped is continued.")
 flags.DEFINE_integer("batch_size", 8, "Images refined at once.", lower_bound=1)
@@ -30,7 +34,7 @@ flags.DEFINE_float(
     upper_bound=100.0,
 )
 flags.DEFINE_string("model_dir", None, "The training's folder, whose discriminator judges.")
-flags.mark_flags_as_required(["model", "input", "output"])
+flags.mark_flags_as_required(["input", "output"])
 
 
 def main(argv: list[str]) -> None:
@@ -60,7 +64,7 @@ def main(argv: list[str]) -> None:
         batch_size=FLAGS.batch_size,
     )
     print(
-        f"refined {summary.refined} images into {FLAGS.output} with {refiner.folder} "
+        f"refined {summary.refined} images into {FLAGS.output} with {refiner.source} "
         f"({summary.done_before} done before, {summary.skipped} skipped)"
     )
     if scorer:

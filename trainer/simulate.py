@@ -31,6 +31,7 @@ flags.DEFINE_string(
     "(docs/face-models.md); by default the packaged one.",
 )
 flags.DEFINE_bool("depth", False, "Also write each view's depth, as a 16-bit PNG.")
+flags.DEFINE_bool("head", False, "Also write how far each pixel is head, for trainer.pair.")
 flags.DEFINE_bool("share_identity", False, "Fit all photos of a person with one shape of the head.")
 flags.DEFINE_bool(
     "balance", False, "Choose the yaws so that photos and views together are spread evenly."
@@ -107,6 +108,7 @@ def main(argv: list[str]) -> None:
         pitch_jitter=FLAGS.pitch_jitter,
         seed=FLAGS.seed,
         depth=FLAGS.depth,
+        head=FLAGS.head,
         share_identity=FLAGS.share_identity,
     )
     workers = FLAGS.workers or os.cpu_count() or 1

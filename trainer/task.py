@@ -17,14 +17,20 @@ from dagan_tf.core.program import INTERRUPTED, run_app
 _CONFIG = flags.DEFINE_string(
     "config",
     "face-64",
-    "Preset (quickstart, face-64, face-64-patch, face-96, face-96-patch, face-128, paper-224) or a "
+    "Preset (quickstart, face-64, face-64-patch, face-96, face-96-patch, face-128, face-224, "
+    "paper-224) or a "
     "YAML file.",
 )
 _SET = flags.DEFINE_multi_string(
     "set", [], "Override, e.g. --set=training.steps=2000; may be repeated, the last one wins."
 )
 _SIMULATED = flags.DEFINE_string("simulated", None, "Folder made by trainer.simulate.")
-_REAL = flags.DEFINE_string("real", None, "Folder of real photos.")
+_REAL = flags.DEFINE_string(
+    "real", None, "Folder of real photos; without it those of --pairs are the real ones."
+)
+_PAIRS = flags.DEFINE_string(
+    "pairs", None, "Folder made by trainer.pair: real photos laid onto simulated views."
+)
 _REAL_LAYOUT = flags.DEFINE_string(
     "real_layout", "folder", "Layout of --real: folder (DIR/IDENTITY/*.jpg), flat, frll or orl."
 )
@@ -46,7 +52,10 @@ _DETERMINISTIC = flags.DEFINE_bool(
     "deterministic", False, "Equal runs give equal bits, also across resumes; slower."
 )
 _PROFILE = flags.DEFINE_bool("profile", False, "Write a TensorBoard profile of ten steps.")
-flags.mark_flags_as_required(["simulated", "real", "model_dir"])
+_INIT = flags.DEFINE_string(
+    "init", None, "Start from the refiner in the box, pretrained, or from another MODEL_DIR."
+)
+flags.mark_flags_as_required(["simulated", "model_dir"])
 
 
 def main(_: list[str]) -> int:
@@ -54,17 +63,21 @@ def main(_: list[str]) -> int:
     from dagan_tf.training.train import RealPhotos, train
 
     config = load_config(_CONFIG.value, _SET.value)
-    real = RealPhotos(_REAL.value, _REAL_LAYOUT.value, _REAL_INCLUDE.value, _REAL_ALIGNED.value)
+    real = None
+    if _REAL.value is not None:
+        real = RealPhotos(_REAL.value, _REAL_LAYOUT.value, _REAL_INCLUDE.value, _REAL_ALIGNED.value)
     result = train(
         config,
         _SIMULATED.value,
         real,
         _MODEL_DIR.value,
+        pairs=_PAIRS.value,
         held_out=_HELD_OUT.value,
         devices=_DEVICES.value,
         jit=_JIT.value,
         deterministic=_DETERMINISTIC.value,
         profile=_PROFILE.value,
+        init=_INIT.value,
     )
     if result.reason == "interrupted":
         print(

@@ -30,12 +30,15 @@ class DataConfig:
         identity_on_reals: give reals of an identity that is simulated too that identity's label;
             off, all reals count as unlabelled, as the paper's abstract has them.
         shuffle_buffer: records mixed with one another; a set no larger is mixed as a whole.
+        relight: how far brightness, colour and gamma of every image are changed at random, a
+            simulated view and its photo alike: 1 by up to a quarter, 0 not at all.
     """
 
     image_size: int = number(224, minimum=16, maximum=2048)
     horizontal_flip: bool = True
     identity_on_reals: bool = True
     shuffle_buffer: int = number(2048, minimum=1)
+    relight: float = number(0.0, minimum=0, maximum=2)
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class GeneratorConfig:
             grid: several times faster, and each block sees further.
         smooth: what is added to the input is made on that coarse grid and enlarged smoothly: no
             pattern of pixels, and the input's fine detail stays; needs input_skip and downsample.
+        form: `residual`, the paper's, or `outline` (see `gan/outline_generator.py`), of which
+            `filters` is the only size; it needs input_skip and downsample 4.
     """
 
     filters: int = number(64, minimum=1)
@@ -62,6 +67,12 @@ class GeneratorConfig:
     input_skip: bool = False
     downsample: int = choice(1, 1, 2, 4)
     smooth: bool = False
+    form: str = choice("residual", "residual", "outline")
+
+    @property
+    def stride(self) -> int:
+        """Number that height and width of the images must be multiples of."""
+        return 8 * self.downsample if self.form == "outline" else self.downsample
 
 
 @dataclass(frozen=True)
@@ -125,6 +136,15 @@ class LossConfig:
             does not learn few photos by heart.
         gradient_penalty: weight of the discriminator's mean squared gradient at real images (R1,
             Mescheder et al., 2018), which keeps it from growing too sure; of `gan` and `patch`.
+        pair_weight: of the difference from the real photo of the same side, of views that have
+            one (`--pairs`; see `gan/guidance.py`); 0 is the paper, which knows no pairs.
+        pair_shown: weight of that difference where the photo really showed the face, which needs
+            a change of tone at most; 1 elsewhere.
+        surroundings_weight: of any change where the simulator drew no head.
+        detail_weight: of changes finer than 8 pixels where the photo really showed the face.
+        matte_weight: of the error in where the head is, of `generator.form: outline`.
+        judge_head: the discriminator sees heads only, in black: of a real photo what it shares
+            with its view, so that outlines and hair that simulated heads lack tell it nothing.
     """
 
     adversarial: str = choice("began", "began", "literal", "gan", "patch")
@@ -146,6 +166,12 @@ class LossConfig:
     initial_balance: float = number(0.0, minimum=0, maximum=1)
     augment: bool = False
     gradient_penalty: float = number(0.0, minimum=0)
+    pair_weight: float = number(0.0, minimum=0)
+    pair_shown: float = number(1.0, minimum=0, maximum=1)
+    surroundings_weight: float = number(0.0, minimum=0)
+    detail_weight: float = number(0.0, minimum=0)
+    matte_weight: float = number(0.0, minimum=0)
+    judge_head: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,6 +184,7 @@ class TrainingConfig:
         batch_size: images of each domain a step, over all devices.
         generator_learning_rate: the refiner's.
         discriminator_learning_rate: the discriminator's.
+        generator_clip: global norm that the refiner's gradient is cut to; 0 = not at all.
         optimizer: of both networks: a class of `keras.optimizers`, or of tensorflow-addons (`tfa.`,
             TensorFlow 2.15 only).
         optimizer_wrapper: optimiser of tensorflow-addons put round it.
@@ -194,6 +221,7 @@ class TrainingConfig:
     batch_size: int = number(16, minimum=1)
     generator_learning_rate: float = number(1e-4, minimum=0)
     discriminator_learning_rate: float = number(1e-4, minimum=0)
+    generator_clip: float = number(0.0, minimum=0)
     optimizer: str = choice(
         "Adam",
         *("Adam", "AdamW", "Adamax", "Lamb", "Lion", "Nadam", "RMSprop", "SGD"),

@@ -69,13 +69,33 @@ class Config:
             raise ConfigError(
                 "loss.embedding_step = 'own' with data.identity_on_reals = False: expected `common`"
             )
-        for part in ("generator", "discriminator"):
-            factor = getattr(self, part).downsample
+        outline = self.generator.form == "outline"
+        for what, factor in (
+            (f"generator.downsample = {self.generator.downsample}", self.generator.downsample),
+            (
+                f"{self.generator.stride}, as generator.form = 'outline' needs",
+                self.generator.stride,
+            ),
+            (
+                f"discriminator.downsample = {self.discriminator.downsample}",
+                self.discriminator.downsample,
+            ),
+        ):
             if self.data.image_size % factor:
                 raise ConfigError(
-                    f"data.image_size = {self.data.image_size} is no multiple of"
-                    f" {part}.downsample = {factor}"
+                    f"data.image_size = {self.data.image_size} is no multiple of {what}"
                 )
+        if outline and not (self.generator.input_skip and self.generator.downsample == 4):
+            raise ConfigError(
+                "generator.form = 'outline': expected generator.input_skip = true and"
+                f" generator.downsample = 4, got {self.generator.input_skip} and"
+                f" {self.generator.downsample}"
+            )
+        if self.loss.matte_weight and not outline:
+            raise ConfigError(
+                f"loss.matte_weight = {self.loss.matte_weight}: expected 0 with generator.form ="
+                f" {self.generator.form!r}, which has no matte"
+            )
         if self.generator.smooth and not (
             self.generator.input_skip and self.generator.downsample > 1
         ):

@@ -5,6 +5,7 @@ else is a defect and keeps its traceback. Import TensorFlow inside `main`, not a
 `--help` answers at once and the log level set here comes in time.
 """
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
-def _parse(argv: Sequence[str]) -> list[str]:
+def _parse(argv: Sequence[str], arguments: str = "") -> list[str]:
     try:
         rest = FLAGS(argv)
     except flags.Error as error:
@@ -40,7 +41,9 @@ def _parse(argv: Sequence[str]) -> list[str]:
     except SystemExit:
         # absl leaves with status 1 after --help, which is an answer and no failure.
         sys.exit(0)
-    if len(rest) > 1:
+    if arguments and len(rest) == 1:
+        _fail(f"{arguments} must be given (--help lists the flags)", BAD_INPUT)
+    if len(rest) > 1 and not arguments:
         _fail(f"unexpected argument {rest[1]!r}; options are written --name=value", BAD_INPUT)
     if FLAGS["verbosity"].using_default_value:
         # Left alone, app.run would raise it to INFO.
@@ -52,6 +55,7 @@ def run_app(
     main: Callable[[list[str]], int | None],
     *,
     uses_tensorflow: bool | Callable[[], bool] = False,
+    arguments: str = "",
 ) -> None:
     """Parses the flags, runs `main(argv)` and exits as the module's docstring says.
 
@@ -61,6 +65,8 @@ def run_app(
         uses_tensorflow: load TensorFlow first, without the greetings of its libraries (--verbose,
             or setting TF_CPP_MIN_LOG_LEVEL oneself, brings them back). A function is asked once
             the flags are known.
+        arguments: What the program takes besides flags, as its messages call it, at least one;
+            they are `argv[1:]`. Empty if it takes none.
     """
 
     def guarded(argv: list[str]) -> int | None:
@@ -78,4 +84,4 @@ def run_app(
 
     # --help shows the flags of the program's own file, and this one of all programs.
     FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS["verbose"])
-    app.run(guarded, flags_parser=_parse)
+    app.run(guarded, flags_parser=functools.partial(_parse, arguments=arguments))

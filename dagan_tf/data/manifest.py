@@ -29,7 +29,8 @@ class ManifestRow:
         fit_error: Landmark error of the 3D fit, as a fraction of the outer-eye distance.
         depth_path: Of its depth image, like `path`; "" when it has none.
         landmarks: The 68 points as `landmarks_text` writes them; "" when not known. Manifests
-            without these last two columns are read, and given them when they are continued.
+            without these last three columns are read, and given them when they are continued.
+        head_path: Of the image that says where the head is, like `path`; "" when it has none.
     """
 
     path: str
@@ -42,6 +43,7 @@ class ManifestRow:
     fit_error: float
     depth_path: str = ""
     landmarks: str = ""
+    head_path: str = ""
 
 
 @dataclass(frozen=True)

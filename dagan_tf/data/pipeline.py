@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from dagan_tf.config.settings import DataConfig
+from dagan_tf.data.lighting import LIGHT_DRAWS, relight
 from dagan_tf.data.records import RecordIndex, parse_example, read_index, shard_paths
 from dagan_tf.errors import DaganError
 
@@ -48,7 +49,9 @@ def training_batches(
         Endless dataset of dicts: `simulated`, `real` float32 (B, S, S, 3) in [-1, 1]; `mask`
         float32 (B, S, S, 1) in [0, 1]; `simulated_label`, `real_label` int32 (B,), -1 =
         unlabelled; `simulated_draws`, `real_draws` float32 (B, 5) in [0, 1), random, for
-        `training.augmentation`; `simulated_yaw` float32 (B,), degrees, NaN = unknown;
+        `training.augmentation`; `simulated_yaw` float32 (B,), degrees, NaN = unknown; `head`,
+        `inside` and `real_inside` float32 (B, S, S, 1) in [0, 1], `target` float32 (B, S, S, 3) and
+        `paired` float32 (B,), 1 where there is a target;
         B = batch_size / workers / devices.
 
     Raises:
@@ -70,6 +73,8 @@ def training_batches(
             "simulated_label": label(simulated["identity"]),
             "simulated_draws": simulated["draws"],
             "simulated_yaw": simulated["yaw"],
+            **{name: simulated[name] for name in ("head", "target", "inside", "paired")},
+            "real_inside": real["inside"],
             "real": real["image"],
             "real_label": known,
             "real_draws": real["draws"],
@@ -130,9 +135,15 @@ def _stream(
         )
         if config.horizontal_flip:
             mirrored = draws[0] < 0.5
-            for key in ("image", "mask"):
+            for key in ("image", "mask", "head", "target", "inside"):
                 example[key] = tf.where(mirrored, tf.reverse(example[key], [1]), example[key])
             example["yaw"] = tf.where(mirrored, -example["yaw"], example["yaw"])
+        if config.relight:
+            light = tf.random.stateless_uniform(
+                [LIGHT_DRAWS], seed=tf.stack([tf.constant(seed, tf.int64), -1 - number])
+            )
+            for key in ("image", "target"):
+                example[key] = relight(example[key], config.relight * (2.0 * light - 1.0))
         return example | {"draws": draws[1:]}
 
     passes = tf.data.Dataset.range(skip // index.count, 2**62)

@@ -6,6 +6,9 @@ Schema, one Example an image:
     image/height   int64  pixels
     image/width    int64  pixels
     mask/encoded   bytes  PNG, one channel, 255 = really shown by the photo; b"" = everywhere
+    head/encoded   bytes  PNG, one channel, 255 = head, of a simulated view; b"" = everywhere
+    target/encoded bytes  PNG, RGB, the real photo laid onto the view; b"" = none
+    inside/encoded bytes  PNG, one channel, 255 = head in view and photo, 128 = apart; b"" = all
     identity       bytes  UTF-8
     source         bytes  UTF-8, where the image came from
     domain         bytes  b"simulated" or b"real"
@@ -15,6 +18,7 @@ A record folder holds `records-00000-of-00004.tfrecord`, ... and `index.json`; i
 whole or not at all.
 """
 
+import functools
 import json
 import math
 import os
@@ -28,10 +32,11 @@ import tensorflow as tf
 from dagan_tf.errors import DaganError
 
 INDEX_NAME = "index.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DOMAINS = ("simulated", "real")
 
-_BYTES = ("image/encoded", "mask/encoded", "identity", "source", "domain")
+_IMAGES = ("image", "mask", "head", "target", "inside")
+_BYTES = (*(f"{name}/encoded" for name in _IMAGES), "identity", "source", "domain")
 _INTS = ("image/height", "image/width")
 _FLOATS = ("yaw", "pitch", "roll")
 
@@ -51,6 +56,10 @@ class Record:
         source: where the image came from.
         domain: `simulated` or `real`.
         mask: PNG bytes, one channel; empty = the whole image is really shown.
+        head: PNG bytes, one channel, how far each pixel is head; empty = all of them.
+        target: PNG bytes, RGB, the real photo laid onto a simulated view; empty = there is none.
+        inside: PNG bytes, one channel, where view and photo both show the head, of a simulated view
+            or of the photo; empty = everywhere.
         yaw: degrees; NaN = unknown.
         pitch: degrees; NaN = unknown.
         roll: degrees; NaN = unknown.
@@ -62,6 +71,9 @@ class Record:
     source: str
     domain: str
     mask: bytes = b""
+    head: bytes = b""
+    target: bytes = b""
+    inside: bytes = b""
     yaw: float = math.nan
     pitch: float = math.nan
     roll: float = math.nan
@@ -75,6 +87,9 @@ class Record:
             "image/height": self.size,
             "image/width": self.size,
             "mask/encoded": self.mask,
+            "head/encoded": self.head,
+            "target/encoded": self.target,
+            "inside/encoded": self.inside,
             "identity": self.identity.encode(),
             "source": self.source.encode(),
             "domain": self.domain.encode(),
@@ -230,24 +245,34 @@ def parse_example(serialized: tf.Tensor, image_size: int) -> dict[str, tf.Tensor
         image_size: side of the image, pixels.
 
     Returns:
-        `image` float32 (S, S, 3) in [-1, 1], `mask` float32 (S, S, 1) in [0, 1], and the scalars
-        `identity`, `source`, `yaw`, `pitch`, `roll`.
+        `image` and `target` float32 (S, S, 3) in [-1, 1], `mask`, `head` and `inside` float32
+        (S, S, 1) in [0, 1], and the scalars `paired`, float32, 1 if there is a target (it is 0
+        else), `identity`, `source`, `yaw`, `pitch`, `roll`.
     """
     spec = {name: tf.io.FixedLenFeature([], tf.string) for name in _BYTES}
     spec |= {name: tf.io.FixedLenFeature([], tf.float32) for name in _FLOATS}
     example = tf.io.parse_single_example(serialized, spec)
-    image = tf.io.decode_png(example["image/encoded"], channels=3)
-    image = tf.ensure_shape(image, (image_size, image_size, 3))
-    mask = tf.cond(
-        tf.equal(tf.strings.length(example["mask/encoded"]), 0),
-        lambda: tf.ones((image_size, image_size, 1)),
-        lambda: tf.cast(tf.io.decode_png(example["mask/encoded"], channels=1), tf.float32) / 255.0,
-    )
+    found: dict[str, tf.Tensor] = {}
+    for name in _IMAGES:
+        data, channels = example[f"{name}/encoded"], 3 if name in ("image", "target") else 1
+        shape = (image_size, image_size, channels)
+        scale, shift = (127.5, -1.0) if channels == 3 else (255.0, 0.0)
+        pixels = tf.cond(
+            tf.equal(tf.strings.length(data), 0),
+            functools.partial(tf.fill, shape, 0.0 if channels == 3 else 1.0),
+            functools.partial(_decoded, data, channels, scale, shift),
+        )
+        found[name] = tf.ensure_shape(pixels, shape)
+    paired = tf.cast(tf.strings.length(example["target/encoded"]) > 0, tf.float32)
     return {
-        "image": tf.cast(image, tf.float32) / 127.5 - 1.0,
-        "mask": tf.ensure_shape(mask, (image_size, image_size, 1)),
+        **found,
+        "paired": paired,
         **{name: example[name] for name in ("identity", "source", *_FLOATS)},
     }
+
+
+def _decoded(data: tf.Tensor, channels: int, scale: float, shift: float) -> tf.Tensor:
+    return tf.cast(tf.io.decode_png(data, channels=channels), tf.float32) / scale + shift
 
 
 def read_records(folder: str | os.PathLike[str]) -> list[Record]:
@@ -264,9 +289,8 @@ def read_records(folder: str | os.PathLike[str]) -> list[Record]:
         texts = {name: feature[name].bytes_list.value[0] for name in _BYTES}
         records.append(
             Record(
-                image=texts["image/encoded"],
                 size=feature["image/height"].int64_list.value[0],
-                mask=texts["mask/encoded"],
+                **{name: texts[f"{name}/encoded"] for name in _IMAGES},
                 **{name: texts[name].decode() for name in ("identity", "source", "domain")},
                 **{name: feature[name].float_list.value[0] for name in _FLOATS},
             )

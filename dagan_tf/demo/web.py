@@ -1,8 +1,9 @@
-"""The demo page's web server: the loopback only, one page, three requests.
+"""The demo page's web server: the loopback only, one page, few requests.
 
     POST   /photos                              a file's bytes -> its name, faces and a small copy
     GET    /views?photo=&face=[&yaw=&pitch=]    -> simulated and refined picture, pose
     DELETE /photos/NAME                         forgets it
+    GET    /card                                the refiner's model card
 
 Answers are JSON, pictures in them data URLs, so that both always show the same pose. A web site
 open in the same browser is kept out: requests must name this server as their host (DNS rebinding)
@@ -56,6 +57,7 @@ class DemoServer(ThreadingHTTPServer):
         turner: Answers the questions.
         port: 0 takes a free one.
         refiner: Names the refiner on the page; empty when there is none.
+        card: Its model card, text that the page links to; empty when there is none.
 
     Raises:
         OSError: The port cannot be had.
@@ -63,10 +65,11 @@ class DemoServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, turner: Turner, *, port: int = 0, refiner: str = "") -> None:
+    def __init__(self, turner: Turner, *, port: int = 0, refiner: str = "", card: str = "") -> None:
         super().__init__((HOST, port), _Handler)
         self.turner = turner
         self.refiner = refiner
+        self.card = card
         page = resources.files("dagan_tf.demo").joinpath("page.html")
         self.page = page.read_text(encoding="utf-8")
         port = self.server_address[1]
@@ -130,11 +133,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(
                 {
                     "refiner": self.server.refiner,
+                    "card": bool(self.server.card),
                     "image_size": self.server.turner.simulator.image_size,
                     "max_upload": MAX_UPLOAD,
                     "max_pixels": MAX_PIXELS,
                 }
             )
+        elif url.path == "/card" and self.server.card:
+            self._send(HTTPStatus.OK, "text/plain; charset=utf-8", self.server.card.encode())
         elif url.path == "/views":
             query = parse_qs(url.query)
             face = _number(query, "face", 0.0)
@@ -154,10 +160,11 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal():
             raise RefusedError(HTTPStatus.LENGTH_REQUIRED, "expected a Content-Length")
-        if int(length) > MAX_UPLOAD:
+        # Python refuses to read thousands of digits as a number.
+        if len(length) > 12 or int(length) > MAX_UPLOAD:
             raise RefusedError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"the file has {int(length) >> 20} MB; at most {MAX_UPLOAD >> 20} are taken",
+                f"the file has {_megabytes(length)} MB; at most {MAX_UPLOAD >> 20} are taken",
             )
         data = self.rfile.read(int(length))
         if len(data) < int(length):
@@ -246,6 +253,10 @@ def _view_answer(turned: TurnedFace) -> dict[str, Any]:
 
 def _data_url(image: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(encode_png(image)).decode()
+
+
+def _megabytes(length: str) -> str:
+    return str(int(length) >> 20) if len(length) <= 12 else "more than a million"
 
 
 def _number(query: dict[str, list[str]], name: str, default: float | None = None) -> float | None:

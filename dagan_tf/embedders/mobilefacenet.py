@@ -57,19 +57,33 @@ class MobileFaceNet:
 def align_five_points(
     photo: np.ndarray, landmarks: np.ndarray, image_size: int = _SIZE
 ) -> np.ndarray:
-    """Cuts a face out as ArcFace does: five points onto a template, black beyond the photo.
+    """Cuts a face out as ArcFace does, black beyond the photo.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
         landmarks: (68, 2) iBUG landmarks in pixels.
-        image_size: side of the result, pixels; the template is scaled with it.
+        image_size: side of the result, pixels.
 
     Returns:
         (image_size, image_size, 3) uint8.
     """
+    return warp_similarity(
+        photo, five_points_matrix(landmarks, image_size), image_size, border="black"
+    )
+
+
+def five_points_matrix(landmarks: np.ndarray, image_size: int = _SIZE) -> np.ndarray:
+    """Similarity that puts five points of a face onto ArcFace's template.
+
+    Args:
+        landmarks: (68, 2) iBUG landmarks in pixels.
+        image_size: side of the crop, pixels; the template is scaled with it.
+
+    Returns:
+        (2, 3) float64, pixels of the photo to pixels of the crop.
+    """
     template = (_TEMPLATE + 0.5) * (image_size / _SIZE) - 0.5
-    matrix = fit_similarity(five_points(landmarks), template)
-    return warp_similarity(photo, matrix, image_size, border="black")
+    return fit_similarity(five_points(landmarks), template)
 
 
 def five_points(landmarks: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 from dagan_tf.evaluation import realism
 from dagan_tf.evaluation.features import FEATURES, appearance_features, keep_face
 from dagan_tf.evaluation.identity import identity_margins, paired_distances
+from dagan_tf.evaluation.measure import Measure, Row
 from dagan_tf.faces.resizing import resized
 from dagan_tf.metrics.resampling import (
     Interval,
@@ -25,8 +26,6 @@ from dagan_tf.metrics.roc import win_rate
 
 # Pixels a side at which a face is held against its person's photo.
 _SMALL = 24
-# One row of a table: from a column's name to a figure.
-Row = dict[str, Interval | float | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +87,11 @@ def two_sample_row(real: FaceSet, fake: FaceSet, *, repeats: int = 5, seed: int 
         spread = _auc_interval(test.real_logits, test.fake_logits, real.people, fake.people)
         # The pooled AUC's interval, moved to the mean over folds.
         shift = test.auc - spread.value
-        row[f"two-sample AUC, {region}"] = Interval(
+        row[Measure(f"two-sample AUC, {region}", "lower")] = Interval(
             test.auc, max(0.0, spread.low + shift), min(1.0, spread.high + shift)
         )
-        row[f"two-sample accuracy, {region}"] = test.accuracy
-        row[f"two-sample logit margin, {region}"] = test.margin
+        row[Measure(f"two-sample accuracy, {region}", "lower")] = test.accuracy
+        row[Measure(f"two-sample logit margin, {region}", "lower")] = test.margin
     return row
 
 
@@ -141,10 +140,10 @@ def pass_row(judges: Mapping[str, realism.LogitFunction], real: FaceSet, faces: 
     row: Row = {}
     for name, judge in judges.items():
         logits = judge(faces.images)
-        row[f"pass as real, {name}"] = mean_interval(logits > 0, faces.people)
-        row[f"logit, {name}"] = float(logits.mean())
+        row[Measure(f"pass as real, {name}", "higher")] = mean_interval(logits > 0, faces.people)
+        row[Measure(f"logit, {name}")] = float(logits.mean())
         if faces is not real:
-            row[f"AUC, {name}"] = _auc_interval(
+            row[Measure(f"AUC, {name}", "lower")] = _auc_interval(
                 judge(real.images), logits, real.people, faces.people
             )
     return row
@@ -169,8 +168,10 @@ def distance_row(
     for space in spaces or [*real.embeddings, *FEATURES]:
         scale = _standardiser(reference.features(space))
         a, b = scale(real.features(space)), scale(fake.features(space))
-        row[f"kernel distance, {space}"] = _kernel_interval(a, b, real.people, fake.people)
-        row[f"Fréchet distance, {space}"] = realism.frechet_distance(a, b)
+        row[Measure(f"kernel distance, {space}", "lower")] = _kernel_interval(
+            a, b, real.people, fake.people
+        )
+        row[Measure(f"Fréchet distance, {space}", "lower")] = realism.frechet_distance(a, b)
     return row
 
 
@@ -215,12 +216,14 @@ def identity_row(
     for network, embeddings in faces.embeddings.items():
         for kind, photos in references.items():
             distances = paired_distances(embeddings, photos[network])
-            row[f"{network} distance to {kind}"] = mean_interval(distances, faces.people)
+            row[Measure(f"{network} distance to {kind}", "lower")] = mean_interval(
+                distances, faces.people
+            )
         margins = identity_margins(
             embeddings, faces.people, gallery.embeddings[network], gallery.people
         )
-        row[f"{network} rank-1"] = mean_interval(margins > 0, faces.people)
-        row[f"{network} nearer to another person"] = float((margins <= 0).mean())
+        row[Measure(f"{network} rank-1", "higher")] = mean_interval(margins > 0, faces.people)
+        row[Measure(f"{network} nearer to another person")] = float((margins <= 0).mean())
     return row
 
 
@@ -244,7 +247,9 @@ def approach_row(
                 paired_distances(found, photos[network])
                 for found in (inputs.embeddings[network], embeddings)
             )
-            row[f"{network} approach to {kind}"] = mean_interval(before - after, faces.people)
+            row[Measure(f"{network} approach to {kind}")] = mean_interval(
+                before - after, faces.people
+            )
     return row
 
 
@@ -263,8 +268,8 @@ def change_row(faces: FaceSet, inputs: FaceSet) -> Row:
         raise ValueError(f"{faces.images.shape} faces but {inputs.images.shape} inputs")
     change = np.abs(faces.images.astype(np.int16) - inputs.images).mean(axis=(1, 2, 3))
     return {
-        "change of the simulated, grey levels": mean_interval(change, faces.people),
-        "diversity, grey levels": realism.diversity(faces.images, faces.people),
+        Measure("change of the simulated, grey levels"): mean_interval(change, faces.people),
+        Measure("diversity, grey levels"): realism.diversity(faces.images, faces.people),
     }
 
 
@@ -286,7 +291,11 @@ def own_photo_row(faces: FaceSet, photos: np.ndarray) -> Row:
         return np.stack([resized(image, _SMALL, _SMALL) for image in images]).astype(np.float64)
 
     difference = np.abs(small(faces.images) - small(photos)).mean(axis=(1, 2, 3))
-    return {"difference from own photo, grey levels": mean_interval(difference, faces.people)}
+    return {
+        Measure("difference from own photo, grey levels", "lower"): mean_interval(
+            difference, faces.people
+        )
+    }
 
 
 _REGIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

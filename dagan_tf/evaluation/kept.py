@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from dagan_tf.errors import DaganError
-from dagan_tf.evaluation.comparison import FaceSet, Row
+from dagan_tf.evaluation.comparison import FaceSet
 from dagan_tf.evaluation.identity import distance_matrix, identity_margins
+from dagan_tf.evaluation.measure import Measure, Row
 from dagan_tf.metrics.resampling import mean_interval
 from dagan_tf.simulator.fitting.fit import fit_landmarks
 from dagan_tf.simulator.head.morphable_model import MorphableModel
@@ -130,7 +131,10 @@ def pose_row(found: np.ndarray, asked: np.ndarray, people: Sequence[str] | np.nd
     known = ~np.isnan(errors)
     several = len(np.unique(np.asarray(people)[known])) > 1
     error = mean_interval(errors[known], np.asarray(people)[known]) if several else None
-    return {"yaw error, degrees": error, "yaw not found": float(1.0 - known.mean())}
+    return {
+        Measure("yaw error, degrees", "lower"): error,
+        Measure("yaw not found"): float(1.0 - known.mean()),
+    }
 
 
 def leakage_row(inputs: FaceSet, faces: FaceSet, gallery: FaceSet) -> Row:
@@ -144,5 +148,7 @@ def leakage_row(inputs: FaceSet, faces: FaceSet, gallery: FaceSet) -> Row:
             gallery.embeddings[network],
             gallery.people,
         )
-        row[f"{network} became another person"] = mean_interval(found.became_another, faces.people)
+        row[Measure(f"{network} became another person")] = mean_interval(
+            found.became_another, faces.people
+        )
     return row

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dagan_tf.config.settings import load_config
-from dagan_tf.gan.objectives import REALISM
+from dagan_tf.gan.adversaries import REALISM
 from dagan_tf.loop.checkpoints import (
     CONFIG_NAME,
     CheckpointError,

@@ -9,7 +9,9 @@ import datetime
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 import dagan_tf
+from dagan_tf.config.sections import GeneratorConfig
 from dagan_tf.config.settings import load_config
 from dagan_tf.core.keras_compat import dtype_policy
 from dagan_tf.data.records import RecordError, read_index
@@ -30,6 +33,8 @@ from dagan_tf.export.versions import draft_version
 from dagan_tf.export.warmup import write_warmup
 from dagan_tf.gan.generator import build_generator
 from dagan_tf.loop.checkpoints import CONFIG_NAME, load_generator
+from dagan_tf.pretrained import weights as pretrained
+from dagan_tf.pretrained.card import PRETRAINED, read_card
 
 CARD_FILE = "model_card.md"
 
@@ -138,7 +143,8 @@ def export_model_dir(
     """Exports the generator of a training run; the rest as `export_generator`.
 
     Args:
-        model_dir: What `trainer.task` wrote: checkpoints, `config.yaml`, `metrics.jsonl`.
+        model_dir: What `trainer.task` wrote: checkpoints, `config.yaml`, `metrics.jsonl`; or the
+            word `pretrained` for the refiner in the box.
         output_base: Folder of all versions of this model.
         ema: Export the running mean of the weights instead of the last ones.
         average: See `export_generator`.
@@ -155,23 +161,28 @@ def export_model_dir(
     if precision not in TOLERANCES:
         raise ExportError(f"precision {precision!r}; expected one of {', '.join(TOLERANCES)}")
     check_transforms(average)
+    if model_dir == PRETRAINED:
+        return _export_pretrained(
+            output_base,
+            average=average,
+            precision=precision,
+            formats=formats,
+            training_data=training_data,
+            licence=licence,
+            clean_process=clean_process,
+        )
     config_file = Path(model_dir) / CONFIG_NAME
     if not config_file.is_file():
         raise ExportError(f"{model_dir}: holds no {CONFIG_NAME}; expected what trainer.task writes")
     config = load_config(config_file)
     generator = load_generator(Path(model_dir), ema=ema)
-    reduced = None
-    if precision == "bfloat16":
-        with dtype_policy("mixed_bfloat16"):
-            reduced = build_generator(config.generator)
-        reduced.set_weights(generator.get_weights())
     return export_generator(
         generator,
         output_base,
         image_size=config.data.image_size,
-        stride=config.generator.downsample,
+        stride=config.generator.stride,
         formats=formats,
-        reduced=reduced,
+        reduced=_reduced(generator, config.generator) if precision == "bfloat16" else None,
         average=average,
         config=dataclasses.asdict(config),
         metrics=_last_metrics(Path(model_dir) / "metrics.jsonl"),
@@ -180,6 +191,51 @@ def export_model_dir(
         licence=licence,
         clean_process=clean_process,
     )
+
+
+@contextmanager
+def pretrained_base() -> Iterator[Path]:
+    """A base folder that holds the refiner in the box, exported, until the end of the context."""
+    with tempfile.TemporaryDirectory(prefix="dagan-pretrained-") as folder:
+        export_model_dir(PRETRAINED, folder)
+        yield Path(folder)
+
+
+def _export_pretrained(
+    output_base: str | os.PathLike[str],
+    *,
+    average: Sequence[str],
+    precision: str,
+    formats: Sequence[str],
+    training_data: str | None,
+    licence: str | None,
+    clean_process: bool,
+) -> Path:
+    """As `export_model_dir`, of the refiner in the box."""
+    card = read_card()
+    generator = pretrained.load_generator()
+    settings = GeneratorConfig(**card.facts["generator"])
+    return export_generator(
+        generator,
+        output_base,
+        image_size=card.image_size,
+        stride=int(card.facts["stride"]),
+        formats=formats,
+        reduced=_reduced(generator, settings) if precision == "bfloat16" else None,
+        average=average,
+        config={"generator": card.facts["generator"]},
+        training_data=training_data or card.training_data,
+        licence=licence or card.licence,
+        clean_process=clean_process,
+    )
+
+
+def _reduced(generator: keras.Model, settings: GeneratorConfig) -> keras.Model:
+    """The same refiner, computing in bfloat16."""
+    with dtype_policy("mixed_bfloat16"):
+        reduced = build_generator(settings)
+    reduced.set_weights(generator.get_weights())
+    return reduced
 
 
 def variables_digest(model: keras.Model) -> str:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -21,6 +22,9 @@ from dagan_tf.faces.photo_io import encode_png, read_photo
 from dagan_tf.faces.resizing import resized
 from dagan_tf.simulator.simulator import Simulator
 
+# Pixels of the outline, both sides of it together, that a head without a photo does not show.
+_RIM = 5
+
 
 def pack_simulated(
     folder: str | os.PathLike[str],
@@ -28,6 +32,7 @@ def pack_simulated(
     *,
     image_size: int,
     held_out: Collection[str] = (),
+    pairs: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> RecordIndex:
     """Packs a folder made by `trainer.simulate`.
@@ -37,6 +42,7 @@ def pack_simulated(
         output: record folder to make or reuse.
         image_size: side of the records' images, pixels; others are resized.
         held_out: identities to leave out.
+        pairs: folder made by `trainer.pair` of `folder`: views in it get their photo as a target.
         progress: show a bar on stderr.
 
     Returns:
@@ -50,7 +56,13 @@ def pack_simulated(
     if not rows:
         apart = " but of held-out people" if held_out else ""
         raise DaganError(f"{str(folder)!r}: the manifest lists no images{apart}")
-    paths = [folder / name for row in rows for name in (row.path, row.mask_path) if name]
+    paths = [
+        folder / name for row in rows for name in (row.path, row.mask_path, row.head_path) if name
+    ]
+    photos = _pairs(pairs)
+    for row in rows:
+        if row.path in photos:
+            paths += photos[row.path]
     # The rows too: an angle or a name may be corrected without touching an image.
     fingerprint = _fingerprint(paths, "simulated", image_size, *map(repr, rows))
 
@@ -61,10 +73,18 @@ def pack_simulated(
                 raise DaganError(
                     f"{str(folder / row.path)!r} is {_shape(image)}, expected a square"
                 )
-            mask = b""
+            mask, head, target, inside = b"", b"", b"", b""
             if row.mask_path:
-                pixels = read_photo(folder / row.mask_path)[:, :, 0]
-                mask = encode_png(resized(pixels, image_size, image_size))
+                mask = encode_png(_one_channel(folder / row.mask_path, image_size))
+            if row.head_path:
+                pixels = _one_channel(folder / row.head_path, image_size)
+                head = encode_png(pixels)
+                # Without a photo to share it with, the head but for its outline.
+                inside = encode_png(cv2.erode(pixels, np.ones((_RIM, _RIM), np.uint8)))
+            if row.path in photos:
+                photo, shared = photos[row.path]
+                target = encode_png(resized(read_photo(photo), image_size, image_size))
+                inside = encode_png(_one_channel(shared, image_size))
             yield Record(
                 image=encode_png(resized(image, image_size, image_size)),
                 size=image_size,
@@ -72,6 +92,57 @@ def pack_simulated(
                 source=row.path,
                 domain="simulated",
                 mask=mask,
+                head=head,
+                target=target,
+                inside=inside,
+                yaw=row.yaw,
+                pitch=row.pitch,
+                roll=row.roll,
+            )
+
+    return _reuse(output, fingerprint) or write_records(output, records(), fingerprint=fingerprint)
+
+
+def pack_paired(
+    folder: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    image_size: int,
+    held_out: Collection[str] = (),
+    progress: bool = True,
+) -> RecordIndex:
+    """Packs the photos of a folder made by `trainer.pair` as the real ones.
+
+    Args:
+        folder: with `manifest.csv`.
+        output: record folder to make or reuse.
+        image_size: side of the records' images, pixels; others are resized.
+        held_out: identities to leave out.
+        progress: show a bar on stderr.
+
+    Returns:
+        Index of `output`.
+
+    Raises:
+        DaganError: no manifest, or no rows but of held-out people.
+    """
+    folder = Path(folder)
+    rows = [row for row in read_manifest(folder) if row.identity not in held_out]
+    if not rows:
+        raise DaganError(f"{str(folder)!r}: the manifest lists no photos but of held-out people")
+    paths = [folder / name for row in rows for name in (row.path, row.mask_path)]
+    fingerprint = _fingerprint(paths, "paired", image_size, *map(repr, rows))
+
+    def records() -> Iterator[Record]:
+        for row in tqdm(rows, desc="pack real", unit="photo", disable=not progress):
+            photo = read_photo(folder / row.path)
+            yield Record(
+                image=encode_png(resized(photo, image_size, image_size)),
+                size=image_size,
+                identity=row.identity,
+                source=row.source,
+                domain="real",
+                inside=encode_png(_one_channel(folder / row.mask_path, image_size)),
                 yaw=row.yaw,
                 pitch=row.pitch,
                 roll=row.roll,
@@ -142,6 +213,18 @@ def pack_real(
         where = Path(output) / SKIPPED_NAME
         tqdm.write(f"{len(skipped)} of {len(photos)} real photos skipped, see {where}")
     return index
+
+
+def _pairs(folder: str | os.PathLike[str] | None) -> dict[str, tuple[Path, Path]]:
+    """Photo and shared region by the view's path."""
+    if folder is None:
+        return {}
+    home = Path(folder)
+    return {row.path: (home / row.path, home / row.mask_path) for row in read_manifest(home)}
+
+
+def _one_channel(path: Path, size: int) -> np.ndarray:
+    return resized(read_photo(path)[:, :, 0], size, size)
 
 
 def _real_record(item: PhotoItem, image_size: int, simulator: Simulator | None) -> Record:

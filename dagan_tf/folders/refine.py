@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -28,6 +27,7 @@ from dagan_tf.data.manifest import (
     read_skipped,
 )
 from dagan_tf.errors import DaganError
+from dagan_tf.export.refiner import refine_at
 from dagan_tf.faces.photo_io import PhotoError, read_photo, write_bytes, write_png
 from dagan_tf.faces.resizing import resized
 from dagan_tf.folders.keep import rejected_rows
@@ -137,34 +137,6 @@ def refine_folder(
                 bar.update()
     skipped += sum(row.path in failed for row in rows)
     return RefiningSummary(refined, len(rows) - refined - skipped, skipped)
-
-
-def refine_at(
-    refine: Callable[[np.ndarray], np.ndarray], images: np.ndarray, image_size: int
-) -> np.ndarray:
-    """Refines images at the size a model was trained at, and carries the change over to theirs.
-
-    A fully convolutional refiner accepts any size, but faces twice as large as those it was trained
-    on are not what it knows. The images keep their own fine detail.
-
-    Args:
-        refine: as `refine_folder`'s.
-        images: (N, H, W, 3) uint8.
-        image_size: longer side at which `refine` sees them, pixels.
-
-    Returns:
-        (N, H, W, 3) uint8.
-    """
-    height, width = images.shape[1:3]
-    scale = image_size / max(height, width)
-    if scale == 1.0:
-        return refine(images)
-    size = max(1, round(scale * width)), max(1, round(scale * height))
-    seen = np.stack([resized(image, *size) for image in images])
-    change = refine(seen).astype(np.float32) - seen
-    method = cv2.INTER_LINEAR if scale < 1.0 else cv2.INTER_AREA
-    changes = [cv2.resize(one, (width, height), interpolation=method) for one in change]
-    return np.rint(np.clip(images + np.stack(changes), 0.0, 255.0)).astype(np.uint8)
 
 
 def claim_folder(folder: Path, label: str) -> None:

@@ -1,7 +1,8 @@
 """From a job, a few photos and the views wanted of them, to images on disk and rows about them.
 
 What a worker does, in this process, in another or in a Beam pipeline: OUT/IDENTITY/
-STEM_yaw+060.png, ..._yaw+060_mask.png and, if asked for, ..._yaw+060_depth.png.
+STEM_yaw+060.png, ..._yaw+060_mask.png and, if asked for, ..._yaw+060_depth.png and
+..._yaw+060_head.png.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class SimulationSettings:
         pitch_jitter: degrees, likewise for the pitch, kept in [-30, 30].
         seed: of the draws.
         depth: also write each view's depth.
+        head: also write how far each pixel is head.
         share_identity: fit all photos of a person together, with one shape of the head.
     """
 
@@ -50,6 +52,7 @@ class SimulationSettings:
     pitch_jitter: float = 0.0
     seed: int = 0
     depth: bool = False
+    head: bool = False
     share_identity: bool = False
 
     def simulator(self) -> Simulator:
@@ -106,7 +109,7 @@ def make_views(context: Context, job: Job) -> Result:
             continue
         for view, pose in allowed:
             drawn = simulator.render(prepared, pose, identity=photo.identity)
-            rows.append(_write(output, photo, view, drawn, settings.depth))
+            rows.append(_write(output, photo, view, drawn, settings))
     return rows
 
 
@@ -133,15 +136,22 @@ def _fitted(
 
 
 def _write(
-    output: Path, photo: PhotoItem, view: View, drawn: SimulatedView, depth: bool
+    output: Path,
+    photo: PhotoItem,
+    view: View,
+    drawn: SimulatedView,
+    settings: SimulationSettings,
 ) -> ManifestRow:
     path = view_path(photo, view)
     mask_path = path.removesuffix(".png") + "_mask.png"
-    depth_path = path.removesuffix(".png") + "_depth.png" if depth else ""
+    depth_path = path.removesuffix(".png") + "_depth.png" if settings.depth else ""
+    head_path = path.removesuffix(".png") + "_head.png" if settings.head else ""
     (output / path).parent.mkdir(parents=True, exist_ok=True)
     write_png(output / mask_path, drawn.mask)
-    if depth:
+    if depth_path:
         write_png(output / depth_path, encode_depth(drawn.depth))
+    if head_path:
+        write_png(output / head_path, drawn.head)
     write_png(output / path, drawn.image)
     return ManifestRow(
         path=path,
@@ -154,6 +164,7 @@ def _write(
         fit_error=drawn.fit_error,
         depth_path=depth_path,
         landmarks=landmarks_text(drawn.landmarks),
+        head_path=head_path,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -15,9 +15,11 @@ from dagan_tf.core.keras_compat import (
     build_optimizer_weights,
     loss_scale,
 )
+from dagan_tf.gan.adversaries import REALISM
 from dagan_tf.gan.equilibrium import BoundaryEquilibrium
 from dagan_tf.gan.history import History
-from dagan_tf.gan.objectives import REALISM, objectives
+from dagan_tf.gan.objectives import objectives
+from dagan_tf.gan.outline_generator import MATTE
 from dagan_tf.loop.progress import Progress
 
 if TYPE_CHECKING:
@@ -28,6 +30,11 @@ _PART_NAMES = (
     "discriminator_loss",
     "pose_loss",
     "embedding_loss",
+    "pair_loss",
+    "surroundings_loss",
+    "detail_loss",
+    "matte_loss",
+    "guidance_loss",
     "identity_loss_real",
     "identity_loss_refined",
     "real_error",
@@ -46,13 +53,22 @@ METRIC_NAMES = (
 )
 
 
+class _Part(NamedTuple):
+    """What a part of a batch gives: values to report, and gradients by network."""
+
+    values: dict[str, tf.Tensor]
+    gradients: dict[str, list[tf.Tensor]]
+
+
 class DAGAN(keras.Model):
     """Trains a refiner against a dual-agent discriminator (Zhao et al., NIPS 2017).
 
     A batch is a dict: `simulated` and `real` float32 (B, S, S, 3) in [-1, 1], `mask` float32
     (B, S, S, 1) in [0, 1], `simulated_label` and `real_label` int32 (B,), -1 = unlabelled; with
     `loss.augment` also `simulated_draws` and `real_draws`, see `augmentation.augment`; with
-    `likeness` also `simulated_draws` and `simulated_yaw` float32 (B,), degrees.
+    `likeness` also `simulated_draws` and `simulated_yaw` float32 (B,), degrees; with the losses of
+    `guidance` also `head`, `inside`, `real_inside` (B, S, S, 1) in [0, 1], `target` (B, S, S, 3)
+    and `paired` (B,), 1 where there is a target, see `data.pipeline.training_batches`.
     Replicas must get equally many images. `call` refines, unclipped.
 
     Metrics, all means since the last reset: the losses; `real_error` and `refined_error`, the
@@ -105,6 +121,9 @@ class DAGAN(keras.Model):
         self.progress = Progress(plateau_steps, name="progress")
         self.history_buffer = history
         self.likeness = likeness
+        self._with_matte = (
+            _answering_with_matte(generator) if self.loss_config.matte_weight else None
+        )
         self.accumulate = accumulate
         self.ema_decay = ema_decay
         self.warmup_steps = warmup_steps
@@ -168,27 +187,16 @@ class DAGAN(keras.Model):
         step = tf.identity(tf.convert_to_tensor(self.progress.steps))
         adversaries = tf.cast(step >= self.warmup_steps, tf.float32)  # 0 in warm-up, then 1
         balance = tf.convert_to_tensor(self.equilibrium.balance)
-        scales = [loss_scale(optimizer) for optimizer in self._optimizers]
+        scales = {name: loss_scale(optimizer) for name, _, optimizer in self._opponents}
 
-        def part(index: int | tf.Tensor) -> list[tf.Tensor]:
+        def part(index: int | tf.Tensor) -> _Part:
             return self._part(_slice(batch, index, self.accumulate), step, adversaries, scales)
 
-        totals = part(0) if self.accumulate == 1 else _sum_of_parts(part, self.accumulate)
-        values = dict(zip(_PART_NAMES, totals, strict=False))
-        gradients = totals[len(_PART_NAMES) :]
-        split = len(self.generator.trainable_variables)
-        for name, network, optimizer, scale, own in (
-            ("generator", self.generator, self.generator_optimizer, scales[0], gradients[:split]),
-            (
-                "discriminator",
-                self.discriminator,
-                self.discriminator_optimizer,
-                scales[1],
-                gradients[split:],
-            ),
-        ):
-            values[f"{name}_gradient"] = tf.linalg.global_norm(own) / scale * _replicas()
-            apply_scaled_gradients(optimizer, own, network.trainable_variables)
+        values, gradients = part(0) if self.accumulate == 1 else _sum(part, self.accumulate)
+        for name, network, optimizer in self._opponents:
+            norm = tf.linalg.global_norm(gradients[name])
+            values[f"{name}_gradient"] = norm / scales[name] * _replicas()
+            apply_scaled_gradients(optimizer, gradients[name], network.trainable_variables)
 
         # Without an auto-encoder there is nothing to balance.
         moving = adversaries if self.reconstructs else 0.0
@@ -202,18 +210,23 @@ class DAGAN(keras.Model):
         return {name: metric.result() for name, metric in self._means.items()}
 
     @property
-    def _optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
-        return self.generator_optimizer, self.discriminator_optimizer
+    def _opponents(self) -> tuple[tuple[str, keras.Model, keras.optimizers.Optimizer], ...]:
+        return (
+            ("generator", self.generator, self.generator_optimizer),
+            ("discriminator", self.discriminator, self.discriminator_optimizer),
+        )
 
     def _part(
         self,
         batch: dict[str, tf.Tensor],
         step: tf.Tensor,
         adversaries: tf.Tensor,
-        scales: list[tf.Tensor],
-    ) -> list[tf.Tensor]:
+        scales: dict[str, tf.Tensor],
+    ) -> _Part:
         """Values and scaled gradients of both losses, divided by parts and, these, replicas."""
         balance = tf.convert_to_tensor(self.equilibrium.balance)
+        # Optimisers add gradients up over replicas.
+        share = 1.0 / (_replicas() * self.accumulate)
         with tf.GradientTape(persistent=True) as tape:
             found = objectives(
                 self.loss_config,
@@ -225,23 +238,26 @@ class DAGAN(keras.Model):
                 step=step,
                 history=self.history_buffer,
                 likeness=self.likeness,
+                with_matte=self._with_matte,
             )
-            # Optimisers add gradients up over replicas.
-            share = 1.0 / (_replicas() * self.accumulate)
-            wanted = found.generator_loss * scales[0] * share
-            opposed = found.discriminator_loss * scales[1] * share
-        gradients = [
-            *tape.gradient(wanted, self.generator.trainable_variables),
-            *tape.gradient(
-                opposed,
-                self.discriminator.trainable_variables,
-                # Without the auto-encoder some heads may be unused in a form.
-                unconnected_gradients=tf.UnconnectedGradients.ZERO,
-            ),
-        ]
+            wanted = {
+                "generator": found.generator_loss * scales["generator"] * share,
+                "discriminator": found.discriminator_loss * scales["discriminator"] * share,
+            }
+        gradients = {
+            name: tape.gradient(
+                wanted[name],
+                network.trainable_variables,
+                # In some forms a head of the discriminator is unused.
+                unconnected_gradients="none" if name == "generator" else "zero",
+            )
+            for name, network, _ in self._opponents
+        }
         del tape
-        values = [found.values[name] / self.accumulate for name in _PART_NAMES]
-        return [*values, *map(tf.convert_to_tensor, gradients)]
+        return _Part(
+            {name: found.values[name] / self.accumulate for name in _PART_NAMES},
+            {name: [tf.convert_to_tensor(one) for one in own] for name, own in gradients.items()},
+        )
 
     def copy_averages_to(self, generator: keras.Model) -> None:
         """Gives `generator`, a twin of the trained one, the averaged weights (plain if none)."""
@@ -260,6 +276,19 @@ class DAGAN(keras.Model):
             average.assign(value + decay * (tf.convert_to_tensor(average) - value))
 
 
+def _answering_with_matte(
+    generator: keras.Model,
+) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """The refiner with a second output; a closure, so that its weights are tracked once."""
+    both = keras.Model(generator.inputs, [generator.output, generator.get_layer(MATTE).output])
+
+    def refine(images: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+        refined, matte = both(images, training=training)
+        return refined, matte
+
+    return refine
+
+
 def _replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
@@ -276,16 +305,12 @@ def _slice(batch: dict[str, tf.Tensor], index: int | tf.Tensor, parts: int) -> d
     return sliced
 
 
-def _sum_of_parts(part: Callable[[tf.Tensor], list[tf.Tensor]], count: int) -> list[tf.Tensor]:
+def _sum(part: Callable[[tf.Tensor], _Part], count: int) -> _Part:
     # A loop in the graph, so that a part's activations are gone before the next part begins.
-    first = part(tf.constant(0))
-    _, *totals = tf.while_loop(
-        lambda index, *_: index < count,
-        lambda index, *sums: (
-            index + 1,
-            *(total + new for total, new in zip(sums, part(index), strict=True)),
-        ),
-        (tf.constant(1), *first),
+    _, total = tf.while_loop(
+        lambda index, _: index < count,
+        lambda index, total: (index + 1, tf.nest.map_structure(tf.add, total, part(index))),
+        (tf.constant(1), part(tf.constant(0))),
         parallel_iterations=1,
     )
-    return list(totals)
+    return total

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,20 +11,13 @@ import tensorflow as tf
 
 from dagan_tf.config.settings import LossConfig
 from dagan_tf.gan import losses
+from dagan_tf.gan.adversaries import Judgement, weigh
 from dagan_tf.gan.augmentation import augment
+from dagan_tf.gan.guidance import guide, judged
 from dagan_tf.gan.history import History
 
 if TYPE_CHECKING:
     from dagan_tf.gan.likeness import Likeness
-
-# How the discriminator's realism agent speaks in each form of `loss.adversarial`.
-REALISM = {
-    "began": "reconstruction",
-    "literal": "reconstruction",
-    "gan": "decision",
-    "patch": "patches",
-}
-
 
 _PENALTY_EVERY = 4
 
@@ -55,6 +48,7 @@ def objectives(
     step: tf.Tensor,
     history: History | None = None,
     likeness: Likeness | None = None,
+    with_matte: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None,
 ) -> Objectives:
     """Runs both networks and weighs the losses.
 
@@ -68,25 +62,37 @@ def objectives(
         step: int64 scalar.
         history: exchanges half of the refined images that the discriminator learns from.
         likeness: the frozen recogniser of `loss.embedding_weight`.
+        with_matte: the refiner answering with its matte, too; for `loss.matte_weight`.
 
     Returns:
         The losses; call it under a gradient tape.
     """
     mean = tf.reduce_mean
     simulated, labels = batch["simulated"], batch["simulated_label"]
-    refined = generator(simulated, training=True)
-    real_seen = _seen(config, batch["real"], batch, "real")
-    refined_seen = _seen(config, refined, batch, "simulated")
-    real_answer, real_logits = discriminator(real_seen, training=True)
-    refined_answer, refined_logits = discriminator(refined_seen, training=True)
-    judged_seen, judged_answer, judged_logits, judged_labels = (
-        refined_seen, refined_answer, refined_logits, labels,
-    )  # fmt: skip
-    if history is not None:
-        judged, judged_labels = history.exchange(tf.stop_gradient(refined), labels, step)
-        judged_seen = _seen(config, judged, batch, "simulated")
-        judged_answer, judged_logits = discriminator(judged_seen, training=True)
 
+    def judge(images: tf.Tensor, domain: str) -> Judgement:
+        seen = _seen(config, images, batch, domain)
+        return Judgement(seen, *discriminator(seen, training=True))
+
+    if with_matte is None:
+        refined, matte = generator(simulated, training=True), None
+    else:
+        refined, matte = with_matte(simulated, training=True)
+    of_real, of_refined = judge(batch["real"], "real"), judge(refined, "simulated")
+    of_learned, learned_labels = of_refined, labels
+    if history is not None:
+        learned, learned_labels = history.exchange(tf.stop_gradient(refined), labels, step)
+        of_learned = judge(learned, "simulated")
+
+    verdict = weigh(config, real=of_real, refined=of_refined, learned=of_learned, balance=balance)
+    identity_real, identity_refined, identity_learned = (
+        mean(losses.identity_perception(logits, who, config.identity))
+        for logits, who in (
+            (of_real.logits, _real_labels(config, discriminator, batch, of_real.logits)),
+            (of_refined.logits, labels),
+            (of_learned.logits, learned_labels),
+        )
+    )
     pose = mean(
         losses.pose_perception(
             simulated,
@@ -100,35 +106,6 @@ def objectives(
             colour_weight=config.pose_colour_weight,
         )
     )
-    real_labels = batch["real_label"]
-    if config.identity_confidence:
-        # Named as it is, then learned as it was changed: what is sure of one is not of the other.
-        plain_logits = discriminator(batch["real"])[1] if config.augment else real_logits
-        real_labels = losses.confident_labels(
-            plain_logits, real_labels, config.identity_confidence, config.identity
-        )
-    identity_real = mean(losses.identity_perception(real_logits, real_labels, config.identity))
-    identity_refined = mean(losses.identity_perception(refined_logits, labels, config.identity))
-    identity_judged = mean(
-        losses.identity_perception(judged_logits, judged_labels, config.identity)
-    )
-
-    if REALISM[config.adversarial] == "reconstruction":
-        real_error = mean(losses.reconstruction_error(real_seen, real_answer))
-        refined_error = mean(losses.reconstruction_error(refined_seen, refined_answer))
-        judged_error = mean(losses.reconstruction_error(judged_seen, judged_answer))
-        against = losses.adversarial_discriminator(real_error, judged_error, balance)
-        towards = losses.adversarial_generator(refined_error, balance, config.adversarial)
-        convergence = losses.convergence_measure(real_error, refined_error, config.diversity_ratio)
-    else:
-        real_error = mean(losses.decision_error(real_answer, real=True))
-        refined_error = mean(losses.decision_error(refined_answer, real=False))
-        against = real_error + mean(losses.decision_error(judged_answer, real=False))
-        towards = mean(losses.decision_error(refined_answer, real=True))
-        # L_con needs an auto-encoder; this is 0 when the discriminator cannot tell at all.
-        chance = math.log(2.0)
-        convergence = tf.abs(real_error - chance) + tf.abs(refined_error - chance)
-
     moved = tf.constant(0.0)
     if likeness is not None:
         persons = tf.where(step >= config.embedding_own_from, labels, -1)
@@ -136,22 +113,33 @@ def objectives(
             likeness(simulated, refined, batch["simulated_yaw"], batch["simulated_draws"], persons)
         )
 
-    generator_loss = config.pose_weight * pose + adversaries * (
-        towards + config.identity_weight * identity_refined + config.embedding_weight * moved
+    guided = guide(config, batch, refined, matte)
+    generator_loss = (
+        config.pose_weight * pose
+        + guided["guidance_loss"]
+        + adversaries
+        * (
+            verdict.towards
+            + config.identity_weight * identity_refined
+            + config.embedding_weight * moved
+        )
     )
-    discriminator_loss = against + config.identity_weight * (identity_real + identity_judged)
+    discriminator_loss = verdict.against + config.identity_weight * (
+        identity_real + identity_learned
+    )
     if config.gradient_penalty:
-        discriminator_loss += config.gradient_penalty * _penalty(discriminator, real_seen, step)
+        discriminator_loss += config.gradient_penalty * _penalty(discriminator, of_real.seen, step)
     values = {
         "generator_loss": generator_loss,
         "discriminator_loss": discriminator_loss,
         "pose_loss": pose,
         "embedding_loss": moved,
+        **guided,
         "identity_loss_real": identity_real,
         "identity_loss_refined": identity_refined,
-        "real_error": real_error,
-        "refined_error": refined_error,
-        "convergence": convergence,
+        "real_error": verdict.real_error,
+        "refined_error": verdict.refined_error,
+        "convergence": verdict.convergence,
         "refinement": mean(tf.abs(refined - simulated)),
         "diversity": mean(tf.math.reduce_std(refined, axis=0)),
         "simulated_diversity": mean(tf.math.reduce_std(simulated, axis=0)),
@@ -159,15 +147,33 @@ def objectives(
     return Objectives(generator_loss, discriminator_loss, values)
 
 
+def _real_labels(
+    config: LossConfig,
+    discriminator: keras.Model,
+    batch: dict[str, tf.Tensor],
+    logits: tf.Tensor,
+) -> tf.Tensor:
+    """Labels of the real images; those without one get what the identity agent is sure of."""
+    labels = batch["real_label"]
+    if not config.identity_confidence:
+        return labels
+    # Named as it is, then learned as it was changed: what is sure of one is not of the other.
+    plain = discriminator(batch["real"])[1] if config.augment else logits
+    return losses.confident_labels(plain, labels, config.identity_confidence, config.identity)
+
+
 def _seen(
     config: LossConfig, images: tf.Tensor, batch: dict[str, tf.Tensor], domain: str
 ) -> tf.Tensor:
     """What the discriminator gets to see of images."""
+    if config.judge_head:
+        inside = judged(batch["inside" if domain == "simulated" else "real_inside"])
+        images = images * inside + (inside - 1.0)
     return augment(images, batch[f"{domain}_draws"]) if config.augment else images
 
 
 def _penalty(discriminator: keras.Model, images: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-    """R1 on every so-manieth step, so many times as large: on average the same, in less time."""
+    """R1 on every fourth step, four times as large: on average the same, in less time."""
 
     def penalty() -> tf.Tensor:
         answer = losses.gradient_penalty(lambda x: discriminator(x, training=True)[0], images)

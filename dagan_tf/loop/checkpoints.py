@@ -20,10 +20,10 @@ import tensorflow as tf
 
 from dagan_tf.config.settings import Config, differences, load_config
 from dagan_tf.errors import DaganError
+from dagan_tf.gan.adversaries import REALISM
 from dagan_tf.gan.dagan import DAGAN
 from dagan_tf.gan.discriminator import build_discriminator
 from dagan_tf.gan.generator import build_generator
-from dagan_tf.gan.objectives import REALISM
 from dagan_tf.loop.progress import Progress
 
 CONFIG_NAME = "config.yaml"
@@ -209,7 +209,7 @@ def load_generator(
         checkpoint: one of `list_checkpoints`, None the newest that is whole.
 
     Returns:
-        float32 model of any (multiple of `generator.downsample`) image size; its output is
+        float32 model of any (multiple of `generator.stride`) image size; its output is
         unclipped when `generator.input_skip` is set.
 
     Raises:

@@ -42,13 +42,14 @@ class OptimizerSettings(Protocol):
 
 
 def build_optimizer(
-    settings: OptimizerSettings, rate: Callable[[Any], tf.Tensor]
+    settings: OptimizerSettings, rate: Callable[[Any], tf.Tensor], *, clip: float = 0.0
 ) -> keras.optimizers.Optimizer:
     """The optimiser that `settings` names, not built yet.
 
     Args:
         settings: `optimizer`, `optimizer_wrapper`, `beta_1` and `ema_decay` are read.
         rate: learning rate schedule.
+        clip: global norm that gradients are cut to; 0 leaves them.
 
     Raises:
         ConfigError: the optimiser is tensorflow-addons' and that cannot be had here, or this
@@ -56,7 +57,9 @@ def build_optimizer(
     """
     name, wrapper = settings.optimizer, settings.optimizer_wrapper
     momentum = "momentum" if name in _MOMENTUM else "beta_1"
-    arguments = {"learning_rate": rate, momentum: settings.beta_1}
+    arguments: dict[str, Any] = {"learning_rate": rate, momentum: settings.beta_1}
+    if clip:
+        arguments["global_clipnorm"] = clip
     if name == "tfa.Yogi":
         arguments["beta1"] = arguments.pop("beta_1")
     if name.startswith(ADDONS_PREFIX):

@@ -7,7 +7,6 @@ Gallery and probes: `path,person,role` with the role `gallery` or `probe`; rows 
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy as np
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.building import FaceTable, PairTable, TemplateTable
 from dagan_tf.protocols.protocol import Protocol, Search, Split
-from dagan_tf.protocols.tables import csv_rows, inside, read_text
+from dagan_tf.protocols.tables import csv_rows, inside, table_columns
 
 PAIR_COLUMNS = ("first", "second", "first_person", "second_person")
 SEARCH_COLUMNS = ("path", "person", "role")
@@ -36,7 +35,7 @@ def read_lists(file: Path, root: Path) -> Protocol:
         DaganError: file and row of what is wrong: other columns, a person or path left empty, a
             path out of the folder, an image that shows two people, a fold that is no number.
     """
-    header = [name.strip() for name in next(csv.reader([read_text(file).split("\n", 1)[0]]), [])]
+    header = table_columns(file)
     if set(PAIR_COLUMNS) <= set(header):
         return _pairs(file, root, folds="fold" in header)
     if set(SEARCH_COLUMNS) <= set(header):

@@ -27,6 +27,12 @@ def _whole(file: Path, text: str) -> str:
     return text
 
 
+def table_columns(file: Path) -> list[str]:
+    """The header of a CSV file."""
+    first = read_text(file).split("\n", 1)[0]
+    return [name.strip() for name in next(csv.reader([first]), [])]
+
+
 def csv_rows(file: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
     """Yields (place, row) of a CSV file with a header; only the named columns.
 

@@ -20,7 +20,7 @@ class Gain:
         better: the one.
         base: the other.
         probes: kind of probe.
-        measure: of `MEASURES`.
+        measure: of its figures.
         mean: difference, mean over splits.
         low: lower end of its 95 % interval, NaN with fewer than 2 splits.
         high: upper end.
@@ -61,7 +61,7 @@ def paired_gain(
         better: a system.
         base: another.
         probes: kind of probe.
-        measure: of `MEASURES`.
+        measure: of its figures.
         test_ratio: people tested over people trained on, in a split.
 
     Raises:
@@ -71,7 +71,7 @@ def paired_gain(
         system: {
             (run.split, run.seed): run.figures[probes][measure]
             for run in runs
-            if run.system == system
+            if run.system == system and measure in run.figures.get(probes, {})
         }
         for system in (better, base)
     }
@@ -102,3 +102,22 @@ def paired_gain(
         mean + corrected,
         count,
     )
+
+
+def group_summary(
+    runs: Sequence[Run],
+) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+    """Mean over splits and seeds by kind of probe, group, system and figure."""
+    table: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    for system in dict.fromkeys(run.system for run in runs):
+        gathered: dict[tuple[str, str, str], list[float]] = {}
+        for run in runs:
+            if run.system == system:
+                for probes, groups in run.groups.items():
+                    for group, figures in groups.items():
+                        for name, value in figures.items():
+                            gathered.setdefault((probes, group, name), []).append(value)
+        for (probes, group, name), values in gathered.items():
+            own = table.setdefault(probes, {}).setdefault(group, {}).setdefault(system, {})
+            own[name] = float(np.mean(values))
+    return table

@@ -1,8 +1,9 @@
-"""Aligned crops of every image an experiment needs, in one array on disk: made once, read by rows.
+"""Aligned crops of every image an experiment needs, on disk: made once, read by rows.
 
-`FOLDER/crops.npy` (N, S, S, 3) uint8 in the canonical frame, `landmarks.npy` (N, 68, 2) float32
-pixels, `images.json` a row an image, `skipped.csv`. Profiles are framed by the CNN's box and the
-side that the layout tells, all else by the fitted head. A killed run is gone on with.
+`FOLDER/KIND-MARK/crops.npy` (N, S, S, 3) uint8, `landmarks.npy` (N, 68, 2) float32 pixels,
+`images.json` a row an image, `skipped.csv`; KIND is `real` or the name of a folder of synthetic
+images, MARK stands for the images and the crops' settings. So several experiments may share a
+folder, another kind is added without making one anew, and a killed run is gone on with.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 from tqdm import tqdm
@@ -24,26 +25,25 @@ from dagan_tf.data.manifest import (
     ManifestRow,
     SkippedRow,
     SkippedWriter,
-    landmark_points,
     read_manifest,
 )
-from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.faces.resizing import resized
-from dagan_tf.simulator.framing import mean_landmarks
-from dagan_tf.simulator.profile_frame import PROFILE_YAW
-from dagan_tf.simulator.simulator import Simulator
+from dagan_tf.folders.processes import run_jobs
+from dagan_tf.recognition.alignment import Aligner
+from dagan_tf.recognition.config import CropConfig
+from dagan_tf.recognition.people import RealFace
+from dagan_tf.recognition.stacked import Stacked
 
 CROPS_NAME = "crops.npy"
 LANDMARKS_NAME = "landmarks.npy"
 IMAGES_NAME = "images.json"
-_FINGERPRINT_NAME = "fingerprint.txt"
+_DONE_NAME = "done.txt"
+REAL = "real"
 # While they are made, crops lie in files of so many in this folder.
 _PARTS_NAME = "parts"
 _PART = 8
-# Kind of image, its path, and what is known of it.
-_Task = tuple[str, Path, "PhotoItem | ManifestRow"]
+# An image's path, and what is known of it.
+_Task = tuple[Path, "RealFace | ManifestRow"]
 
 
 @dataclass(frozen=True)
@@ -53,110 +53,143 @@ class ImageRow:
     Attributes:
         path: of the image it was made of.
         identity: the person.
-        yaw: degrees; nominal where a layout tells it, else of the fit.
+        yaw: degrees; nominal where it is told, else of the fit.
         kind: `real`, or the name of a folder of synthetic images.
+        sighting: tells people in one image apart.
     """
 
     path: str
     identity: str
     yaw: float
     kind: str
+    sighting: str = ""
 
 
 @dataclass(frozen=True, eq=False)
-class Crops:
-    """What `make_crops` left.
+class Store:
+    """The crops of one kind.
 
     Attributes:
+        folder: theirs.
+        mark: of images and settings.
         images: (N, S, S, 3) uint8, a memmap.
         landmarks: (N, 68, 2) float32, pixels.
         rows: N rows.
     """
 
+    folder: Path
+    mark: str
     images: np.ndarray
     landmarks: np.ndarray
     rows: Sequence[ImageRow]
 
 
+@dataclass(frozen=True, eq=False)
+class Crops:
+    """What `make_crops` left: the stores of all kinds, one below the other."""
+
+    stores: Sequence[Store]
+
+    @cached_property
+    def images(self) -> Stacked:
+        """(N, S, S, 3) uint8."""
+        return Stacked([store.images for store in self.stores])
+
+    @cached_property
+    def landmarks(self) -> np.ndarray:
+        """(N, 68, 2) float32, pixels."""
+        return np.concatenate([store.landmarks for store in self.stores])
+
+    @cached_property
+    def rows(self) -> Sequence[ImageRow]:
+        """N rows."""
+        return [row for store in self.stores for row in store.rows]
+
+
 def make_crops(
-    photos: Sequence[PhotoItem],
+    faces: Sequence[RealFace],
     synthetic: Mapping[str, str | os.PathLike[str]],
     folder: str | os.PathLike[str],
+    settings: CropConfig,
     *,
-    image_size: int,
+    workers: int = 1,
     progress: bool = True,
 ) -> Crops:
     """Aligns all images, or reuses what an earlier run made of the same ones.
 
     Args:
-        photos: real ones.
+        faces: real ones.
         synthetic: folders of `trainer.simulate` or `trainer.refine` by name; their images are in
             the canonical frame already.
         folder: to make or reuse.
-        image_size: side of the crops, pixels.
+        settings: size and alignment of the crops.
+        workers: processes.
         progress: show bars on stderr.
 
     Returns:
-        The crops.
+        The crops: of real faces first, of each folder in turn.
 
     Raises:
-        DaganError: an image that cannot be read, a folder without manifest.
+        DaganError: a synthetic image that cannot be read, a folder without manifest, or no real
+            face that can be aligned.
     """
     folder = Path(folder)
-    sources = {name: Path(source) for name, source in synthetic.items()}
-    listed = {name: read_manifest(source) for name, source in sources.items()}
-    mark = _fingerprint(photos, synthetic, image_size)
-    if not _is_made(folder, mark):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / _FINGERPRINT_NAME).unlink(missing_ok=True)
-        tasks: list[_Task] = [("real", photo.path, photo) for photo in photos]
-        for name, rows in listed.items():
-            tasks += [(name, sources[name] / row.path, row) for row in rows]
-        parts = _make_parts(folder / _PARTS_NAME / mark[:16], tasks, image_size, progress)
-        _join(folder, parts)
-        (folder / _FINGERPRINT_NAME).write_text(mark, encoding="utf-8")
-        shutil.rmtree(folder / _PARTS_NAME)
-    return Crops(
-        np.load(folder / CROPS_NAME, mmap_mode="r"),
-        np.load(folder / LANDMARKS_NAME),
-        [ImageRow(**row) for row in json.loads((folder / IMAGES_NAME).read_text("utf-8"))],
-    )
+    tasks: dict[str, list[_Task]] = {REAL: [(face.path, face) for face in faces]}
+    for name, source in synthetic.items():
+        tasks[name] = [(Path(source) / row.path, row) for row in read_manifest(source)]
+    stores = []
+    for kind, images in tasks.items():
+        mark = _fingerprint(images, settings)
+        own = folder / f"{kind}-{mark[:12]}"
+        if not (own / _DONE_NAME).is_file():
+            _make(own, kind, images, settings, workers, progress)
+        stores.append(_read(own, mark))
+    return Crops(stores)
 
 
-def _make_parts(
-    folder: Path, tasks: Sequence[_Task], image_size: int, progress: bool
-) -> Sequence[Path]:
-    """Files of a few crops each, those there already kept: what a killed run has made."""
-    folder.mkdir(parents=True, exist_ok=True)
-    aligner: _Aligner | None = None
-    parts = []
-    with tqdm(total=len(tasks), desc="align", unit="image", disable=not progress) as bar:
-        for start in range(0, len(tasks), _PART):
-            chunk = tasks[start : start + _PART]
-            part = folder / f"{start:07d}.npz"
-            if part.exists():
-                bar.update(len(chunk))
-            else:
-                aligner = aligner or _Aligner(image_size)
-                _make_part(part, chunk, aligner, bar)
-            parts.append(part)
-    return parts
+def _make(
+    folder: Path,
+    kind: str,
+    tasks: Sequence[_Task],
+    settings: CropConfig,
+    workers: int,
+    progress: bool,
+) -> None:
+    """Makes files of a few crops each, those there already kept, and puts them together."""
+    parts = folder / _PARTS_NAME
+    parts.mkdir(parents=True, exist_ok=True)
+    chunks = {
+        parts / f"{start:07d}.npz": tasks[start : start + _PART]
+        for start in range(0, len(tasks), _PART)
+    }
+    jobs = [(file, kind, chunk) for file, chunk in chunks.items() if not file.exists()]
+    with tqdm(total=len(tasks), desc=f"align {kind}", unit="image", disable=not progress) as bar:
+        bar.update(len(tasks) - sum(len(chunk) for *_, chunk in jobs))
+        for done in run_jobs(
+            jobs, _make_part, Aligner, (settings.image_size, settings.alignment), workers
+        ):
+            bar.update(done)
+    _join(folder, list(chunks), settings.image_size)
+    (folder / _DONE_NAME).touch()
+    shutil.rmtree(parts)
 
 
-def _make_part(file: Path, tasks: Sequence[_Task], aligner: _Aligner, bar: tqdm[NoReturn]) -> None:
+def _make_part(aligner: Aligner, job: tuple[Path, str, Sequence[_Task]]) -> int:
+    """Aligns a few images; returns how many."""
+    file, kind, tasks = job
     images, points, rows, skipped = [], [], [], []
-    for kind, path, what in tasks:
+    for path, what in tasks:
         try:
             crop, landmarks, yaw = aligner.align(path, what)
         except DaganError as error:
-            if kind != "real":
+            if kind != REAL:
                 raise
             skipped.append(asdict(SkippedRow(str(path), str(error))))
         else:
+            sighting = what.sighting if isinstance(what, RealFace) else ""
             images.append(crop)
             points.append(landmarks)
-            rows.append(asdict(ImageRow(str(path), what.identity, yaw, kind)))
-        bar.update()
+            rows.append(asdict(ImageRow(str(path), what.identity, yaw, kind, sighting)))
     size = aligner.image_size
     partial = file.with_suffix(".partial")
     with partial.open("wb") as stream:
@@ -168,82 +201,53 @@ def _make_part(file: Path, tasks: Sequence[_Task], aligner: _Aligner, bar: tqdm[
             skipped=json.dumps(skipped),
         )
     os.replace(partial, file)
+    return len(tasks)
 
 
-def _join(folder: Path, parts: Sequence[Path]) -> None:
-    """Writes what `Crops` is read from, and the list of skipped photos."""
-    arrays: dict[str, list[np.ndarray]] = {"images": [], "landmarks": []}
+def _join(folder: Path, parts: Sequence[Path], size: int) -> None:
+    """Writes what a store is read from, a part in memory at most, and what was skipped."""
+    points: list[np.ndarray] = [np.zeros((0, 68, 2), np.float32)]
     rows: list[dict[str, object]] = []
     (folder / SKIPPED_NAME).unlink(missing_ok=True)
     with SkippedWriter(folder) as skipped:
         for part in parts:
             with np.load(part) as content:
-                for name, values in arrays.items():
-                    values.append(content[name])
+                points.append(content["landmarks"])
                 rows += json.loads(str(content["rows"]))
                 for row in json.loads(str(content["skipped"])):
                     skipped.write(SkippedRow(**row))
     if not rows:
         raise DaganError(f"{str(folder)!r}: no photo could be aligned, see {SKIPPED_NAME}")
-    np.save(folder / CROPS_NAME, np.concatenate(arrays["images"]))
-    np.save(folder / LANDMARKS_NAME, np.concatenate(arrays["landmarks"]))
+    images = np.lib.format.open_memmap(
+        folder / CROPS_NAME, mode="w+", dtype=np.uint8, shape=(len(rows), size, size, 3)
+    )
+    start = 0
+    for part in parts:
+        with np.load(part) as content:
+            found = content["images"]
+        images[start : start + len(found)] = found
+        start += len(found)
+    images.flush()
+    np.save(folder / LANDMARKS_NAME, np.concatenate(points))
     (folder / IMAGES_NAME).write_text(json.dumps(rows, indent=0), encoding="utf-8")
 
 
-class _Aligner:
-    """Frames images of all kinds alike."""
-
-    def __init__(self, image_size: int) -> None:
-        self.image_size = image_size
-        self._simulator = Simulator(image_size=image_size)
-        self._profiles = {
-            side: mean_landmarks(self._simulator.model, side, image_size) for side in (-90, 90)
-        }
-
-    def align(
-        self, path: Path, what: PhotoItem | ManifestRow
-    ) -> tuple[np.ndarray, np.ndarray, float]:
-        """Crop, landmarks and yaw of a real or a synthetic image."""
-        if isinstance(what, PhotoItem):
-            return self.real(what)
-        return (*self.synthetic(path, what.yaw, what.landmarks), what.yaw)
-
-    def real(self, item: PhotoItem) -> tuple[np.ndarray, np.ndarray, float]:
-        """Crop, landmarks and yaw."""
-        photo = read_photo(item.path)
-        aligned = self._simulator.align(photo, yaw=item.yaw)
-        yaw = aligned.pose.yaw if item.yaw is None else item.yaw
-        return aligned.image, aligned.landmarks, yaw
-
-    def synthetic(self, path: Path, yaw: float, known: str) -> tuple[np.ndarray, np.ndarray]:
-        """Crop and landmarks."""
-        image = read_photo(path)
-        if image.shape[0] != image.shape[1]:
-            raise DaganError(f"{str(path)!r} is {image.shape[1]}x{image.shape[0]}; expected square")
-        ratio = self.image_size / image.shape[0]
-        image = resized(image, self.image_size, self.image_size)
-        # Real profiles have the mean head's landmarks: what is compared is read alike.
-        if abs(yaw) > PROFILE_YAW or not known:
-            return image, self._profiles[90 if yaw > 0 else -90]
-        points = landmark_points(known).astype(np.float32)
-        return image, (points + 0.5) * ratio - 0.5
+def _read(folder: Path, mark: str) -> Store:
+    return Store(
+        folder,
+        mark,
+        np.load(folder / CROPS_NAME, mmap_mode="r"),
+        np.load(folder / LANDMARKS_NAME),
+        [ImageRow(**row) for row in json.loads((folder / IMAGES_NAME).read_text("utf-8"))],
+    )
 
 
-def _is_made(folder: Path, mark: str) -> bool:
-    try:
-        return (folder / _FINGERPRINT_NAME).read_text(encoding="utf-8") == mark
-    except OSError:
-        return False
-
-
-def _fingerprint(
-    photos: Sequence[PhotoItem], synthetic: Mapping[str, str | os.PathLike[str]], size: int
-) -> str:
-    digest = hashlib.sha256(repr((size, sorted(synthetic))).encode())
-    for item in photos:
-        digest.update(f"{item.path}\0{item.yaw}\0{item.path.stat().st_mtime_ns}\n".encode())
-    for name in sorted(synthetic):
-        for row in read_manifest(synthetic[name]):
-            stamp = (Path(synthetic[name]) / row.path).stat().st_mtime_ns
-            digest.update(f"{name}\0{row}\0{stamp}\n".encode())
+def _fingerprint(tasks: Sequence[_Task], settings: CropConfig) -> str:
+    digest = hashlib.sha256(repr((settings.image_size, settings.alignment)).encode())
+    for path, what in tasks:
+        try:
+            stamp = path.stat().st_mtime_ns
+        except FileNotFoundError:
+            stamp = 0  # Skipped with its reason, or an error, when it is read.
+        digest.update(f"{path}\0{what}\0{stamp}\n".encode())
     return digest.hexdigest()

@@ -12,6 +12,7 @@ import numpy as np
 
 from dagan_tf.errors import DaganError
 from dagan_tf.recognition.config import RecogniserConfig
+from dagan_tf.recognition.stacked import Stacked
 
 # Poses are told apart in bins of so many degrees, mirrored ones together.
 YAW_BIN = 15.0
@@ -30,7 +31,7 @@ class TrainingSet:
         synthetic: (R,) bool.
     """
 
-    values: np.ndarray
+    values: np.ndarray | Stacked
     rows: np.ndarray
     people: np.ndarray
     yaws: np.ndarray

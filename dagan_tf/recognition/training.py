@@ -85,7 +85,7 @@ def train_recogniser(
                 people=recogniser.people,
                 optimizer=recogniser.optimizer,
                 progress=recogniser.progress,
-                **({"early": recogniser.early} if recogniser.early else {}),
+                **{f"early_{place}": one for place, one in enumerate(recogniser.early)},
             ),
             str(model_dir / FOLDER_NAME),
             max_to_keep=1,

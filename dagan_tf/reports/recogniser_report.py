@@ -11,7 +11,7 @@ import numpy as np
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.features import FaceFeatures
 from dagan_tf.protocols.protocol import Protocol
-from dagan_tf.recognition.comparison import Gain
+from dagan_tf.recognition.comparison import Gain, group_summary
 from dagan_tf.recognition.config import RecogniserConfig
 from dagan_tf.recognition.crops import Crops
 from dagan_tf.recognition.systems import EMBEDDINGS_NAME, Run, faces_of
@@ -52,7 +52,10 @@ def write_experiment_report(
     """
     systems, features = scores_of_runs(runs, protocol, crops, folder / "runs")
     seeds = len({run.seed for run in runs})
-    sections = [_compared(gains, seeds), *recognition_sections(protocol, systems, features)]
+    sections = [_compared(gains, seeds)]
+    if any(run.groups for run in runs):
+        sections.append(_by_group(runs))
+    sections += recognition_sections(protocol, systems, features)
     html = build_report(
         sections,
         title=f"{protocol.name}: {', '.join(features)}",
@@ -82,6 +85,32 @@ def _compared(gains: Sequence[Gain], seeds: int) -> Section:
     )
     columns = ["systems", "probes", "measure", "difference", "corrected interval"]
     return Section("The systems compared", text, blocks=[Table(columns, rows)])
+
+
+def _by_group(runs: Sequence[Run]) -> Section:
+    tables = []
+    for probes, groups in group_summary(runs).items():
+        rows: list[list[Value]] = [
+            [
+                group,
+                f"{figures['people']:.1f}",
+                system,
+                *(
+                    f"{figures[name]:.3f}" if name in figures else None
+                    for name in ("TAR", "FAR within", "rank-1")
+                ),
+            ]
+            for group, systems in groups.items()
+            for system, figures in systems.items()
+        ]
+        columns = ["group", "people tested a split", "system", "TAR", "FAR within", "rank-1"]
+        tables.append(Table(columns, rows, probes))
+    text = (
+        "At the threshold that lets pass one in a hundred impostors among everybody: the share of"
+        " each group's genuine pairs accepted, and of the impostor pairs within the group. Means"
+        " over splits and seeds."
+    )
+    return Section("By group", text, blocks=list(tables))
 
 
 def scores_of_runs(

@@ -14,7 +14,8 @@ from dagan_tf.data.manifest import ManifestRow, read_manifest
 from dagan_tf.data.records import Record, read_records
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation import comparison
-from dagan_tf.evaluation.comparison import FaceSet, Row
+from dagan_tf.evaluation.comparison import FaceSet
+from dagan_tf.evaluation.measure import Row
 from dagan_tf.evaluation.reconstruction import reconstruct
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.metrics.pose_histogram import pose_histogram
@@ -170,10 +171,10 @@ def _figures(
         if name != "real":
             columns[name] |= comparison.distance_row(real_test, faces, real_train, FEATURE_SPACES)
             columns[name] |= comparison.change_row(faces, before)
-    names = list(dict.fromkeys(name for row in columns.values() for name in row))
+    measures = list(dict.fromkeys(one for row in columns.values() for one in row))
     table = Table(
         ["measure", *columns],
-        [[name, *(columns[column].get(name) for column in columns)] for name in names],
+        [[one.name, *(columns[column].get(one) for column in columns)] for one in measures],
         "Pass as real: share that a classifier, trained on the other people to tell real photos "
         "from simulated views, takes for real. Distances to the real photos of the same held-out "
         "people: lower is nearer. These photos show other poses than the views, so no view can "

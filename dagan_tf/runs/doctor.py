@@ -18,6 +18,7 @@ from dagan_tf.faces.weights import (
     LANDMARKS_68,
     weight_path,
 )
+from dagan_tf.pretrained.card import read_card
 
 NEEDED = "needed"
 OPTIONAL = "optional"
@@ -85,7 +86,13 @@ def inspect_machine(folder: str | os.PathLike[str] = ".") -> list[Finding]:
     Returns:
         Findings, the needed ones first.
     """
-    findings = [_python(), *(_package(*entry) for entry in _PACKAGES), *_weights(), _disk(folder)]
+    findings = [
+        _python(),
+        *(_package(*entry) for entry in _PACKAGES),
+        *_weights(),
+        _pretrained(),
+        _disk(folder),
+    ]
     findings += [_gpus(), _bfloat16()]
     return sorted(findings, key=lambda finding: finding.level != NEEDED)
 
@@ -126,6 +133,18 @@ def _weights() -> list[Finding]:
             )
         )
     return findings
+
+
+def _pretrained() -> Finding:
+    try:
+        card = read_card()
+        card.read_file(f"{card.name}.npz")
+        found = f"{card.name}, SHA-256 {card.digest[:12]}, {card.licence}"
+    except DaganError:
+        found = ""
+    return Finding(
+        "refiner in the box", found, OPTIONAL, "refining untrained", "install dagan-tf anew"
+    )
 
 
 def _disk(folder: str | os.PathLike[str]) -> Finding:

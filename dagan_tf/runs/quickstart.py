@@ -37,7 +37,7 @@ class Quickstart:
 
     Attributes:
         refined: folder of the refined faces.
-        saved_model: folder of the exported version.
+        saved_model: folder of the exported versions.
         report: the HTML page.
     """
 
@@ -128,7 +128,7 @@ def run_quickstart(
             commands=[command],
             credits=CREDITS if not photos else CREDITS[1:],
         )
-    return Quickstart(output / "refined", refiner.folder, report)
+    return Quickstart(output / "refined", base, report)
 
 
 @contextmanager

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+import sys
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -13,23 +15,38 @@ import numpy as np
 
 from dagan_tf import __version__
 from dagan_tf.config.settings import ConfigError, save_config
-from dagan_tf.data.photos import list_photos
+from dagan_tf.data.manifest import SKIPPED_NAME
 from dagan_tf.errors import DaganError
+from dagan_tf.export.refiner import Refiner
+from dagan_tf.folders.refine import refine_folder
 from dagan_tf.loop.checkpoints import CONFIG_NAME, write_text
 from dagan_tf.loop.strategy import make_strategy
 from dagan_tf.metrics.intervals import over_splits
 from dagan_tf.protocols.frll import read_frll
 from dagan_tf.protocols.protocol import Protocol
-from dagan_tf.recognition.comparison import Gain, paired_gain
+from dagan_tf.protocols.readers import read_protocol
+from dagan_tf.recognition.apart import Division, hold_apart, people_of
+from dagan_tf.recognition.comparison import Gain, group_summary, paired_gain
 from dagan_tf.recognition.config import RecogniserConfig, load_recogniser_config
-from dagan_tf.recognition.crops import Crops, make_crops
-from dagan_tf.recognition.features import frozen_features
-from dagan_tf.recognition.systems import MEASURES, SYSTEMS, Run, run_systems
-from dagan_tf.reports.recogniser_report import write_experiment_report
+from dagan_tf.recognition.crops import REAL, Crops, make_crops
+from dagan_tf.recognition.features import training_values
+from dagan_tf.recognition.groups import frll_groups, read_groups
+from dagan_tf.recognition.people import RealFace, list_training, merged, protocol_faces
+from dagan_tf.recognition.systems import SYSTEMS, Run, faces_of, run_systems
 
 SCORES_NAME = "scores.json"
-# What may change between two runs into one folder.
-_COMPARED = (("dagan", "b1"), ("dagan", "b2"), ("b2", "b1"))
+# What is held against what.
+_COMPARED = (
+    ("dagan", "b1"),
+    ("dagan", "b2"),
+    ("b2", "b1"),
+    ("filtered", "b1"),
+    ("filtered", "dagan"),
+    ("pretrained", "b1"),
+    ("pretrained", "b2"),
+    ("real", "b1"),
+    ("real", "dagan"),
+)
 
 
 @dataclass(frozen=True)
@@ -37,20 +54,45 @@ class Experiment:
     """What is compared, on what.
 
     Attributes:
-        photos: folder of real photos in layout `frll`.
-        synthetic: folders by kind: `simulated`, `refined`.
+        train: folder of the real photos to train on.
+        synthetic: folders of their views by kind: `simulated`, `refined`, `filtered`, `pretrained`.
         systems: of `SYSTEMS`.
-        splits: number of divisions of the people.
+        layout: of `train`, see `list_training`.
+        poses: CSV file of their yaws, or "".
+        protocol: what is tested, see `read_protocol`.
+        data: folder of the protocol; "" = `train`.
+        splits: number of divisions of FRLL's people.
         seeds: number of seeds.
-        reserved: people never under test (see `read_frll`).
+        reserved: people never under test, always trained on.
+        divide: how a protocol without training people of its own is divided.
+        groups: CSV file of groups of people, or ""; FRLL has its own.
+        refiner: exported model that refines the simulated views for the system `pretrained`, where
+            no folder of them is given.
     """
 
-    photos: str
-    synthetic: dict[str, str]
+    train: str
+    synthetic: Mapping[str, str]
     systems: Sequence[str]
+    layout: str = "frll"
+    poses: str = ""
+    protocol: str = "frll"
+    data: str = ""
     splits: int = 10
     seeds: int = 3
     reserved: Collection[str] = ()
+    divide: Division = field(default_factory=Division)
+    groups: str = ""
+    refiner: str = ""
+
+    @property
+    def tested(self) -> str:
+        """The protocol's folder."""
+        return self.data or self.train
+
+    @property
+    def one_set(self) -> bool:
+        """Trained and tested people are of one folder."""
+        return Path(self.tested).resolve() == Path(self.train).resolve()
 
 
 def run_experiment(
@@ -60,6 +102,8 @@ def run_experiment(
     *,
     command: str = "",
     devices: Sequence[str] = (),
+    kept: str | os.PathLike[str] = "",
+    workers: int = 1,
     report: bool = True,
     verbose: bool = True,
 ) -> tuple[list[Run], list[Gain]]:
@@ -72,6 +116,9 @@ def run_experiment(
             on with.
         command: goes into scores.json.
         devices: see `make_strategy`.
+        kept: folder of crops and features, which several experiments may share; "" is crops/ in the
+            output.
+        workers: processes that align.
         report: whether to write report.html.
         verbose: progress on stderr.
 
@@ -79,66 +126,156 @@ def run_experiment(
         All runs and the comparisons.
 
     Raises:
-        DaganError: unusable input, or an output folder of another experiment.
+        DaganError: unusable input, people trained on and tested, or an output folder of another
+            experiment.
     """
-    for system in experiment.systems:
-        if system not in SYSTEMS:
-            raise DaganError(f"system {system!r}: expected one of {', '.join(SYSTEMS)}")
-        kind = SYSTEMS[system]
-        if kind and not experiment.synthetic.get(kind):
-            raise DaganError(f"system {system!r} needs the folder of {kind} images: --{kind}")
-    if min(experiment.splits, experiment.seeds) < 1:
-        raise DaganError(
-            f"splits = {experiment.splits}, seeds = {experiment.seeds}: expected 1 or more"
-        )
+    _check(experiment)
     folder = Path(output)
+    training = list_training(experiment.train, experiment.layout, experiment.poses)
+    protocol = _protocol(experiment, training)
     _claim(folder, experiment, config)
-    needed = {SYSTEMS[system] for system in experiment.systems}
-    protocol = read_frll(experiment.photos, splits=experiment.splits, reserved=experiment.reserved)
+    groups = _groups(experiment, training, protocol)
     crops = make_crops(
-        list_photos(experiment.photos, "frll"),
-        {kind: path for kind, path in experiment.synthetic.items() if kind in needed},
-        folder / "crops",
-        image_size=config.crops.image_size,
+        merged(training, protocol_faces(protocol)),
+        _synthetic(experiment, folder, verbose),
+        kept or folder / "crops",
+        config.crops,
+        workers=workers,
         progress=verbose,
     )
-    values = crops.images
-    if config.crops.features != "none":
-        values = frozen_features(crops, folder / "crops", config.crops, progress=verbose)
+    if verbose:
+        _say_what_there_is(crops, protocol)
     runs = run_systems(
         experiment.systems,
         protocol,
-        values,
+        training_values(crops, config, progress=verbose),
         crops,
         config,
         folder / "runs",
         seeds=experiment.seeds,
+        groups=groups,
         strategy=make_strategy(devices),
         verbose=verbose,
     )
     gains = _gains(runs, experiment.systems, protocol)
-    write_text(
-        folder / SCORES_NAME,
-        json.dumps(_scores(experiment, config, crops, runs, gains, command), indent=1) + "\n",
-    )
+    scores = _scores(experiment, config, protocol, crops, runs, gains, command)
+    write_text(folder / SCORES_NAME, json.dumps(scores, indent=1) + "\n")
     if report:
+        # Plots are slow to import.
+        from dagan_tf.reports.recogniser_report import write_experiment_report
+
         write_experiment_report(
             folder, runs, gains, protocol, crops, config=config, command=command
         )
     return runs, gains
 
 
+def _check(experiment: Experiment) -> None:
+    for system in experiment.systems:
+        if system not in SYSTEMS:
+            raise DaganError(f"system {system!r}: expected some of {', '.join(SYSTEMS)}")
+        kind = SYSTEMS[system]
+        if kind == "pretrained" and experiment.synthetic.get("simulated") and experiment.refiner:
+            continue  # They are made.
+        if kind and not experiment.synthetic.get(kind):
+            made = ", or --simulated and --refiner" if kind == "pretrained" else ""
+            raise DaganError(f"system {system!r} needs the folder of {kind} images: --{kind}{made}")
+    if min(experiment.splits, experiment.seeds) < 1:
+        raise DaganError(
+            f"splits = {experiment.splits}, seeds = {experiment.seeds}: expected 1 or more"
+        )
+    if not experiment.data and experiment.protocol.split("-")[0] != experiment.layout:
+        raise DaganError(
+            f"--protocol={experiment.protocol} without --data: expected the folder of what it"
+            f" tests, as --train is in layout {experiment.layout!r}"
+        )
+
+
+def _protocol(experiment: Experiment, training: Sequence[RealFace]) -> Protocol:
+    """The protocol, each split with the people to be trained on."""
+    divide = replace(experiment.divide, reserved=experiment.reserved)
+    if experiment.protocol == "frll":
+        read = read_frll(experiment.tested, splits=experiment.splits, reserved=experiment.reserved)
+    else:
+        read = read_protocol(experiment.protocol, experiment.tested)
+    people = {face.identity for face in training}
+    return hold_apart(read, people, divide, one_set=experiment.one_set)
+
+
+def _groups(
+    experiment: Experiment, training: Sequence[RealFace], protocol: Protocol
+) -> dict[str, dict[str, str]]:
+    if experiment.groups:
+        people = {face.identity for face in training}
+        for split in protocol.splits:
+            people |= people_of(split)
+        return read_groups(Path(experiment.groups), people)
+    return frll_groups(protocol.root) if experiment.protocol == "frll" else {}
+
+
+def _synthetic(experiment: Experiment, folder: Path, verbose: bool) -> dict[str, str]:
+    """The folders that the systems need; the pretrained refiner's is made if it has to be."""
+    needed = {SYSTEMS[system] for system in experiment.systems}
+    found = {kind: path for kind, path in experiment.synthetic.items() if kind in needed}
+    if "pretrained" in needed and "pretrained" not in found:
+        made = folder / "pretrained"
+        refiner = Refiner.load(experiment.refiner)
+        refine_folder(
+            experiment.synthetic["simulated"],
+            made,
+            refiner,
+            label=refiner.label,
+            image_size=refiner.image_size,
+            progress=verbose,
+        )
+        found["pretrained"] = str(made)
+    return found
+
+
+def _say_what_there_is(crops: Crops, protocol: Protocol) -> None:
+    """What is trained on, who has but one photo, and whom no system can find."""
+    counts = Counter(row.identity for row in crops.rows if row.kind == REAL)
+    people = {name for split in protocol.splits for name in split.training_subjects.tolist()}
+    alone = sorted(name for name in people if counts[name] == 1)
+    missed = sum(face is None for face in faces_of(protocol, crops))
+    kinds = Counter(row.kind for row in crops.rows)
+    lines = [", ".join(f"{count} {kind} images" for kind, count in kinds.items())]
+    if alone:
+        lines.append(
+            f"{len(alone)} of {len(people)} people to train on have one real photo"
+            f" ({', '.join(alone[:3])}{', ...' if len(alone) > 3 else ''})"
+        )
+    if missed:
+        lines.append(
+            f"no face could be aligned in {missed} of {len(protocol.faces)} tested images: they"
+            f" count as missed, see {crops.stores[0].folder / SKIPPED_NAME}"
+        )
+    print("\n".join(lines), file=sys.stderr, flush=True)
+
+
 def _gains(runs: Sequence[Run], systems: Sequence[str], protocol: Protocol) -> list[Gain]:
     split = protocol.splits[0]
-    tested = len(set(split.templates.subjects.tolist()))
+    tested = len(people_of(split)) or len(split.templates)
     trained = len(set(split.training_subjects.tolist()))
     return [
         paired_gain(runs, better, base, probes, measure, test_ratio=tested / trained)
         for better, base in _COMPARED
         if better in systems and base in systems
-        for probes in runs[0].figures
-        for measure in MEASURES
+        for probes, measures in _measures(runs).items()
+        for measure in measures
     ]
+
+
+def _measures(runs: Sequence[Run]) -> dict[str, list[str]]:
+    """By kind of probe the measures that every run has."""
+    return {
+        probes: [
+            measure
+            for measure in measures
+            if all(measure in run.figures.get(probes, {}) for run in runs)
+        ]
+        for probes, measures in runs[0].figures.items()
+    }
 
 
 def summary(runs: Sequence[Run]) -> dict[str, dict[str, dict[str, tuple[float, float]]]]:
@@ -150,9 +287,9 @@ def summary(runs: Sequence[Run]) -> dict[str, dict[str, dict[str, tuple[float, f
     for system in dict.fromkeys(run.system for run in runs):
         own = [run for run in runs if run.system == system]
         table[system] = {}
-        for probes in own[0].figures:
+        for probes, measures in _measures(runs).items():
             table[system][probes] = {}
-            for measure in MEASURES:
+            for measure in measures:
                 found: dict[str, list[float]] = {}
                 for run in own:
                     found.setdefault(run.split, []).append(run.figures[probes][measure])
@@ -161,9 +298,39 @@ def summary(runs: Sequence[Run]) -> dict[str, dict[str, dict[str, tuple[float, f
     return table
 
 
+def summary_lines(runs: Sequence[Run], gains: Sequence[Gain]) -> Iterator[str]:
+    """The table of systems, their differences, and the same by group, a line each."""
+    for system, kinds in summary(runs).items():
+        for probes, measures in kinds.items():
+            text = "  ".join(f"{m} {mean:.3f} ± {std:.3f}" for m, (mean, std) in measures.items())
+            yield f"{system:10} {probes:14} {text}"
+    if gains:
+        yield "paired, 95 % over splits [allowing for shared people]:"
+    for gain in gains:
+        half = gain.high - gain.mean
+        corrected = gain.corrected_high - gain.mean
+        yield (
+            f"{gain.better} over {gain.base}, {gain.probes}, {gain.measure}:"
+            f" {gain.mean:+.3f} ± {half:.3f} [± {corrected:.3f}]"
+        )
+    groups = group_summary(runs)
+    if groups:
+        yield "by group, at the threshold of FAR .01 among everybody, means over splits:"
+    for probes, by_group in groups.items():
+        for group, systems in by_group.items():
+            people = next(iter(systems.values()))["people"]
+            text = "; ".join(
+                f"{system} "
+                + ", ".join(f"{name} {v:.3f}" for name, v in figures.items() if name != "people")
+                for system, figures in systems.items()
+            )
+            yield f"{probes}, {group} ({people:.1f} people tested a split): {text}"
+
+
 def _scores(
     experiment: Experiment,
     config: RecogniserConfig,
+    protocol: Protocol,
     crops: Crops,
     runs: Sequence[Run],
     gains: Sequence[Gain],
@@ -174,11 +341,20 @@ def _scores(
         "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "version": __version__,
         "command": command,
-        "protocol": "FRLL frontal to turned",
+        "protocol": protocol.name,
+        "tested": protocol.summary(),
         "experiment": {**asdict(experiment), "reserved": sorted(experiment.reserved)},
+        "people": {
+            split.name: {
+                "trained": len(split.training_subjects),
+                "tested": len(people_of(split)),
+            }
+            for split in protocol.splits
+        },
         "config": asdict(config),
         "images": {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)},
         "summary": summary(runs),
+        "groups": group_summary(runs),
         "runs": [asdict(run) for run in runs],
         "paired": [asdict(gain) for gain in gains],
     }
@@ -187,14 +363,22 @@ def _scores(
 def _claim(folder: Path, experiment: Experiment, config: RecogniserConfig) -> None:
     """Refuses to mix runs of two settings; more splits, seeds and systems may be asked for."""
     folder.mkdir(parents=True, exist_ok=True)
-    facts = {"photos": experiment.photos, "reserved": sorted(experiment.reserved)}
+    facts = {
+        "train": experiment.train,
+        "layout": experiment.layout,
+        "poses": experiment.poses,
+        "protocol": experiment.protocol,
+        "data": experiment.tested,
+        "reserved": sorted(experiment.reserved),
+        "divide": [experiment.divide.splits, experiment.divide.test_share, experiment.divide.seed],
+    }
     mark = folder / "experiment.json"
     if mark.is_file():
         before = json.loads(mark.read_text(encoding="utf-8"))
         for name, value in facts.items():
-            if before["facts"][name] != value:
+            if before["facts"].get(name) != value:
                 raise DaganError(
-                    f"{str(folder)!r} holds runs with {name} {before['facts'][name]!r}, now"
+                    f"{str(folder)!r} holds runs with {name} {before['facts'].get(name)!r}, now"
                     f" {value!r}; use another --output"
                 )
         for kind, path in experiment.synthetic.items():

@@ -41,6 +41,8 @@ class SimulatedView:
         mask: (S, S) uint8; 255 where the photo really showed what is seen, 0 where it was filled.
         depth: (S, S) float32 pixels of `image`, larger is nearer, 0 in the plane through the
             frame's centre; surroundings included, NaN there if they are left out.
+        head: (S, S) uint8; 255 where head and hair were drawn, less where they share a pixel with
+            the surroundings, 0 elsewhere.
         landmarks: (68, 2) float32 pixels of `image`.
         pose: the pose shown, degrees.
         source_pose: the photo's own pose, degrees.
@@ -51,6 +53,7 @@ class SimulatedView:
     image: np.ndarray
     mask: np.ndarray
     depth: np.ndarray
+    head: np.ndarray
     landmarks: np.ndarray
     pose: Pose
     source_pose: Pose
@@ -76,7 +79,7 @@ class AlignedFace(NamedTuple):
     fit: FaceFit | None
 
 
-class ProfileError(DaganError):
+class ProfileError(FitError):
     """The face is turned too far for landmarks."""
 
 
@@ -305,6 +308,7 @@ class Simulator:
             image=drawn.image,
             mask=drawn.mask,
             depth=drawn.depth,
+            head=drawn.head,
             landmarks=drawn.landmarks,
             pose=pose,
             source_pose=prepared.fit.pose,

@@ -8,11 +8,11 @@ import keras
 
 from dagan_tf.config.settings import Config, ConfigError
 from dagan_tf.core.keras_compat import KERAS_3, dtype_policy, scaled_optimizer
+from dagan_tf.gan.adversaries import REALISM
 from dagan_tf.gan.dagan import DAGAN
 from dagan_tf.gan.discriminator import build_discriminator
 from dagan_tf.gan.generator import build_generator
 from dagan_tf.gan.history import History
-from dagan_tf.gan.objectives import REALISM
 from dagan_tf.loop.optimizers import build_optimizer
 from dagan_tf.loop.schedule import HalvingSchedule
 
@@ -64,14 +64,20 @@ def build_dagan(
             likeness=likeness,
         )
     rates = settings.generator_learning_rate, settings.discriminator_learning_rate
-    dagan.compile(*(_optimizer(config, rate, dagan) for rate in rates), jit_compile=jit)
+    clips = settings.generator_clip, 0.0
+    optimizers = [
+        _optimizer(config, rate, clip, dagan) for rate, clip in zip(rates, clips, strict=True)
+    ]
+    dagan.compile(*optimizers, jit_compile=jit)
     return dagan
 
 
-def _optimizer(config: Config, rate: float, dagan: DAGAN) -> keras.optimizers.Optimizer:
+def _optimizer(
+    config: Config, rate: float, clip: float, dagan: DAGAN
+) -> keras.optimizers.Optimizer:
     settings = config.training
     schedule = HalvingSchedule(
         rate, settings.decay_steps, settings.learning_rate_floor, dagan.progress.rate_scale
     )
-    optimizer = build_optimizer(settings, schedule)
+    optimizer = build_optimizer(settings, schedule, clip=clip)
     return scaled_optimizer(optimizer) if settings.precision == "mixed_float16" else optimizer

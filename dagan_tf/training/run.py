@@ -29,6 +29,7 @@ from dagan_tf.loop.watch import DivergedError, TrainingFailure, Watch
 from dagan_tf.training.build import build_dagan
 from dagan_tf.training.checks import check_counts, check_devices, memory_hint
 from dagan_tf.training.samples import SampleGrid
+from dagan_tf.training.start import say_misfits, start_from
 from dagan_tf.training.workers import Workers, check_same_step, own_folder, workers_of
 
 _LESS_MEMORY = (
@@ -62,6 +63,7 @@ def train_on_records(
     jit: bool = False,
     profile: bool = False,
     realism: Realism | None = None,
+    init: str | os.PathLike[str] | None = None,
 ) -> TrainingResult:
     """As `train.train`, from record folders: for images of any kind, faces or not.
 
@@ -76,6 +78,7 @@ def train_on_records(
         jit: compile the step with XLA.
         profile: write a TensorBoard profile.
         realism: chooses the best checkpoint.
+        init: where a new training starts from, see `start.start_from`.
 
     Returns:
         How it ended.
@@ -103,6 +106,8 @@ def train_on_records(
             dagan = build_dagan(config, len(identities), likeness=likeness, jit=jit)
             manager = make_manager(dagan, folder, keep=config.training.keep_checkpoints)
             start = restore_latest(dagan, manager)
+            if init is not None and start == 0:
+                say_misfits(init, start_from(dagan, init))
         check_same_step(workers, start)
         if start >= config.training.steps:
             return TrainingResult(start, "finished")

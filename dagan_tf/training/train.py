@@ -11,7 +11,7 @@ from dagan_tf.config.settings import Config
 from dagan_tf.data.manifest import read_manifest
 from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
-from dagan_tf.folders.pack import pack_real, pack_simulated
+from dagan_tf.folders.pack import pack_paired, pack_real, pack_simulated
 from dagan_tf.loop.checkpoints import check_config
 from dagan_tf.loop.saving import Realism
 from dagan_tf.loop.strategy import make_cluster_strategy, make_strategy
@@ -40,9 +40,10 @@ class RealPhotos:
 def train(
     config: Config,
     simulated: str | os.PathLike[str],
-    real: RealPhotos,
+    real: RealPhotos | None,
     model_dir: str | os.PathLike[str],
     *,
+    pairs: str | os.PathLike[str] | None = None,
     held_out: Collection[str] = (),
     devices: Sequence[str] = (),
     verbose: bool = True,
@@ -50,6 +51,7 @@ def train(
     deterministic: bool = False,
     profile: bool = False,
     realism: Realism | None = None,
+    init: str | os.PathLike[str] | None = None,
 ) -> TrainingResult:
     """Trains, or goes on with the training in `model_dir`.
 
@@ -60,8 +62,9 @@ def train(
     Args:
         config: all settings.
         simulated: folder made by `trainer.simulate`.
-        real: the real photos.
+        real: the real photos; None takes those of `pairs`.
         model_dir: created if need be.
+        pairs: folder made by `trainer.pair`: what `loss.pair_weight` and `loss.judge_head` need.
         held_out: identities to keep from the training, simulated and real, to measure on later.
         devices: see `make_strategy`.
         verbose: status lines and progress bars on stderr.
@@ -70,6 +73,8 @@ def train(
         profile: write a TensorBoard profile of ten steps.
         realism: measures a refiner on images of the caller's, lower is better; chooses the best
             checkpoint instead of the smoothed L_con.
+        init: start from the refiner in the box, `pretrained`, or from a model folder; a training
+            that is resumed goes on from its own checkpoint.
 
     Returns:
         How it ended; the last state is saved in any case.
@@ -97,16 +102,14 @@ def train(
     records = home / "simulated", home / "real"
     size, verbose = config.data.image_size, verbose and workers.chief
     identities = pack_simulated(
-        simulated, records[0], image_size=size, held_out=held_out, progress=verbose
+        simulated, records[0], image_size=size, held_out=held_out, pairs=pairs, progress=verbose
     ).identities
-    photos = [
-        photo
-        for photo in list_photos(real.folder, real.layout, include=real.include)
-        if photo.identity not in held_out
-    ]
-    if not photos:
-        raise DaganError(f"{str(real.folder)!r}: no real photos but of held-out people")
-    pack_real(photos, records[1], image_size=size, aligned=real.aligned, progress=verbose)
+    if real is None:
+        if pairs is None:
+            raise DaganError("no real photos: expected a folder of them, or of pairs")
+        pack_paired(pairs, records[1], image_size=size, held_out=held_out, progress=verbose)
+    else:
+        _pack_real(real, records[1], size, held_out, progress=verbose)
     return train_on_records(
         config,
         *records,
@@ -117,4 +120,18 @@ def train(
         jit=jit,
         profile=profile,
         realism=realism,
+        init=init,
     )
+
+
+def _pack_real(
+    real: RealPhotos, output: Path, size: int, held_out: Collection[str], *, progress: bool
+) -> None:
+    photos = [
+        photo
+        for photo in list_photos(real.folder, real.layout, include=real.include)
+        if photo.identity not in held_out
+    ]
+    if not photos:
+        raise DaganError(f"{str(real.folder)!r}: no real photos but of held-out people")
+    pack_real(photos, output, image_size=size, aligned=real.aligned, progress=progress)

@@ -15,6 +15,7 @@ PRESETS = [
     "face-96",
     "face-96-patch",
     "face-128",
+    "face-224",
 ]
 
 
@@ -101,9 +102,7 @@ def test_a_literal_loss_needs_a_first_balance():
 
 
 def test_bad_sources(tmp_path):
-    with pytest.raises(
-        ConfigError, match=r"preset, one of digits, face-128, face-64, face-64-patch, "
-    ):
+    with pytest.raises(ConfigError, match=r"preset, one of digits, face-128, face-224, face-64, "):
         load_config("face64")
     with pytest.raises(ConfigError, match="no such file"):
         load_config(tmp_path / "absent.yaml")

@@ -52,6 +52,7 @@ def test_importing_the_package_loads_no_tensorflow():
     assert loaded == "False\n"
 
 
+@pytest.mark.slow
 def test_tensorflows_greetings_come_with_verbose_only():
     program = (
         "from dagan_tf.core.program import run_app\n"

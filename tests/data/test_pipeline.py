@@ -45,6 +45,11 @@ def test_shapes_ranges_and_dtypes(folders):
         "simulated_draws": ((4, 5), "float32"),
         "simulated_yaw": ((4,), "float32"),
         "real_draws": ((4, 5), "float32"),
+        "head": ((4, 16, 16, 1), "float32"),
+        "inside": ((4, 16, 16, 1), "float32"),
+        "real_inside": ((4, 16, 16, 1), "float32"),
+        "target": ((4, 16, 16, 3), "float32"),
+        "paired": ((4,), "float32"),
     }
     assert -1 <= batch["simulated"].min() < batch["simulated"].max() <= 1
     assert set(np.unique(batch["mask"])) == {0.0, 1.0}

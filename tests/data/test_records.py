@@ -24,7 +24,7 @@ RNG = np.random.default_rng(0)
 
 def record(identity="anna", *, size=8, mask=b"", domain="simulated", **pose):
     image = RNG.integers(0, 256, (size, size, 3)).astype(np.uint8)
-    return Record(encode_png(image), size, identity, f"{identity}.jpg", domain, mask, **pose)
+    return Record(encode_png(image), size, identity, f"{identity}.jpg", domain, mask=mask, **pose)
 
 
 def examples(folder):
@@ -36,14 +36,16 @@ def test_round_trip(tmp_path):
     image = RNG.integers(0, 256, (8, 8, 3)).astype(np.uint8)
     mask = (RNG.integers(0, 2, (8, 8)) * 255).astype(np.uint8)
     first = Record(
-        encode_png(image), 8, "Zoë", "a/b.jpg", "simulated", encode_png(mask), -60.0, 5.0, 0.5
-    )
+        encode_png(image), 8, "Zoë", "a/b.jpg", "simulated",
+        mask=encode_png(mask), head=encode_png(255 - mask), yaw=-60.0, pitch=5.0, roll=0.5,
+    )  # fmt: skip
     index = write_records(tmp_path / "out", [first], fingerprint="f", shards=2)
     assert read_index(tmp_path / "out") == index
     assert (index.count, index.identities, index.image_size) == (1, ["Zoë"], 8)
     (example,) = examples(tmp_path / "out")
     np.testing.assert_allclose(example["image"], image / 127.5 - 1, atol=1e-6)
     np.testing.assert_array_equal(example["mask"][..., 0], mask / 255)
+    np.testing.assert_array_equal(example["head"][..., 0], 1.0 - mask / 255)
     assert example["identity"].numpy().decode() == "Zoë"
     assert example["source"].numpy() == b"a/b.jpg"
     assert [float(example[name]) for name in ("yaw", "pitch", "roll")] == [-60.0, 5.0, 0.5]
@@ -55,6 +57,24 @@ def test_no_mask_means_all_shown_and_no_angle_is_nan(tmp_path):
     assert float(tf.reduce_min(example["mask"])) == 1.0
     assert math.isnan(float(example["yaw"]))
     assert read_index(tmp_path / "out").identities == []
+
+
+def test_a_view_with_a_photo_has_a_target_and_one_without_has_none(tmp_path):
+    photo = RNG.integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    shared = (RNG.integers(0, 2, (8, 8)) * 255).astype(np.uint8)
+    image = encode_png(photo[::-1])
+    paired = Record(
+        image, 8, "a", "a", "simulated", target=encode_png(photo), inside=encode_png(shared),
+        yaw=45.0, pitch=0.0, roll=0.0,
+    )  # fmt: skip
+    write_records(tmp_path / "out", [paired, record("b")], shards=1)
+    with_photo, without = examples(tmp_path / "out")
+    np.testing.assert_allclose(with_photo["target"], photo / 127.5 - 1, atol=1e-6)
+    np.testing.assert_array_equal(with_photo["inside"][..., 0], shared / 255)
+    assert [float(example["paired"]) for example in (with_photo, without)] == [1.0, 0.0]
+    assert not np.any(without["target"])
+    assert np.all(without["inside"] == 1.0)
+    assert read_records(tmp_path / "out")[0] == paired
 
 
 def test_records_are_dealt_to_the_shards(tmp_path):
@@ -103,7 +123,7 @@ def test_damaged_folders(tmp_path):
     index = folder / "index.json"
     good = json.loads(index.read_text())
     index.write_text(json.dumps({**good, "schema": 99}))
-    with pytest.raises(RecordError, match="schema 99, expected 1"):
+    with pytest.raises(RecordError, match="schema 99, expected 2"):
         read_index(folder)
     index.write_text("{")
     with pytest.raises(RecordError, match="damaged"):

@@ -41,7 +41,7 @@ def demo_without_refiner(demo):
 
 
 def _serve(turner, label):
-    with DemoServer(turner, refiner=label) as server:
+    with DemoServer(turner, refiner=label, card="# A card" if label else "") as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield server
         server.shutdown()

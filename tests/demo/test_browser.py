@@ -9,6 +9,8 @@ import pytest
 
 from dagan_tf.faces.photo_io import read_photo, write_png
 
+pytestmark = pytest.mark.slow
+
 webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver import ActionChains, Keys  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
@@ -54,6 +56,10 @@ class Page:
     def show(self, path):
         self.choose(path)
         self.wait(lambda: self.at("turning").is_displayed() and self.pose())
+        self.wait(lambda: len(self.strip()) == 9)
+
+    def strip(self):
+        return self.at("strip").find_elements("tag name", "button")
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +187,18 @@ def test_what_cannot_be_used_is_said_kindly(page, tmp_path, photo, huge_png):
     page.wait(lambda: "at most 40 are taken" in page.message())
     page.show(photo)
     assert page.message() == ""
+
+
+def test_the_strip_shows_all_angles_and_takes_one_there(page, photo):
+    page.show(photo)
+    assert [button.text for button in page.strip()] == [
+        *("-90°", "-60°", "-45°", "-30°", "0°", "+30°", "+45°", "+60°", "+90°")
+    ]
+    page.strip()[7].click()
+    page.wait(lambda: page.pose()[0] == 60)
+    small = page.strip()[7].find_element("tag name", "img").get_attribute("src")
+    assert small.startswith("data:image/png")
+    assert page.at("card").get_attribute("href").endswith("/card")
 
 
 def test_a_photo_can_be_forgotten(page, photo, demo):

@@ -195,3 +195,18 @@ def test_other_paths_are_not_there(demo):
     assert _ask(demo, "GET", "/etc/passwd")[0] == 404
     assert _ask(demo, "POST", "/elsewhere", b"")[0] == 404
     assert _ask(demo, "PUT", "/photos", b"")[0] == 501
+
+
+def test_the_model_card_is_a_page_of_its_own(demo, demo_without_refiner):
+    assert _json(demo, "GET", "/about")[1]["card"] is True
+    status, body, headers = _ask(demo, "GET", "/card")
+    assert (status, body) == (200, b"# A card")
+    assert headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert _json(demo_without_refiner, "GET", "/about")[1]["card"] is False
+    assert _json(demo_without_refiner, "GET", "/card")[0] == 404
+
+
+def test_a_content_length_of_thousands_of_digits_is_refused(demo):
+    status, answer = _json(demo, "POST", "/photos", b"", Content_Length="9" * 5000)
+    assert status == 413
+    assert "more than a million MB" in answer["error"]

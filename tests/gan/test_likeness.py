@@ -34,6 +34,7 @@ def grey(images):
     return tf.repeat(tf.reduce_sum(images * weights, axis=-1, keepdims=True), 3, axis=-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flip", [False, True])
 def test_the_gap_is_the_difference_of_means(tmp_path, flip):
     simulated = write(tmp_path / "simulated", "simulated", [30, -80, 5], 0)
@@ -70,6 +71,7 @@ def test_the_gap_is_the_difference_of_means(tmp_path, flip):
     assert np.abs(loss / tf.reduce_sum((move + gap) ** 2, axis=1) - 1).max() > 0.01
 
 
+@pytest.mark.slow
 def test_each_person_has_a_step_of_their_own(tmp_path):
     folders = tmp_path / "simulated", tmp_path / "real"
     # b has no photo, c no simulated view; the rows are in the order of the labels.
@@ -151,6 +153,7 @@ def test_a_training_measures_the_steps_it_is_set_to(tmp_path, monkeypatch, step,
     assert asked.value.args == (measured,)
 
 
+@pytest.mark.slow
 def test_a_training_with_it_resumes_to_the_bit(tmp_path):
     for seed, domain in enumerate(("simulated", "real")):
         write(tmp_path / domain, domain, [30, -80, 5, 90], seed)

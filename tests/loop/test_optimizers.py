@@ -42,6 +42,7 @@ def overrides(name, wrapper):
     return [f"training.optimizer={name}", f"training.optimizer_wrapper={wrapper}"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "wrapper"),
     [

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter
-from dagan_tf.data.photos import list_photos
-from dagan_tf.faces.detector import FaceBox
+from dagan_tf.embedders.mobilefacenet import align_five_points, five_points
 from dagan_tf.faces.face import FaceFinder
-from dagan_tf.faces.photo_io import write_png
+from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.recognition import crops as crops_module
+from dagan_tf.recognition.config import CropConfig
 from dagan_tf.recognition.crops import make_crops
+from dagan_tf.recognition.people import list_training
 from dagan_tf.simulator.simulator import Simulator
 
 SIZE = 64
@@ -46,12 +47,12 @@ def folders(tmp_path_factory, astronaut):
 
 @pytest.fixture(scope="module")
 def crops(folders):
-    photos = list_photos(folders / "photos", "frll")
+    photos = list_training(folders / "photos", "frll")
     return make_crops(
         photos,
         {"simulated": folders / "views"},
         folders / "made",
-        image_size=SIZE,
+        CropConfig(image_size=SIZE),
         progress=False,
     )
 
@@ -69,7 +70,7 @@ def test_what_they_show(crops):
 
 
 def test_a_photo_without_a_face_is_named(folders, crops):
-    with (folders / "made" / "skipped.csv").open() as stream:
+    with next((folders / "made").glob("real-*/skipped.csv")).open() as stream:
         (row,) = csv.DictReader(stream)
     assert row["source"].endswith("smiling_front/001_03.png")
     assert "no face found" in row["reason"]
@@ -86,18 +87,19 @@ def test_a_profile_lies_where_the_simulated_one_does(crops):
 
 
 def test_crops_are_made_once_and_anew_if_an_image_changes(folders, crops, monkeypatch):
-    def no_more(_):
+    def no_more(*_):
         raise AssertionError("aligned again")
 
-    monkeypatch.setattr(crops_module, "_Aligner", no_more)
-    photos = list_photos(folders / "photos", "frll")
+    monkeypatch.setattr(crops_module, "Aligner", no_more)
+    photos = list_training(folders / "photos", "frll")
     views = {"simulated": folders / "views"}
 
     def make():
-        return make_crops(photos, views, folders / "made", image_size=SIZE, progress=False)
+        settings = CropConfig(image_size=SIZE)
+        return make_crops(photos, views, folders / "made", settings, progress=False)
 
     again = make()
-    np.testing.assert_array_equal(again.images, crops.images)
+    np.testing.assert_array_equal(again.images[:], crops.images[:])
     assert list(again.rows) == list(crops.rows)
     os.utime(folders / "views" / "+60.png", (1, 1))
     with pytest.raises(AssertionError, match="aligned again"):
@@ -109,12 +111,10 @@ class Killed(BaseException):
 
 
 def test_a_killed_run_is_gone_on_with(folders, crops, tmp_path, monkeypatch):
-    photos = list_photos(folders / "photos", "frll")
+    photos = list_training(folders / "photos", "frll")
     views = {"simulated": folders / "views"}
-    box = FaceBox(46.3, 39.2, 186.5, 186.5, 1.0, "cnn")
-    monkeypatch.setattr(FaceFinder, "locate", lambda *_: box)
     monkeypatch.setattr(crops_module, "_PART", 1)
-    aligned, real_one = [], crops_module._Aligner.real
+    aligned, real_one = [], crops_module.Aligner._real
 
     def killed(self, item):
         if len(aligned) == 2:
@@ -123,23 +123,59 @@ def test_a_killed_run_is_gone_on_with(folders, crops, tmp_path, monkeypatch):
         return real_one(self, item)
 
     def make(size=SIZE):
-        return make_crops(photos, views, tmp_path, image_size=size, progress=False)
+        settings = CropConfig(image_size=size)
+        return make_crops(photos, views, tmp_path, settings, progress=False)
 
-    monkeypatch.setattr(crops_module._Aligner, "real", killed)
+    monkeypatch.setattr(crops_module.Aligner, "_real", killed)
     with pytest.raises(Killed):
         make()
     # The third photo has no face: all that needs aligning is left to the second run.
     aligned.clear()
     made = make()
     assert [item.path for item in aligned] == [photos[2].path]
-    np.testing.assert_array_equal(made.images, crops.images)
+    np.testing.assert_array_equal(made.images[:], crops.images[:])
     np.testing.assert_array_equal(made.landmarks, crops.landmarks)
     assert list(made.rows) == list(crops.rows)
     # Made anew, at another size: the photo without a face is listed once, as before.
     for _ in range(2):
-        with (tmp_path / "skipped.csv").open() as stream:
-            assert len(list(csv.DictReader(stream))) == 1
+        for file in tmp_path.glob("real-*/skipped.csv"):
+            with file.open() as stream:
+                assert len(list(csv.DictReader(stream))) == 1
         aligned.clear()
-        monkeypatch.setattr(crops_module._Aligner, "real", real_one)
+        monkeypatch.setattr(crops_module.Aligner, "_real", real_one)
         make(SIZE // 2)
-    assert not (tmp_path / "parts").exists()
+    assert not list(tmp_path.glob("*/parts"))
+
+
+def test_another_folder_of_views_leaves_the_real_crops_alone(folders, crops, monkeypatch):
+    photos = list_training(folders / "photos", "frll")
+    views = {"simulated": folders / "views"}
+    settings = CropConfig(image_size=SIZE)
+    make_crops(photos, views, folders / "made", settings, progress=False)
+    aligned = []
+    real_one = crops_module.Aligner.align
+    monkeypatch.setattr(
+        crops_module.Aligner,
+        "align",
+        lambda self, path, what: aligned.append(path) or real_one(self, path, what),
+    )
+    views["refined"] = folders / "views"
+    more = make_crops(photos, views, folders / "made", settings, progress=False)
+    assert [path.parent.name for path in aligned] == ["views", "views"]
+    assert [row.kind for row in more.rows[-2:]] == ["refined", "refined"]
+    np.testing.assert_array_equal(more.images[4:], more.images[2:4])
+
+
+def test_five_points_lie_where_arcface_has_them(folders, monkeypatch, tmp_path):
+    photos = [one for one in list_training(folders / "photos", "frll") if one.yaw == 0][:1]
+    settings = CropConfig(image_size=112, alignment="five_points")
+    made = make_crops(photos, {}, tmp_path, settings, workers=1, progress=False)
+    points = five_points(made.landmarks[0])
+    np.testing.assert_allclose(points[0], (38.3, 51.7), atol=5)
+    np.testing.assert_allclose(points[1], (73.5, 51.5), atol=5)
+    # The same as from the photo itself, but for one resampling more.
+    photo = read_photo(photos[0].path)
+    direct = align_five_points(photo, FaceFinder().find_one(photo).landmarks)
+    inner = slice(20, 92)
+    apart = made.images[0][inner, inner].astype(int) - direct[inner, inner]
+    assert np.abs(apart).mean() < 6

@@ -1,15 +1,18 @@
 """The paired comparison by hand, and what a system may see."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from dagan_tf.errors import DaganError
-from dagan_tf.protocols.protocol import Search, Split, Templates
+from dagan_tf.protocols.protocol import Pairs, Search, Split, Templates
 from dagan_tf.recognition.comparison import paired_gain
-from dagan_tf.recognition.config import RecogniserConfig
-from dagan_tf.recognition.crops import Crops, ImageRow
-from dagan_tf.recognition.systems import MEASURES, Run, score, training_set
+from dagan_tf.recognition.config import HeadConfig, RecogniserConfig
+from dagan_tf.recognition.crops import Crops, ImageRow, Store
+from dagan_tf.recognition.scores import MEASURES, compare, figures_by_group, figures_of
+from dagan_tf.recognition.systems import Run, training_set
 
 MEASURE = MEASURES[0]
 
@@ -57,7 +60,12 @@ def small_split():
 def small_crops():
     rows = [ImageRow(f"{p}{yaw}", p, yaw, "real") for p in "abcd" for yaw in (0.0, 90.0)]
     rows += [ImageRow(f"{k}{p}", p, 90.0, k) for k in ("simulated", "refined") for p in "abcd"]
-    return Crops(np.zeros((len(rows), 2, 2, 3), np.uint8), np.zeros((len(rows), 68, 2)), rows)
+    return crops_of(rows)
+
+
+def crops_of(rows):
+    images, points = np.zeros((len(rows), 2, 2, 3), np.uint8), np.zeros((len(rows), 68, 2))
+    return Crops([Store(Path("nowhere"), "", images, points, rows)])
 
 
 @pytest.mark.parametrize(
@@ -66,13 +74,23 @@ def small_crops():
         ("b1", ["c0.0", "d0.0"]),
         ("b2", ["c0.0", "d0.0", "simulatedc", "simulatedd"]),
         ("dagan", ["c0.0", "d0.0", "refinedc", "refinedd"]),
+        ("real", ["c0.0", "c90.0", "d0.0", "d90.0"]),
     ],
 )
-def test_no_system_sees_people_under_test_or_real_profiles(system, expected):
+def test_no_system_sees_people_under_test_and_only_the_ceiling_real_profiles(system, expected):
     crops = small_crops()
     data = training_set(system, small_split(), crops.images, crops, RecogniserConfig())
     assert [crops.rows[row].path for row in data.rows] == expected
     assert data.synthetic.tolist() == [len(path) > 5 for path in expected]
+
+
+def test_a_head_that_needs_pairs_is_given_some_or_refused():
+    triplets = RecogniserConfig(head=HeadConfig(form="triplet"))
+    crops = small_crops()
+    message = r"'b1', split 1: 2 images of 2 people to train on, at most 1 of one .*'c0\.0'"
+    with pytest.raises(DaganError, match=message):
+        training_set("b1", small_split(), crops.images, crops, triplets)
+    assert len(training_set("real", small_split(), crops.images, crops, triplets).rows) == 4
 
 
 def test_a_face_that_was_not_found_is_missed():
@@ -83,7 +101,59 @@ def test_a_face_that_was_not_found_is_missed():
     split = Split("1", templates, None, (search,), rows[:0], people[:0])
     embeddings = np.tile(np.eye(20, dtype=np.float32), (2, 1))
     faces = rows.tolist()
-    assert set(score(split, faces, embeddings)["profile"].values()) == {1.0}
+    assert set(scored(split, faces, embeddings)["profile"].values()) == {1.0}
     faces[25] = None
-    found = score(split, faces, np.delete(embeddings, 25, axis=0))["profile"]
+    found = scored(split, faces, np.delete(embeddings, 25, axis=0))["profile"]
     assert found == pytest.approx(dict.fromkeys(MEASURES, 0.95))
+
+
+def scored(split, faces, embeddings):
+    return figures_of(split, compare(split, faces, embeddings))
+
+
+def test_pairs_of_templates_scored_by_hand():
+    """Template 0 has two media, (1, 0) and the mean of two frames, one of which was not found."""
+    templates = Templates(
+        np.array(["0", "1", "2", "3"]),
+        np.array(["a", "a", "b", "c"]),
+        face=np.arange(6),
+        media=np.array([0, 1, 1, 2, 3, 4]),
+        media_ids=np.array(list("vwxyz")),
+        media_template=np.array([0, 0, 1, 2, 3]),
+    )
+    first, second = np.array([0, 0, 1, 0]), np.array([1, 2, 2, 3])
+    pairs = Pairs(first, second, np.array([True, False, False, False]), np.array([0, 0, 1, 1]))
+    split = Split("1", templates, pairs, (), first[:0], np.array([], str))
+    half = 0.5**0.5
+    embeddings = np.array([[1, 0], [0, 1], [0, 1], [0.6, 0.8]], np.float32)
+    (found,) = compare(split, [0, 1, None, 2, 3, None], embeddings)
+    assert found.name == "pairs"
+    np.testing.assert_allclose(found.scores, [half, 1.4 * half, 0.8, -1.0], atol=1e-6)
+    figures = figures_of(split, [found])["pairs"]
+    # Three impostors cannot tell FAR .1; two of them lie above the genuine pair.
+    assert figures == {"AUC": pytest.approx(1 / 3)}
+
+
+def test_groups_are_judged_at_the_threshold_of_all():
+    rng = np.random.default_rng(0)
+    people = np.array([f"p{person:02}" for person in range(20)] * 2)
+    rows = np.arange(40)
+    templates = Templates(rows.astype(str), people, rows, rows, rows.astype(str), rows)
+    search = Search("profile", rows[:20], rows[20:])
+    split = Split("1", templates, None, (search,), rows[:0], people[:0])
+    middles = rng.normal(size=(20, 6))
+    middles[10:] = middles[10] + 0.1 * middles[10:]  # The men look alike.
+    values = np.concatenate([middles, middles + 0.05 * rng.normal(size=middles.shape)])
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    groups = {f"p{n:02}": {"sex": "female" if n < 10 else "male"} for n in range(20)}
+    compared = compare(split, rows.tolist(), values.astype(np.float32))
+    found = figures_by_group(split, compared, groups)["profile"]
+    assert set(found) == {"sex: female", "sex: male"}
+    women, men = found["sex: female"], found["sex: male"]
+    assert women["people"] == men["people"] == 10
+    assert women["rank-1"] == 1.0
+    # All of the few false accepts, 3 of 380, are among the men: 3 of 90.
+    assert (women["FAR within"], men["FAR within"]) == (0.0, pytest.approx(3 / 90))
+    assert women["TAR"] < 1.0 or women["TAR"] >= men["TAR"]
+    whole = figures_of(split, compared)["profile"]["TAR at FAR .01"]
+    assert whole == pytest.approx((women["TAR"] + men["TAR"]) / 2)

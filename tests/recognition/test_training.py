@@ -150,6 +150,7 @@ def test_a_resumed_training_sees_and_learns_what_an_unbroken_one_does(tmp_path):
         train_recogniser(frozen("softmax"), data, tmp_path / "parts", verbose=False)
 
 
+@pytest.mark.slow
 def test_a_network_on_crops_trains_and_embeds(tmp_path):
     config = replace(CONFIG, training=replace(CONFIG.training, steps=2, log_every=1))
     data = toy_set()
@@ -270,6 +271,26 @@ def test_early_layers_learn_slowly(own_network):
     assert ratios[0] == pytest.approx(0.01, rel=1e-3)
     assert ratios[-1] == pytest.approx(1.0, rel=1e-3)
     assert (np.diff(ratios) > -1e-6).all()
+
+
+def test_a_resumed_training_keeps_the_state_of_every_rate(own_network, tmp_path):
+    data = toy_set()
+
+    def train(folder, steps):
+        config = fine_tuning(own_network, 0.0, learning_rate=0.05)
+        config = replace(
+            config,
+            network=replace(config.network, early_rate=0.1),
+            training=replace(config.training, steps=steps),
+        )
+        return train_recogniser(config, data, tmp_path / folder, verbose=False)(data.values)
+
+    whole = train("whole", 4)
+    train("parts", 2)
+    np.testing.assert_allclose(train("parts", 4), whole, atol=1e-5)
+    line = json.loads((tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert line["early_0_learning_rate"] == pytest.approx(0.005)
+    assert line["early_0_learning_rate"] < line["early_3_learning_rate"] < line["learning_rate"]
 
 
 def test_triplets_take_over_from_softmax(tmp_path):

@@ -1,6 +1,7 @@
 """The digits experiment: the classifier's fairness, the table, a whole run in small."""
 
 import numpy as np
+import pytest
 
 from dagan_tf.config.settings import load_config
 from dagan_tf.data.digits import handwritten_digits
@@ -8,6 +9,7 @@ from dagan_tf.runs import digits
 from dagan_tf.training.run import TrainingResult
 
 
+@pytest.mark.slow
 def test_the_classifier_reads_handwriting_and_knows_nothing_of_shuffled_labels(monkeypatch):
     monkeypatch.setattr(digits, "_CLASSIFIER_STEPS", 300)
     known, unseen = handwritten_digits(16)
@@ -30,6 +32,7 @@ def test_table_by_hand():
     ]
 
 
+@pytest.mark.slow
 def test_a_run_in_small(tmp_path, monkeypatch):
     monkeypatch.setattr(digits, "PRINTED", 64)
     monkeypatch.setattr(digits, "_CLASSIFIER_STEPS", 20)

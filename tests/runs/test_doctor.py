@@ -58,6 +58,7 @@ def test_bfloat16_is_read_from_the_cpu_flags(tmp_path, monkeypatch, flag):
     assert by_name(machine.inspect_machine(tmp_path))["bfloat16 in the CPU"].found == flag
 
 
+@pytest.mark.slow
 def test_the_program_prints_one_line_a_finding():
     # A log level that is set is a wish to hear the libraries.
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}

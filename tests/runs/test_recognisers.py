@@ -1,9 +1,6 @@
 """The experiment on made-up people of one colour each, with features that are mean colours."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +12,13 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.metrics.intervals import over_splits
 from dagan_tf.recognition import crops, features, systems
+from dagan_tf.recognition.apart import Division
 from dagan_tf.recognition.config import load_recogniser_config
 from dagan_tf.recognition.features import frozen_features
-from dagan_tf.runs.recognisers import Experiment, run_experiment, summary
+from dagan_tf.recognition.people import turned
+from dagan_tf.runs.recognisers import Experiment, run_experiment, summary, summary_lines
+from tests.helpers.programs import run_program
+from tests.helpers.toy_cfp import write_cfp
 from tests.helpers.toy_folders import make_frll
 
 # TAR at FAR .01 needs 100 impostors: 10 people under test have 20 profiles, 9 impostors each.
@@ -30,14 +31,16 @@ CONFIG = load_recogniser_config(
 class ToyAligner:
     """Photos are a quarter of a crop's side."""
 
-    def __init__(self, image_size):
+    def __init__(self, image_size, alignment):
+        assert alignment == "canonical"
         self.image_size = image_size
 
     def align(self, path, what):
         image = read_photo(path)
         times = self.image_size // len(image)
         image = np.repeat(np.repeat(image, times, axis=0), times, axis=1)
-        return image, np.zeros((68, 2), np.float32), what.yaw
+        yaw = turned(10.0, what.least_yaw) if what.yaw is None else what.yaw
+        return image, np.zeros((68, 2), np.float32), yaw
 
 
 class ToyNetwork:
@@ -68,7 +71,7 @@ def make_views(folder, noise):
 
 @pytest.fixture
 def experiment(tmp_path, monkeypatch):
-    monkeypatch.setattr(crops, "_Aligner", ToyAligner)
+    monkeypatch.setattr(crops, "Aligner", ToyAligner)
     monkeypatch.setattr(features, "FaceEmbedder", ToyNetwork)
     ToyNetwork.calls = 0
     return Experiment(
@@ -84,6 +87,7 @@ def experiment(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_from_folders_to_scores(experiment, tmp_path, monkeypatch):
     runs, gains = run_experiment(experiment, CONFIG, tmp_path / "out", command="c", verbose=False)
     # A solved head needs one seed only.
@@ -124,10 +128,97 @@ def test_from_folders_to_scores(experiment, tmp_path, monkeypatch):
         run_experiment(experiment, CONFIG, tmp_path / "out", verbose=False)
 
 
+def test_groups_and_the_ceiling(experiment, tmp_path):
+    lines = [f"{n:03d},30,{'female' if n % 2 else 'male'},white" for n in range(PEOPLE)]
+    info = Path(experiment.train) / "london_faces_info.csv"
+    info.write_text("\n".join(["face_id,face_age,face_gender,face_eth", *lines]) + "\n")
+    one = replace(experiment, systems=["b1", "real"], splits=2)
+    runs, gains = run_experiment(one, CONFIG, tmp_path / "out", verbose=False)
+    # All ten photos of twelve people, instead of the six up to 60 degrees.
+    assert [run.images for run in runs[:2]] == [72, 120]
+    assert {(gain.better, gain.base) for gain in gains} == {("real", "b1")}
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert scores["people"]["1"] == {"trained": 12, "tested": 10}
+    groups = scores["groups"]["profile"]
+    assert set(groups) == {"ethnicity: white", "sex: female", "sex: male"}
+    women, men, all_of_them = (
+        groups[name]["b1"] for name in ("sex: female", "sex: male", "ethnicity: white")
+    )
+    assert women["people"] + men["people"] == all_of_them["people"] == 10
+    whole = [run.figures["profile"]["TAR at FAR .01"] for run in runs if run.system == "b1"]
+    assert all_of_them["TAR"] == pytest.approx(np.mean(whole))
+    assert "By group" in (tmp_path / "out" / "report.html").read_text()
+    text = "\n".join(summary_lines(runs, gains))
+    assert "real over b1, profile, rank-1:" in text
+    assert "profile, sex: female (" in text
+
+
+@pytest.fixture
+def cfp(tmp_path, monkeypatch):
+    monkeypatch.setattr(crops, "Aligner", ToyAligner)
+    monkeypatch.setattr(features, "FaceEmbedder", ToyNetwork)
+    write_cfp(tmp_path / "cfp")
+    return Experiment(
+        str(tmp_path / "cfp"),
+        {},
+        ["b1", "real"],
+        layout="cfp",
+        protocol="cfp",
+        divide=Division(10, 0.2),
+    )
+
+
+def test_trained_and_tested_on_cfp(cfp, tmp_path):
+    runs, _ = run_experiment(cfp, CONFIG, tmp_path / "out", verbose=False)
+    assert len(runs) == 20
+    # Sixteen people's four frontal photos; the ceiling also sees their two profiles.
+    assert [run.images for run in runs[:2]] == [64, 96]
+    figures = runs[0].figures["pairs"]
+    # Two folds of 16 impostor pairs each: FAR .01 cannot be told, and is not made up.
+    assert set(figures) == {"TAR at FAR .1", "AUC", "accuracy"}
+    assert figures["AUC"] > 0.9
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert scores["people"]["10"] == {"trained": 16, "tested": 4}
+    assert scores["images"] == {"real": 120}
+    assert "Hardest pairs: pairs" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_who_is_tested_must_not_be_trained_on(cfp, tmp_path):
+    with pytest.raises(DaganError, match=r"20 people would be trained on and tested .*--divide=N"):
+        run_experiment(replace(cfp, divide=Division()), CONFIG, tmp_path / "out", verbose=False)
+    message = "--protocol=lfw without --data: expected the folder of what it tests"
+    with pytest.raises(DaganError, match=message):
+        run_experiment(replace(cfp, protocol="lfw"), CONFIG, tmp_path / "out", verbose=False)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DaganError, match=r"empty: no pairs\.txt, neither in it nor one folder"):
+        run_experiment(
+            replace(cfp, protocol="lfw", data=str(tmp_path / "empty")),
+            CONFIG,
+            tmp_path / "out",
+            verbose=False,
+        )
+
+
+def test_what_there_is_is_said(cfp, tmp_path, capsys):
+    for photo in (Path(cfp.train) / "Data/Images/020").rglob("*.png"):
+        if photo.name != "01.png" or photo.parent.name != "frontal":
+            photo.unlink()
+    (Path(cfp.train) / "Data/Images/019/frontal/01.png").unlink()
+    one = replace(cfp, systems=["b1"], divide=Division(1, 0.2), seeds=1)
+    run_experiment(one, CONFIG, tmp_path / "out", report=False)
+    lines = capsys.readouterr().err.splitlines()
+    assert "114 real images" in lines
+    assert any("no face could be aligned in 6 of 120 tested images" in line for line in lines)
+    assert any(line.startswith("b1 split 1 seed 0, pairs: ") for line in lines)
+    # The first window of folds, of seed 0, leaves the last person to be trained on.
+    assert "1 of 16 people to train on have one real photo (020)" in lines
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"systems": ["b3"]}, "system 'b3': expected one of b1, b2, dagan"),
+        ({"systems": ["pretrained"]}, "--pretrained, or --simulated and --refiner"),
+        ({"systems": ["b3"]}, "system 'b3': expected some of b1, b2, dagan"),
         ({"synthetic": {}}, "system 'b2' needs the folder of simulated images: --simulated"),
         ({"seeds": 0}, "splits = 3, seeds = 0: expected 1 or more"),
         ({"reserved": ["999"]}, "reserved person '999' is not there"),
@@ -157,36 +248,40 @@ def test_runs_of_two_settings_are_not_mixed(experiment, tmp_path):
 
 def test_features_are_of_length_1_and_computed_once(tmp_path, monkeypatch):
     monkeypatch.setattr(features, "FaceEmbedder", ToyNetwork)
+    monkeypatch.setattr(features, "MobileFaceNet", lambda path: ToyNetwork())
     ToyNetwork.calls = 0
     images = np.random.default_rng(0).integers(0, 255, (3, 8, 8, 3)).astype(np.uint8)
-    made = crops.Crops(
-        images,
-        np.zeros((3, 68, 2), np.float32),
-        [crops.ImageRow(str(row), "p", 0.0, "real") for row in range(3)],
-    )
-    np.save(tmp_path / "crops.npy", images)
-    first = frozen_features(made, tmp_path, CONFIG.crops, progress=False)
-    np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1.0, rtol=1e-6)
+    rows = [crops.ImageRow(str(row), "p", 0.0, "real") for row in range(3)]
+
+    def store(mark):
+        points = np.zeros((3, 68, 2), np.float32)
+        return crops.Crops([crops.Store(tmp_path, mark, images, points, rows)])
+
+    first = frozen_features(store("a"), CONFIG.crops, progress=False)
+    np.testing.assert_allclose(np.linalg.norm(first[:], axis=1), 1.0, rtol=1e-6)
     colour = images[1].mean(axis=(0, 1)) - 125.0
     np.testing.assert_allclose(first[1], colour / np.linalg.norm(colour), rtol=1e-5)
-    again = frozen_features(made, tmp_path, CONFIG.crops, progress=False)
-    np.testing.assert_array_equal(again, first)
+    again = frozen_features(store("a"), CONFIG.crops, progress=False)
+    np.testing.assert_array_equal(again[:], first[:])
     assert ToyNetwork.calls == 3
-    np.save(tmp_path / "crops.npy", images)  # Newer than the features: they are made anew.
-    frozen_features(made, tmp_path, CONFIG.crops, progress=False)
+    frozen_features(store("b"), CONFIG.crops, progress=False)  # Other crops.
     assert ToyNetwork.calls == 6
+    file = tmp_path / "net.tflite"
+    for content in (b"one", b"one", b"another"):  # A network of the same name, changed.
+        file.write_bytes(content)
+        settings = replace(CONFIG.crops, features="tflite", tflite=str(file))
+        frozen_features(store("a"), settings, progress=False)
+    assert ToyNetwork.calls == 12
 
 
 def test_the_command_refuses_in_one_line(tmp_path):
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "trainer.recognise",
-            f"--photos={tmp_path}", "--systems=b1,b4", f"--output={tmp_path / 'out'}",
-        ],
-        cwd=Path(__file__).parents[2],
-        env={k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"},
-        capture_output=True,
-        text=True,
-    )  # fmt: skip
+    done = run_program(
+        "trainer.recognise",
+        f"--train={tmp_path}",
+        "--systems=b1,b4",
+        f"--output={tmp_path / 'out'}",
+    )
     assert done.returncode == 2
-    assert done.stderr.splitlines() == ["recognise.py: system 'b4': expected one of b1, b2, dagan"]
+    assert done.stderr.splitlines() == [
+        "recognise.py: system 'b4': expected some of b1, b2, dagan, filtered, pretrained, real"
+    ]

@@ -21,6 +21,8 @@ from dagan_tf.folders.pack import pack_real, pack_simulated
 from tests.helpers.toy_folders import make_real, make_simulated
 from trainer import tfx_module
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TINY = [
     "data.image_size=16", "generator.filters=4", "generator.blocks=1", "generator.downsample=1",

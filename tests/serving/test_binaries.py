@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter, read_manifest
+from dagan_tf.export import write
 from dagan_tf.export.refiner import Refiner
 from dagan_tf.faces.photo_io import read_photo, write_png
+from tests.helpers.programs import Done, run_program
 from tests.helpers.tiny_export import export_tiny
 
 ROOT = Path(__file__).parent.parent.parent
@@ -22,8 +24,8 @@ def _command(module: str, **flags: object) -> list[str]:
     return [sys.executable, "-m", module, *(f"--{name}={value}" for name, value in flags.items())]
 
 
-def _run(module: str, **flags: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(_command(module, **flags), cwd=ROOT, capture_output=True, text=True)
+def _run(module: str, **flags: object) -> Done:
+    return run_program(module, *(f"--{name}={value}" for name, value in flags.items()))
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,7 @@ def test_refine(base, simulated, tmp_path):
     _assert_refined(base, simulated, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_server_and_client_and_drain_at_sigterm(base, simulated, tmp_path):
     command = _command("serving.server", model_base_path=base, model_name="faces", port=0)
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
@@ -80,6 +83,7 @@ def test_server_and_client_and_drain_at_sigterm(base, simulated, tmp_path):
         assert server.wait(20) == 0
 
 
+@pytest.mark.slow
 def test_bless(base):
     done = _run("serving.bless", model=base)
     assert done.returncode == 0, done.stderr
@@ -88,16 +92,8 @@ def test_bless(base):
     assert float(done.stdout.removeprefix(said)) < 1e-3
 
 
-_SHOW_EXPORT = """
-import runpy, sys
-import dagan_tf.export.write
-dagan_tf.export.write.export_model_dir = lambda *arguments, **named: (arguments, named)
-sys.argv = ["export", *sys.argv[1:]]
-runpy.run_module("serving.export", run_name="__main__")
-"""
-
-
-def test_every_flag_of_the_export_reaches_it():
+@pytest.mark.slow
+def test_every_flag_of_the_export_reaches_it(monkeypatch):
     flags = [
         "--model_dir=a",
         "--output=b",
@@ -106,9 +102,8 @@ def test_every_flag_of_the_export_reaches_it():
         "--format=onnx,litert",
     ]
     flags += ["--precision=bfloat16", "--training_data=c", "--licence=d"]
-    done = subprocess.run(
-        [sys.executable, "-c", _SHOW_EXPORT, *flags], cwd=ROOT, capture_output=True, text=True
-    )
+    monkeypatch.setattr(write, "export_model_dir", lambda *arguments, **named: (arguments, named))
+    done = run_program("serving.export", *flags)
     named = {"ema": False, "average": ["mirror", "shift"], "precision": "bfloat16"}
     named |= {"formats": ["onnx", "litert"], "training_data": "c", "licence": "d"}
     assert ast.literal_eval(done.stdout.splitlines()[-1]) == (("a", "b"), named), done.stderr

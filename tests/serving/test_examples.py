@@ -13,6 +13,8 @@ import tensorflow as tf
 from dagan_tf.faces.photo_io import read_photo, write_png
 from tests.helpers.tiny_export import IMAGE_SIZE, export_tiny
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs/examples"
 

@@ -2,12 +2,11 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
+from tests.helpers.programs import run_program
 from tests.helpers.toy_ijba import toy_features, write_toy
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
@@ -15,12 +14,7 @@ DRIVER = shutil.which("chromedriver")
 
 
 def run(*options):
-    return subprocess.run(
-        [sys.executable, "-m", "trainer.evaluate", *map(str, options)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_program("trainer.evaluate", *options)
 
 
 @pytest.fixture(scope="module")

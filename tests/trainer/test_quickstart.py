@@ -1,8 +1,6 @@
 """The whole chain in small: real ORL faces in, refined faces, SavedModel and report out."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +11,10 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.loop.checkpoints import read_identities
 from dagan_tf.reports.run_report import report_run
+from tests.helpers.programs import run_program
 
-ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
 PEOPLE = ("s1", "s2", "s3", "s4", "s5")
 SMALL = (
     "generator.filters=8",
@@ -30,14 +30,7 @@ SMALL = (
 
 
 def run(*flags):
-    return subprocess.run(
-        [sys.executable, "-m", "trainer.quickstart", *flags],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    return run_program("trainer.quickstart", *flags)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.programs import run_program
 from tests.helpers.toy_folders import make_real, make_simulated
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +19,8 @@ TINY = [
 ]  # fmt: skip
 
 
-def task(*arguments):
+def start_task(*arguments):
+    """In a process of its own: what it says includes what TensorFlow's libraries say."""
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     return subprocess.run(
         [sys.executable, "-m", "trainer.task", *map(str, arguments)],
@@ -31,7 +33,7 @@ def task(*arguments):
 
 
 def test_help_answers_with_success():
-    done = task("--help")
+    done = run_program("trainer.task", "--help")
     assert done.returncode == 0
     for flag in ("--simulated", "--real_layout", "--model_dir", "--set", "--devices"):
         assert flag in done.stdout
@@ -47,12 +49,13 @@ def test_help_answers_with_success():
     ],
 )
 def test_bad_flags_are_one_line(arguments, message):
-    done = task(*arguments)
+    done = run_program("trainer.task", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_training_and_a_refusal(tmp_path):
     flags = [
         *TINY,
@@ -61,7 +64,7 @@ def test_a_training_and_a_refusal(tmp_path):
         "--real_aligned",
         f"--model_dir={tmp_path / 'model'}",
     ]
-    done = task(*flags, "--set=training.steps=2")
+    done = start_task(*flags, "--set=training.steps=2")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("finished at step 2 of 2")
     assert "step 2/2" in done.stderr
@@ -70,7 +73,9 @@ def test_a_training_and_a_refusal(tmp_path):
         assert noise not in done.stderr
     assert (tmp_path / "model" / "samples" / "step_000002.png").is_file()
 
-    refused = task(*flags, "--set=training.steps=2", "--set=loss.pose_weigth=1")
+    refused = run_program(
+        "trainer.task", *flags, "--set=training.steps=2", "--set=loss.pose_weigth=1"
+    )
     assert refused.returncode == 2
     assert refused.stderr.splitlines() == [
         "task.py: unknown key 'loss.pose_weigth'; did you mean 'loss.pose_weight'?"

@@ -156,6 +156,7 @@ def test_a_history_is_of_one_device(folders, tmp_path, no_training):
     assert "training.history_size = 4: expected 0 on 2 devices" in text
 
 
+@pytest.mark.slow
 def test_exhausted_memory_hints_what_to_lower_and_loses_nothing(folders, tmp_path, monkeypatch):
     run(*folders, tmp_path)
     before = list_checkpoints(tmp_path)

@@ -43,6 +43,7 @@ def damage(prefix):
         path.write_bytes(data[: len(data) // 2])
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(folders, tmp_path, capfd):
     run(folders, tmp_path, 8)
     newest, before = list_checkpoints(tmp_path)
@@ -62,6 +63,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(folders, tmp_path, cap
         run(folders, tmp_path, 9)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_the_checkpoint_before_stays(folders, tmp_path, monkeypatch):
     plain = callbacks.MetricsLog.after_step
 
@@ -131,6 +133,7 @@ def test_the_best_checkpoint_is_kept_by_the_given_measure(folders, tmp_path):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_best_by_smoothed_convergence_counts_only_after_warmup(folders, tmp_path):
     run(folders, tmp_path, 4, "training.warmup_steps=4")
     assert read_best(tmp_path) is None
@@ -166,6 +169,7 @@ def checkpoint_values(model_dir):
     }
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_whole_to_the_bit_and_loses_only_steps_since_the_checkpoint(
     folders, tmp_path
 ):

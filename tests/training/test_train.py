@@ -85,6 +85,7 @@ def test_tensorboard_events_can_be_read(trained):
     assert {("convergence", 2), ("balance", 6), ("samples", 0), ("images_per_second", 4)} <= tags
 
 
+@pytest.mark.slow
 def test_resuming_equals_training_in_one_go(trained, folders, tmp_path):
     assert run(folders, tmp_path, 4).step == 4
     assert run(folders, tmp_path, 6).step == 6
@@ -111,6 +112,7 @@ def test_another_configuration_or_other_people_are_refused(trained, folders, tmp
         run((others, folders[1]), tmp_path / "model", 2)
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_the_next_run_goes_on(folders, tmp_path, monkeypatch):
     plain = callbacks.MetricsLog.after_step
 
@@ -171,6 +173,7 @@ def test_batches_must_split_over_the_devices(folders, tmp_path):
         train(config, *folders, tmp_path, devices=["CPU:0", "CPU:1"], verbose=False)
 
 
+@pytest.mark.slow
 def test_two_devices_from_files_to_files(folders, tmp_path, trained):
     config = load_config("quickstart", [*TINY, "training.steps=6"])
     result = train(config, *folders, tmp_path, devices=["CPU:0", "CPU:1"], verbose=False)

@@ -71,6 +71,7 @@ def start_worker(index, cluster, script, *arguments):
     )
 
 
+@pytest.mark.slow
 def test_two_workers_resume_train_as_one_and_stop_together(tmp_path):
     simulated, real = make_simulated(tmp_path / "sim"), make_real(tmp_path / "real")
     one, two = tmp_path / "one", tmp_path / "two"

@@ -10,6 +10,7 @@ import numpy as np
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from dagan_tf.export.refiner import check_images
+from dagan_tf.service.channel import TENSOR_CONTENT
 from dagan_tf.service.client import messages
 from dagan_tf.service.client.options import ClientOptions, ServiceError
 from dagan_tf.service.client.retry import Attempts
@@ -98,7 +99,9 @@ class AsyncRefinerClient:
             attempts = Attempts(self.options.retry, self.options.timeout_seconds)
             while True:
                 try:
-                    return await method(request, timeout=attempts.remaining())
+                    return await method(
+                        request, timeout=attempts.remaining(), metadata=(TENSOR_CONTENT,)
+                    )
                 except grpc.aio.AioRpcError as error:
                     pause = attempts.pause_after(error)
                     if pause is None:

@@ -12,6 +12,7 @@ import numpy as np
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from dagan_tf.export.refiner import check_images
+from dagan_tf.service.channel import TENSOR_CONTENT
 from dagan_tf.service.client import messages
 from dagan_tf.service.client.options import ClientOptions, ServiceError, TlsFiles
 from dagan_tf.service.client.retry import Attempts, RetryPolicy
@@ -172,7 +173,7 @@ class RefinerClient:
         attempts = Attempts(self.options.retry, self.options.timeout_seconds)
         while True:
             try:
-                return method(request, timeout=attempts.remaining())
+                return method(request, timeout=attempts.remaining(), metadata=(TENSOR_CONTENT,))
             except grpc.RpcError as error:
                 pause = attempts.pause_after(error)
                 if pause is None or self._closed.wait(pause):

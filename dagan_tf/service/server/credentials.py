@@ -1,5 +1,9 @@
 """TLS and mutual TLS of the server."""
 
+import ssl
+import tempfile
+from pathlib import Path
+
 import grpc
 
 from dagan_tf.service.server.config_file import SslConfig
@@ -15,3 +19,22 @@ def server_credentials(config: SslConfig) -> grpc.ServerCredentials:
         root_certificates=config.custom_ca.encode() or None,
         require_client_auth=config.client_verify,
     )
+
+
+def tls_context(config: SslConfig) -> ssl.SSLContext:
+    """The same for an HTTP server.
+
+    Raises:
+        OSError: Key and certificate are no pair, or no PEM (`ssl.SSLError`).
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # Python takes both from files only; this folder can be read by its owner alone.
+    with tempfile.TemporaryDirectory() as folder:
+        key, certificate = Path(folder, "key.pem"), Path(folder, "certificate.pem")
+        key.write_text(config.server_key, "ascii")
+        certificate.write_text(config.server_cert, "ascii")
+        context.load_cert_chain(certificate, key)
+    if config.client_verify:
+        context.load_verify_locations(cadata=config.custom_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context

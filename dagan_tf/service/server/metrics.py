@@ -8,8 +8,7 @@ own client library cannot write them: it appends `_total` to the name of every c
 import bisect
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Sequence
 from pathlib import Path
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -37,6 +36,11 @@ class Counter:
         """Adds to the number of these label values."""
         with self._lock:
             self._values[values] += amount
+
+    def first(self) -> int:
+        """The number of the first label values, 0 without any."""
+        with self._lock:
+            return int(next(iter(self._values.values()), 0))
 
     def lines(self) -> list[str]:
         """The lines of the Prometheus text format, without their type."""
@@ -110,10 +114,10 @@ class ServerMetrics:
             exponential_buckets(1, 2, 11),
         )
 
-    def answered(self, model: str, api: str, status: str, seconds: float) -> None:
-        """Counts a request, whatever its answer."""
+    def answered(self, model: str, api: str, entrypoint: str, status: str, seconds: float) -> None:
+        """Counts a request by `GRPC` or `REST`, whatever its answer."""
         self._requests.add(model, status)
-        self._latency.observe(seconds * 1e6, model, api, "GRPC")
+        self._latency.observe(seconds * 1e6, model, api, entrypoint)
 
     def ran(self, model: str, seconds: float) -> None:
         """Records one run of a model. (`TF1` is what TensorFlow Serving calls a SavedModel's.)"""
@@ -129,6 +133,16 @@ class ServerMetrics:
         for wait in waits:
             self._queuing.observe(wait * 1e6, pool)
 
+    def value(self, name: str) -> int:
+        """What model_service_impl.cc `GetMetrics` takes for a metric's number: 0 if it has none.
+
+        Args:
+            name: As TensorFlow Serving's own, `/tensorflow/serving/request_count`.
+        """
+        counters = {counter.name: counter for counter in (self._requests,)}
+        counter = counters.get(name.replace("/", ":"))
+        return counter.first() if counter is not None else 0
+
     def page(self) -> str:
         """Everything in Prometheus' text format."""
         metrics: list[Counter | Histogram] = [
@@ -143,47 +157,6 @@ class ServerMetrics:
         for metric in metrics:
             lines += [f"# TYPE {metric.name} {metric.kind}", *metric.lines()]
         return "\n".join(lines) + "\n"
-
-
-class MetricsPage:
-    """An HTTP server with the one page Prometheus asks for."""
-
-    def __init__(self, host: str, port: int, path: str, page: Callable[[], str]) -> None:
-        """Starts to listen.
-
-        Args:
-            host: Address to listen on.
-            port: 0 chooses a free one.
-            path: Of the page; any other answers 404.
-            page: Makes the page anew at every request.
-
-        Raises:
-            OSError: The port cannot be had.
-        """
-
-        class Handler(BaseHTTPRequestHandler):
-            timeout = 10  # A silent connection must not keep its thread for ever.
-
-            def do_GET(self) -> None:
-                found = self.path.split("?")[0] == path
-                body = (page() if found else f"nothing here; the metrics are at {path}\n").encode()
-                self.send_response(200 if found else 404)
-                self.send_header("Content-Type", CONTENT_TYPE)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Silent: Prometheus asks every few seconds."""
-
-        self._server = ThreadingHTTPServer((host, port), Handler)
-        self.port = int(self._server.server_address[1])
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        """Closes the port."""
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def _number(value: float) -> str:

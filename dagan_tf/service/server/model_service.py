@@ -7,6 +7,7 @@ from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from dagan_tf.service.server.endpoint import Endpoint
+from dagan_tf.service.server.metrics import ServerMetrics
 from dagan_tf.service.server.predict_service import model_spec
 from dagan_tf.service.server.registry import ModelRegistry
 from dagan_tf.service.server.status import invalid
@@ -21,15 +22,18 @@ class ModelService:
         self,
         registry: ModelRegistry,
         configure: Callable[[model_server_config_pb2.ModelServerConfig], None],
+        metrics: ServerMetrics,
     ) -> None:
         """Keeps the models.
 
         Args:
             registry: The models.
             configure: Replaces the set of models; `VersionsWatcher.configure`.
+            metrics: Whose growth a reload tells, of those it is asked for.
         """
         self._registry = registry
         self._configure = configure
+        self._metrics = metrics
 
     def handler(self, endpoint: Endpoint) -> grpc.GenericRpcHandler:
         """The service for `grpc.Server.add_generic_rpc_handlers`."""
@@ -48,7 +52,7 @@ class ModelService:
         )
 
     def get_model_status(
-        self, request: get_model_status_pb2.GetModelStatusRequest, _: grpc.ServicerContext
+        self, request: get_model_status_pb2.GetModelStatusRequest, _: object
     ) -> get_model_status_pb2.GetModelStatusResponse:
         """Returns the states of a model's versions, those that are gone included."""
         response = get_model_status_pb2.GetModelStatusResponse()
@@ -63,13 +67,20 @@ class ModelService:
     def reload_config(
         self, request: model_management_pb2.ReloadConfigRequest, _: grpc.ServicerContext
     ) -> model_management_pb2.ReloadConfigResponse:
-        """Replaces the set of models; answers when each new one takes requests."""
+        """Replaces the set of models; answers when each new one takes requests.
+
+        `metric_names` are the metrics' own, with strokes; what this server does not have stays 0,
+        as in TensorFlow Serving.
+        """
         if request.config.WhichOneof("config") != "model_config_list":
             raise invalid(
                 "ServerModelConfig type not supported by HandleReloadConfigRequest. "
                 "Only ModelConfigList is currently supported"
             )
+        before = {name: self._metrics.value(name) for name in request.metric_names}
         self._configure(request.config)
         response = model_management_pb2.ReloadConfigResponse()
+        for name, value in before.items():
+            response.metric.add(name=name, int64_value_increase=self._metrics.value(name) - value)
         response.status.SetInParent()
         return response

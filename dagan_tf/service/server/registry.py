@@ -103,24 +103,20 @@ class ModelRegistry:
     def statuses(self, spec: model_pb2.ModelSpec) -> list[VersionStatus]:
         """States a status request asks for, highest version first.
 
+        A label is passed over, as in get_model_status_impl.cc: all versions are told.
+
         Raises:
-            RequestError: No such model, version or label.
+            RequestError: No such model or version.
         """
         with self._lock:
             states = self._states.get(spec.name, {})
-            choice = spec.WhichOneof("version_choice")
-            if choice is None:
+            if spec.WhichOneof("version_choice") != "version":
                 if states:
                     return self.statuses_of(spec.name)
                 message = f"Could not find any versions of model {spec.name}"
+            elif (wanted := spec.version.value) in states:
+                return [states[wanted]]
             else:
-                wanted = (
-                    spec.version.value
-                    if choice == "version"
-                    else self._labelled(spec.name, spec.version_label)
-                )
-                if wanted in states:
-                    return [states[wanted]]
                 message = f"Could not find version {wanted} of model {spec.name}"
         raise RequestError(grpc.StatusCode.NOT_FOUND, message)
 

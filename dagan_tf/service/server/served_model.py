@@ -17,12 +17,10 @@ from tensorflow_serving.apis import predict_pb2
 
 from dagan_tf.export.signatures import read_signature_defs
 from dagan_tf.service.server.limits import Limits
-from dagan_tf.service.server.status import RequestError, failed_precondition, invalid
+from dagan_tf.service.server.status import CODES, RequestError, failed_precondition, invalid
 from dagan_tf.service.server.tensors import InputReader, write_tensor
 
 DEFAULT_SIGNATURE = "serving_default"
-
-_STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 @dataclass(frozen=True)
@@ -107,19 +105,21 @@ class ServedModel:
             )
             return {name: value.numpy() for name, value in outputs.items()}
         except tf.errors.OpError as error:
-            code = _STATUS_CODES.get(error.error_code, grpc.StatusCode.INVALID_ARGUMENT)
+            code = CODES.get(error.error_code, grpc.StatusCode.INVALID_ARGUMENT)
             # Eager TensorFlow tells first where the graph was made, a session does not.
             message = str(error.message).split("<stack traces unavailable>")[-1]
             raise RequestError(code, message) from error
 
-    def answer(self, call: Call, outputs: Mapping[str, np.ndarray]) -> predict_pb2.PredictResponse:
-        """Puts what a call has asked for into a response."""
+    def answer(
+        self, call: Call, outputs: Mapping[str, np.ndarray], *, content: bool = False
+    ) -> predict_pb2.PredictResponse:
+        """Puts what a call has asked for into a response; `content`: see `write_tensor`."""
         response = predict_pb2.PredictResponse()
         response.model_spec.name = self.name
         response.model_spec.version.value = self.version
         response.model_spec.signature_name = call.signature
         for name in call.outputs:
-            write_tensor(outputs[name], response.outputs[name])
+            write_tensor(outputs[name], response.outputs[name], content=content)
         return response
 
     def predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:

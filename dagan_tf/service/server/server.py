@@ -15,6 +15,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from dagan_tf.errors import DaganError
 from dagan_tf.export.versions import ModelNotFoundError, list_versions
 from dagan_tf.service.channel import message_options
+from dagan_tf.service.http_server import HttpServer
 from dagan_tf.service.server import model_service, predict_service
 from dagan_tf.service.server.access_log import AccessLog
 from dagan_tf.service.server.batching import Batcher
@@ -24,19 +25,22 @@ from dagan_tf.service.server.config_file import (
     read_models,
     single_model,
 )
-from dagan_tf.service.server.credentials import server_credentials
+from dagan_tf.service.server.credentials import server_credentials, tls_context
 from dagan_tf.service.server.descriptors import load_service_names
 from dagan_tf.service.server.draining import Gate
 from dagan_tf.service.server.endpoint import Endpoint
 from dagan_tf.service.server.limits import Limits
-from dagan_tf.service.server.metrics import MetricsPage, ServerMetrics
+from dagan_tf.service.server.metrics import ServerMetrics
 from dagan_tf.service.server.model_loader import ModelLoader
 from dagan_tf.service.server.registry import ModelRegistry
+from dagan_tf.service.server.rest import RestApi, RestOptions
 from dagan_tf.service.server.status import RequestError
 from dagan_tf.service.server.versions_watcher import Periodic, VersionsWatcher
 
 _SERVICES = load_service_names()
 _MOST_GATE_SECONDS = 2.0
+# Three channels, and room for a fourth: what a body of JSON may hold for each pixel allowed.
+_VALUES_A_PIXEL = 4
 
 
 class ServerError(DaganError):
@@ -65,8 +69,12 @@ class ServerOptions:
         batching: Put requests together; None runs each by itself.
         max_batch_pixels: Only as long as a batch has no more pixels than this; 0 for no limit.
         ssl: Encryption; None for none.
+        rest_api_port: Port of REST and the metrics; 0 chooses a free one, None opens none.
+        rest_api_timeout_in_ms: For a request by REST, from its arrival on; 0 for no end.
+        rest_api_num_threads: Requests by REST worked on at once; 0 for four a core.
         metrics_path: Path of the metrics page; None for no page.
-        rest_api_port: Port of the metrics page; 0 chooses a free one.
+        enable_serialization_as_tensor_content: Write the numbers of all answers as bytes; else
+            only for clients that ask for it.
         access_log: File to append to, `-` for standard output, empty for none.
     """
 
@@ -84,7 +92,10 @@ class ServerOptions:
     max_batch_pixels: int = 0
     ssl: SslConfig | None = None
     metrics_path: str | None = None
-    rest_api_port: int = 8501
+    rest_api_port: int | None = None
+    rest_api_timeout_in_ms: int = 30_000
+    rest_api_num_threads: int = 0
+    enable_serialization_as_tensor_content: bool = False
     access_log: str = ""
 
     @property
@@ -105,12 +116,15 @@ class RunningServer:
     Attributes:
         host: Address it listens on.
         port: Port it listens on, the chosen one when 0 was asked for.
-        metrics_port: Port of the metrics page, None without one.
+        rest_port: Port of REST and the metrics, None without them.
     """
 
     def __init__(self, options: ServerOptions, config: model_server_config_pb2.ModelServerConfig):
         """Loads the models, then listens; see `start_server`."""
         self.host = options.host
+        self.rest_port: int | None = None
+        self._rest: RestApi | None = None
+        self._rest_grace_seconds = 0.0
         self._stops: list[Callable[[], None]] = []
         try:
             self._start(options, config)
@@ -139,8 +153,11 @@ class RunningServer:
         self._health.enter_graceful_shutdown()
         time.sleep(drain_seconds)
         end = time.monotonic() + grace_seconds
+        if self._rest is not None:
+            self._rest.close()
         self._gate.close(min(grace_seconds, _MOST_GATE_SECONDS))
         self._server.stop(max(end - time.monotonic(), 0)).wait()
+        self._rest_grace_seconds = max(end - time.monotonic(), 0)
         self._close()
 
     def _start(
@@ -176,29 +193,46 @@ class RunningServer:
             maximum_concurrent_rpcs=options.max_concurrent_requests,
         )
         endpoint = Endpoint(metrics, log, lambda name: bool(self._registry.available(name)))
-        predictions = predict_service.PredictionService(self._registry, metrics, batcher)
-        models = model_service.ModelService(self._registry, watcher.configure)
+        predictions = predict_service.PredictionService(
+            self._registry,
+            metrics,
+            batcher,
+            tensor_content=options.enable_serialization_as_tensor_content,
+        )
+        models = model_service.ModelService(self._registry, watcher.configure, metrics)
         self._server.add_generic_rpc_handlers(
             (predictions.handler(endpoint), models.handler(endpoint))
         )
         self._health = _add_health_and_reflection(self._server)
         self.port = _listen(self._server, options)
-        self.metrics_port: int | None = None
-        if options.metrics_path is not None:
-            self._serve_metrics(options, metrics)
         self._server.start()
         self._stops.append(lambda: self._server.stop(0).wait())
+        if options.rest_api_port is not None:
+            rest_options = RestOptions(
+                options.rest_api_timeout_in_ms / 1e3,
+                options.limits.max_message_bytes,
+                _VALUES_A_PIXEL * options.limits.max_pixels,
+                options.metrics_path,
+            )
+            self._rest = RestApi(predictions, models, endpoint, rest_options, metrics.page)
+            self._serve_rest(options, self._rest)
         self._poll(options, watcher)
 
-    def _serve_metrics(self, options: ServerOptions, metrics: ServerMetrics) -> None:
-        path = options.metrics_path or "/"
+    def _serve_rest(self, options: ServerOptions, api: RestApi) -> None:
+        address = _address(options.host, options.rest_api_port or 0)
         try:
-            page = MetricsPage(options.host, options.rest_api_port, path, metrics.page)
+            server = HttpServer(
+                options.host,
+                options.rest_api_port or 0,
+                api,
+                threads=options.rest_api_num_threads or 4 * (os.cpu_count() or 1),
+                waiting=options.max_concurrent_requests,
+                tls=tls_context(options.ssl) if options.ssl is not None else None,
+            )
         except OSError as error:
-            address = _address(options.host, options.rest_api_port)
-            raise ServerError(f"cannot listen on {address} for the metrics: {error}") from error
-        self.metrics_port = page.port
-        self._stops.append(page.stop)
+            raise ServerError(f"cannot listen on {address} for REST: {error}") from error
+        self.rest_port = server.port
+        self._stops.append(lambda: server.stop(self._rest_grace_seconds))
 
     def _poll(self, options: ServerOptions, watcher: VersionsWatcher) -> None:
         if options.file_system_poll_wait_seconds > 0:
@@ -241,6 +275,8 @@ def start_server(
     if max_message_bytes is not None:
         options["limits"] = Limits(max_message_bytes=max_message_bytes)
     settings = ServerOptions(**options)
+    if settings.metrics_path is not None and settings.rest_api_port is None:
+        raise ServerError("metrics are asked for without rest_api_port, the port they are at")
     if (model_base_path is None) == (settings.model_config_file is None):
         raise ServerError("expected either model_base_path or model_config_file")
     if model_base_path is None:

@@ -2,9 +2,13 @@
 
 import grpc
 
-# gRPC sends the line as a header, percent-encoded (up to three bytes a byte); headers of more
-# than 8 KiB in all are refused by the receiver, and the refusal would hide the reason.
-_LONGEST_MESSAGE_BYTES = 1500
+# gRPC's codes by their numbers, which are TensorFlow's, too.
+CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+# TensorFlow Serving's own limit (grpc_status_util.cc). gRPC sends the line as a header,
+# percent-encoded (up to three bytes a byte); headers of more than 8 KiB in all are refused by the
+# receiver, and the refusal would hide the reason.
+_LONGEST_MESSAGE_BYTES = 1024
 
 
 class RequestError(Exception):
@@ -19,7 +23,7 @@ class RequestError(Exception):
         message = " ".join(message.split())
         encoded = message.encode("utf-8", "replace")
         if len(encoded) > _LONGEST_MESSAGE_BYTES:
-            message = encoded[:_LONGEST_MESSAGE_BYTES].decode("utf-8", "ignore") + " ..."
+            message = encoded[:_LONGEST_MESSAGE_BYTES].decode("utf-8", "ignore") + "...TRUNCATED"
         super().__init__(message)
         self.code = code
         self.message = message

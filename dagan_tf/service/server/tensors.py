@@ -14,6 +14,23 @@ from dagan_tf.service.server.status import invalid
 # tells binary data from text by this ending.
 _ENCODED_SUFFIX = "_bytes"
 
+# Of TensorProto, tensorflow/core/framework/tensor.proto.
+_FIELDS = {
+    tf.float32: "float_val",
+    tf.float64: "double_val",
+    tf.float16: "half_val",
+    tf.bfloat16: "half_val",
+    tf.bool: "bool_val",
+    tf.int8: "int_val",
+    tf.uint8: "int_val",
+    tf.int16: "int_val",
+    tf.uint16: "int_val",
+    tf.int32: "int_val",
+    tf.int64: "int64_val",
+    tf.uint32: "uint32_val",
+    tf.uint64: "uint64_val",
+}
+
 
 class InputReader:
     """Reads one input of a signature.
@@ -68,7 +85,9 @@ class InputReader:
         )
 
     def _contents(self, proto: tensor_pb2.TensorProto, shape: tuple[int, ...]) -> np.ndarray:
-        if proto.tensor_content and not self._is_string:
+        if self._is_string:
+            return self._strings(proto, shape)
+        if proto.tensor_content:
             if len(proto.tensor_content) != math.prod(shape) * self._numpy_dtype.itemsize:
                 raise invalid(
                     f"tensor parsing error: {self.name}: {len(proto.tensor_content)} bytes are no "
@@ -86,16 +105,42 @@ class InputReader:
                 f"({error})"
             ) from error
 
+    def _strings(self, proto: tensor_pb2.TensorProto, shape: tuple[int, ...]) -> np.ndarray:
+        """As Tensor::FromProto: the last value stands for all that are missing, none for empty."""
+        values, size = list(proto.string_val), math.prod(shape)
+        if proto.tensor_content or len(values) > size:
+            raise invalid(
+                f"tensor parsing error: {self.name}: {len(values)} values in string_val, "
+                f"{len(proto.tensor_content)} bytes in tensor_content; expected {size} values"
+            )
+        array = np.empty(size, object)
+        array[:] = values + [values[-1] if values else b""] * (size - len(values))
+        return array.reshape(shape)
 
-def write_tensor(array: np.ndarray, proto: tensor_pb2.TensorProto) -> None:
-    """Fills a TensorProto: numbers as one run of bytes, strings one by one."""
-    if array.dtype == object:
-        proto.CopyFrom(tf.make_tensor_proto(array))
-        return
-    proto.dtype = tf.dtypes.as_dtype(array.dtype).as_datatype_enum
+
+def write_tensor(array: np.ndarray, proto: tensor_pb2.TensorProto, *, content: bool) -> None:
+    """Fills a TensorProto.
+
+    Args:
+        array: Of numbers, or of dtype object, bytes.
+        proto: Filled.
+        content: Numbers as one run of bytes in `tensor_content`; else one by one in the field of
+            their type, as TensorFlow Serving does by default (`Tensor::AsProtoField`). Strings are
+            written one by one in any case.
+    """
+    dtype = tf.string if array.dtype == object else tf.dtypes.as_dtype(array.dtype)
+    proto.dtype = dtype.as_datatype_enum
     for size in array.shape:
         proto.tensor_shape.dim.add().size = size
-    proto.tensor_content = array.tobytes()
+    if dtype == tf.string:
+        proto.string_val.extend(array.ravel().tolist())
+    elif content or dtype not in _FIELDS:
+        proto.tensor_content = array.tobytes()
+    else:
+        flat = array.ravel()
+        if dtype in (tf.float16, tf.bfloat16):  # Their bits, as integers.
+            flat = flat.view(np.uint16)
+        getattr(proto, _FIELDS[dtype]).extend(flat.tolist())
 
 
 def _dtype_name(number: int) -> str:

@@ -18,7 +18,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.export.versions import list_versions, version_folder
 from dagan_tf.service.server.registry import ModelRegistry, State, VersionStatus
 from dagan_tf.service.server.served_model import ServedModel
-from dagan_tf.service.server.status import RequestError, failed_precondition, invalid
+from dagan_tf.service.server.status import CODES, RequestError, invalid
 
 _PLATFORM = "tensorflow"
 _Configs = dict[str, model_server_config_pb2.ModelConfig]
@@ -63,13 +63,14 @@ class VersionsWatcher:
             self._configs = configs
             self._sync()
             missing = [
-                f"{name} ({self._reason(name)})"
+                f"{{{self._reason(name)}}}, "
                 for name in configs
                 if not self._registry.available(name)
             ]
         if missing:
-            raise failed_precondition(
-                f"Some models did not become available: {{{', '.join(missing)}}}"
+            raise RequestError(
+                grpc.StatusCode.UNKNOWN,
+                f"{len(missing)} model(s) did not become available: {{{''.join(missing)}}}",
             )
 
     def sync(self) -> None:
@@ -121,11 +122,17 @@ class VersionsWatcher:
         logging.info("%s version %d is unloaded", name, version)
 
     def _reason(self, name: str) -> str:
+        """As server_core.cc `WaitUntilModelsAvailable` writes it."""
         for status in self._registry.statuses_of(name):
             if status.error_message:
-                return f"version {status.version}: {status.error_message}"
+                version, code = status.version, CODES[status.error_code].name
+                where = f"{{name: {name} version: {version}}}"
+                return f"{where} due to error: {code}: {status.error_message}"
         base = self._configs[name].base_path
-        return f"{base} holds no <version>/saved_model.pb that its policy asks for"
+        return (
+            f"{{name: {name}}} due to error: NOT_FOUND: {base} holds no <version>/saved_model.pb "
+            "that its policy asks for"
+        )
 
 
 def aspired_versions(present: list[int], policy: Any) -> list[int]:
@@ -157,8 +164,17 @@ def _validated(config: model_server_config_pb2.ModelServerConfig) -> _Configs:
                 f"base_path()={model.base_path}"
             )
         platform = model.model_platform
-        if model.model_type == model_server_config_pb2.TENSORFLOW:
-            platform = platform or _PLATFORM
+        if model.model_type != model_server_config_pb2.MODEL_TYPE_UNSPECIFIED:
+            if platform:
+                raise invalid(
+                    "Illegal setting both ModelServerConfig::model_type (deprecated) and "
+                    "ModelServerConfig::model_platform."
+                )
+            if model.model_type != model_server_config_pb2.TENSORFLOW:
+                raise invalid(
+                    f"ModelServerConfig::model_type choice {model.model_type} not supported."
+                )
+            platform = _PLATFORM
         if not platform:
             raise invalid(
                 "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "

@@ -17,6 +17,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.simulator.head import openings
 from dagan_tf.simulator.head.formats.npz import read_npz
 from dagan_tf.simulator.head.formats.reader import read_model_arrays
+from dagan_tf.simulator.head.relief import Relief
 
 _REQUIRED = (
     "mean",
@@ -53,6 +54,7 @@ class MorphableModel:
             that lie between vertices are vertices of their own, at the end, of no triangle.
         mirror: (V,) int32, the vertex on the other side of the face, or None for a model that is
             not symmetric.
+        relief: how far its faces stand out beyond what the modes say, or None if unknown.
     """
 
     name: str
@@ -64,6 +66,7 @@ class MorphableModel:
     expression_names: tuple[str, ...]
     landmark_vertices: np.ndarray
     mirror: np.ndarray | None = None
+    relief: Relief | None = None
 
     @classmethod
     def load(cls, path: str | PathLike[str] | None = None) -> MorphableModel:
@@ -91,7 +94,8 @@ class MorphableModel:
             arrays = read_model_arrays(Path(path))
             source = str(path)
         model = _assemble(arrays, source)
-        return _with_landmarks(_with_mirror(_close_openings(model)), arrays)
+        whole = _with_landmarks(_with_mirror(_close_openings(model)), arrays)
+        return replace(whole, relief=Relief.load()) if path is None else whole
 
     def vertices(
         self, identity: np.ndarray | None = None, expression: np.ndarray | None = None

@@ -26,6 +26,9 @@ _SOFTNESS = 0.05
 # half axes, in face heights.
 _EAR_FORWARD, _EAR_BELOW = 0.075, 0.125
 _EAR_AXES = (0.14, 0.24)
+# Below the jaw's edge its shade begins between the first two, and fades between the last two of
+# these distances, in face heights.
+_JAW_EDGE, _JAW_SHADE = (0.0, 0.05), (0.1, 0.75)
 # The mouth ends between these multiples of the lips' half axes.
 _LIPS = (1.0, 1.4)
 
@@ -48,6 +51,8 @@ class HeadRegions:
         ear: (V,) float32 in [0, 1], 1 on the ears, their hollows included.
         front: (V,) float32 in [0, 1], 1 on the face; 0 behind the jaw's corners and on the neck.
         mouth: (V,) float32 in [0, 1], 1 on the lips and what is seen between them.
+        under_jaw: (V,) float32 in [0, 1], how deep in the shade of the jaw: 1 just below its edge,
+            less down the neck; 0 on face, ears and hair.
         skull: (V,) bool, above the chin.
         height: brow to chin, model units.
     """
@@ -58,6 +63,7 @@ class HeadRegions:
     ear: np.ndarray
     front: np.ndarray
     mouth: np.ndarray
+    under_jaw: np.ndarray
     skull: np.ndarray
     height: float
 
@@ -103,6 +109,19 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
         ear=ear_share.astype(np.float32),
         front=front.astype(np.float32),
         mouth=lips_share.astype(np.float32),
+        under_jaw=(_under_jaw(mean, points, height) * (1.0 - hair) * (1.0 - ear_share)).astype(
+            np.float32
+        ),
         skull=y > chin,
         height=height,
     )
+
+
+def _under_jaw(mean: np.ndarray, points: np.ndarray, height: float) -> np.ndarray:
+    """(V,) in [0, 1]: the shade of the jaw, below a line in profile from ear to corner to chin."""
+    ear, mouth = points[[0, 16], 2].mean(), points[48:60, 1].mean()
+    depths = [ear - 0.2 * height, ear - 0.05 * height, points[8, 2] - 0.12 * height]
+    levels = [mouth + 0.35 * height, mouth - 0.08 * height, points[8, 1] - 0.02 * height]
+    below = (np.interp(mean[:, 2], depths, levels) - mean[:, 1]) / height
+    behind_chin = smoothstep(-0.1, 0.05, (depths[-1] - mean[:, 2]) / height)
+    return smoothstep(*_JAW_EDGE, below) * (1.0 - smoothstep(*_JAW_SHADE, below)) * behind_chin

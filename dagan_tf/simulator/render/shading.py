@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import cv2
 import numba
 import numpy as np
 
@@ -14,7 +15,11 @@ from dagan_tf.simulator.render.rasterizer import Raster
 
 # Columns of the vertices' values.
 X, Y, MIRROR_X, MIRROR_Y, TRUST, MIRROR_TRUST, RED, GREEN, BLUE, COVER, U, V, HAIR = range(13)
-COLUMNS = 13
+# Added to what the photo shows, by channel.
+TONE = 13
+COLUMNS = 16
+# Standard deviation of the blur along the outline, pixels of the frame.
+RIM_BLUR = 0.8
 
 
 class Shaded(NamedTuple):
@@ -46,9 +51,9 @@ def shade(
     Args:
         raster: (S * fineness) squared.
         triangles: (T, 3) int32, those of the raster.
-        values: (V, 13) float32, columns as named above: place of the vertex and of its mirror
-            image in the photo, trust in each, filling, coverage, place
-            in the grain (u, v) and share of hair.
+        values: (V, 16) float32, columns as named above: place of the vertex and of its mirror
+            image in the photo, trust in each, filling, coverage, place in the grain (u, v), share
+            of hair, and the three channels of what is added to the photo's colour.
         photo: (C, C, 3) uint8.
         grain: (2, G, G) float32, fine structure of skin and of hair, added to the filling and
             repeated.
@@ -67,6 +72,25 @@ def shade(
         *raster, triangles, np.ascontiguousarray(values, np.float32), photo, grain, fineness, out
     )
     return out
+
+
+def soften_rim(head: Shaded) -> Shaded:
+    """Gives a drawing the soft outline of a lens: its rim is blurred by about a pixel.
+
+    Args:
+        head: As `shade` returned it.
+
+    Returns:
+        The same with `colour`, `cover` and `seen` blurred where the cover is not full all around.
+    """
+    rim = 1.0 - cv2.erode(head.cover, np.ones((3, 3), np.uint8))
+    blurred = [
+        layer
+        + rim.reshape(rim.shape + (1,) * (layer.ndim - 2))
+        * (cv2.GaussianBlur(layer, (0, 0), RIM_BLUR) - layer)
+        for layer in (head.colour, head.cover, head.seen)
+    ]
+    return head._replace(colour=blurred[0], cover=blurred[1], seen=blurred[2])
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -110,9 +134,15 @@ def _shade(ids, barycentric, fine_depth, triangles, values, photo, grain, finene
             if trust > 0.004:
                 x = min(max(_mix(values, a, b, c, w0, w1, w2, X), zero), limit_x)
                 y = min(max(_mix(values, a, b, c, w0, w1, w2, Y), zero), limit_y)
-                red += trust * _bilinear(photo, x, y, 0)
-                green += trust * _bilinear(photo, x, y, 1)
-                blue += trust * _bilinear(photo, x, y, 2)
+                red += trust * (
+                    _bilinear(photo, x, y, 0) + _mix(values, a, b, c, w0, w1, w2, TONE + 0)
+                )
+                green += trust * (
+                    _bilinear(photo, x, y, 1) + _mix(values, a, b, c, w0, w1, w2, TONE + 1)
+                )
+                blue += trust * (
+                    _bilinear(photo, x, y, 2) + _mix(values, a, b, c, w0, w1, w2, TONE + 2)
+                )
             if mirrored > 0.004:
                 x = min(max(_mix(values, a, b, c, w0, w1, w2, MIRROR_X), zero), limit_x)
                 y = min(max(_mix(values, a, b, c, w0, w1, w2, MIRROR_Y), zero), limit_y)

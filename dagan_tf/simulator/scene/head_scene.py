@@ -16,10 +16,11 @@ from dagan_tf.simulator.framing import frame_camera, frame_depth, frame_matrix
 from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import head_regions, smoothstep
+from dagan_tf.simulator.head.relief import raise_relief
 from dagan_tf.simulator.render.occlusion import sky_seen
 from dagan_tf.simulator.render.rasterizer import rasterize
 from dagan_tf.simulator.render.sampling import sample
-from dagan_tf.simulator.render.shading import shade
+from dagan_tf.simulator.render.shading import shade, soften_rim
 from dagan_tf.simulator.scene import surroundings as scene
 from dagan_tf.simulator.scene.backdrop import MARGIN, clean_plate
 from dagan_tf.simulator.scene.foreground import person_mask
@@ -41,6 +42,9 @@ NECK_FADE = 0.12
 # A view turned by less than the first, degrees, is the photo; by more than the second, not at all.
 SETTLED = (1.0, 4.0)
 NEUTRAL_GREY = 127.5
+# The learned profile of a front is added to photos turned by less than the first, degrees, and not
+# to those turned by more than the second.
+RELIEF_FRONT = (15.0, 40.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +72,12 @@ class PreparedPhoto:
 
 @dataclass(frozen=True, eq=False)
 class DrawnScene:
-    """A view: image (S, S, 3) uint8, mask (S, S) uint8, depth and landmarks as `SimulatedView`."""
+    """A view: image (S, S, 3) uint8, mask and head (S, S) uint8, the rest as `SimulatedView`."""
 
     image: np.ndarray
     mask: np.ndarray
     depth: np.ndarray
+    head: np.ndarray
     landmarks: np.ndarray
 
 
@@ -106,7 +111,7 @@ class SceneMaker:
         matrix = frame_matrix(self.model, fit, size, zoom=1.0 / CANVAS_FRAMES)
         canvas, shown = frame_photo(photo, matrix, size)
         camera = _upright(fit, matrix)
-        face = self.model.vertices(fit.identity, fit.expression)
+        face = self._relieved(fit, self.model.vertices(fit.identity, fit.expression))
         projected = camera.project(face)
         bare = self._head_mask(projected, size)
         small = cv2.resize(canvas, (WORK_SIZE, WORK_SIZE), interpolation=cv2.INTER_AREA)
@@ -153,7 +158,9 @@ class SceneMaker:
         )
         triangles = self._mesh.front_facing(projected)
         raster = rasterize(projected, triangles, fine, fine)
-        head = shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
+        head = soften_rim(
+            shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
+        )
         skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)
         centre = _coarse(skull[:2])
         target = HeadOutline(
@@ -163,7 +170,8 @@ class SceneMaker:
         )
         around = scene.surroundings(prepared.outline, target, size)
         middle = frame_depth(self.model, fit, pose, size)
-        covered = head.cover > 0.5
+        # The softened rim reaches beyond the head, where there is no depth.
+        covered = (head.cover > 0.5) & np.isfinite(head.depth)
         if self.background == "none":
             image: np.ndarray = np.full((size, size, 3), NEUTRAL_GREY, np.float32)
             known, depth = np.zeros((size, size), np.float32), np.float32(np.nan)
@@ -182,12 +190,25 @@ class SceneMaker:
         points = fit_basis(self.model).place(
             camera.rotation, np.concatenate([fit.expression, fit.identity]).astype(np.float64)
         )[0]
+        points = self._relieved(fit, points)
         return DrawnScene(
             image=scene.compose(head.colour, head.cover, image),
             mask=np.where(head.seen + (1.0 - head.cover) * known > 0.5, 255, 0).astype(np.uint8),
+            head=np.rint(255.0 * head.cover).astype(np.uint8),
             depth=np.where(covered, head.depth / SUPERSAMPLING - middle, depth).astype(np.float32),
             landmarks=_coarse(camera.project(points)[:, :2]).astype(np.float32),
         )
+
+    def _relieved(self, fit: FaceFit, points: np.ndarray) -> np.ndarray:
+        """Points (N, 3) of the fitted head with the profile that its front lets expect.
+
+        A photo that is turned itself shows the profile, and its fit knows it.
+        """
+        if self.model.relief is None:
+            return points
+        front = 1.0 - smoothstep(*RELIEF_FRONT, abs(fit.pose.yaw))
+        landmarks = self.model.vertices(fit.identity, fit.expression)[self.model.landmark_vertices]
+        return raise_relief(points, landmarks, front * self.model.relief.offsets(fit.identity))
 
     def _head_mask(self, projected: np.ndarray, size: int) -> np.ndarray:
         """(W, W) bool: the head without the part of the neck that fades."""

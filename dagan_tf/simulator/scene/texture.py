@@ -29,10 +29,10 @@ GRAZING = (0.25, 0.6)
 HAIR_GRAZING = (0.08, 0.35)
 # A point is shown as the photo shows it unless it would be stretched too far: cosine in the photo
 # over cosine in the view.
-STRETCH = (0.05, 0.2)
+STRETCH = (0.3, 0.6)
 # Distance in the photo from the person's outline, as a part of the head's height: nearer than the
 # first a pixel may be backdrop, farther than the second it is not.
-INSIDE = (0.006, 0.025)
+INSIDE = (0.012, 0.04)
 FILL_INSIDE = (0.02, 0.05)
 # What is filled tends to the middle colour of the skin, or of the hair, within a few vertices.
 PULL = 0.01
@@ -44,9 +44,15 @@ DEPTH_TOLERANCE = 0.02
 # How strongly the light falls on what is filled. What the photo shows is left as it shows it:
 # turned into the light it was recognised less well (benchmarks/simulator_identity.py).
 FILL_LIGHT = 0.4
+# Skin that the photo shows edge-on is darker there, and redder, than when turned to the light:
+# below the first cosine to the line of sight it gets the filling's tone and keeps its own detail,
+# above the second it stays as it is.
+TONED = (0.4, 0.8)
 # How much darker than in the open what is filled is where it sees nothing of the sky: under the
 # jaw, in an ear.
-SHADE = 0.7
+SHADE = 0.95
+# The same below the jaw's edge, which the softened light of the sky alone hardly shows.
+JAW_SHADE = 0.27
 # Side of the grain's tile, pixels of the photo; how far a pore or strand reaches across and along;
 # the most contrast taken over from the photo, in brightness (freckles and curls are no grain).
 GRAIN_SIDE = 128
@@ -66,6 +72,7 @@ class HeadTexture:
             face, no stain.
         facing: (V,) float32, cosine to the line of sight in the photo.
         known: (V,) float32 in [0, 1], how well the photo shows it for use elsewhere.
+        local: (V, 3) float32, mean colour of the photo around each vertex.
         filling: (V, 3) float32, colour in even light where neither side is seen.
         shade: (V,) float32, factor on the filling, less than 1 where the head shades itself.
         light: (3,) direction of the light, camera axes.
@@ -79,6 +86,7 @@ class HeadTexture:
     inside: np.ndarray
     facing: np.ndarray
     known: np.ndarray
+    local: np.ndarray
     filling: np.ndarray
     shade: np.ndarray
     light: np.ndarray
@@ -101,7 +109,7 @@ class HeadTexture:
             coverage: (V,) how opaque the head is.
 
         Returns:
-            (V, 13) float32.
+            (V, 16) float32.
         """
         stretch = self.facing / np.maximum(normals[:, 2], 0.15)
         well = self.inside * smoothstep(*STRETCH, stretch)
@@ -118,7 +126,14 @@ class HeadTexture:
         better = 0.0 if mirror is None else np.maximum(self.known[mirror] - self.known, 0.0)
         out[:, shading.MIRROR_TRUST] = better
         softened = 1.0 + FILL_LIGHT * (now - 1.0)
-        out[:, shading.RED : shading.BLUE + 1] = self.filling * (softened * self.shade)[:, None]
+        filled = self.filling * (softened * self.shade)[:, None]
+        out[:, shading.RED : shading.BLUE + 1] = filled
+        edge_on = (
+            settled
+            * (1.0 - np.maximum(regions.hair, regions.mouth))
+            * (1.0 - smoothstep(*TONED, self.facing))
+        )
+        out[:, shading.TONE : shading.TONE + 3] = edge_on[:, None] * (filled - self.local)
         out[:, shading.COVER] = coverage
         out[:, shading.U : shading.V + 1] = self.grain_places
         out[:, shading.HAIR] = regions.hair
@@ -171,7 +186,9 @@ def head_texture(
     colours = _at_vertices(cv2.GaussianBlur(coarse, (0, 0), 2.0), places)
     skin = known * (1.0 - hair)
     light = estimate_light(colours, normals, skin * smoothstep(0.3, 0.7, facing))
-    shade = (1.0 - SHADE * (1.0 - sky)).astype(np.float32)
+    shaded = (1.0 - SHADE * (1.0 - sky)) * (1.0 - JAW_SHADE * regions.under_jaw)
+    # Hair shades itself in its own way, as the photo shows it.
+    shade = (1.0 - (1.0 - hair) * (1.0 - shaded)).astype(np.float32)
     even = colours / (_light_on_skin(normals, light, hair) * shade)[:, None]
     alike = _of_one_colour(even, skin)
     # Hair that falls over a cheek, or the collar behind a jaw, would be spread over a turned head
@@ -210,6 +227,7 @@ def head_texture(
         inside=(inside * np.maximum(plain, regions.front)).astype(np.float32),
         facing=facing.astype(np.float32),
         known=known,
+        local=colours,
         filling=filling.astype(np.float32),
         shade=shade,
         light=light,

@@ -118,6 +118,7 @@ def test_folders_that_cannot_be(server, photos, tmp_path):
             refine_image_folder(client, photos, tmp_path / "other")
 
 
+@pytest.mark.slow
 def test_program_is_killed_and_goes_on(photos, tmp_path):
     out = tmp_path / "out"
     with FaultyServer(delay=lambda number: 0.15 if number < 4 else 0.0) as server:

@@ -82,6 +82,20 @@ def _encoded(*images: bytes) -> predict_pb2.PredictRequest:
     return request(signature="encoded", image_bytes=np.array(images, object))
 
 
+def _strings(declared: int, *values: bytes) -> predict_pb2.PredictRequest:
+    message = request(signature="encoded", image_bytes=np.array([b""] * declared, object))
+    message.inputs["image_bytes"].ClearField("string_val")
+    message.inputs["image_bytes"].string_val.extend(values)
+    return message
+
+
+def _classify(signature: str) -> classification_pb2.ClassificationRequest:
+    message = classification_pb2.ClassificationRequest()
+    message.model_spec.name = "dagan"
+    message.model_spec.signature_name = signature
+    return message
+
+
 def _png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big")
 
@@ -249,6 +263,18 @@ CASES = {
         "INVALID_ARGUMENT",
         "Unknown image file format. One of JPEG, PNG, GIF, BMP required.",
     ),
+    "three files declared, none sent": (
+        PREDICT,
+        _strings(3),
+        "INVALID_ARGUMENT",
+        "Unknown image file format.",
+    ),
+    "more files than declared": (
+        PREDICT,
+        _strings(1, b"a", b"b"),
+        "INVALID_ARGUMENT",
+        "tensor parsing error: image_bytes",
+    ),
     "image cut off": (
         PREDICT,
         _encoded(_png_header(2, 2)),
@@ -291,9 +317,28 @@ CASES = {
         "UNIMPLEMENTED",
         "Method not found!",
     ),
-    "classify": (
+    "classify without model spec": (
         "/tensorflow.serving.PredictionService/Classify",
         classification_pb2.ClassificationRequest(),
+        "INVALID_ARGUMENT",
+        "Missing ModelSpec",
+    ),
+    "classify with a signature of prediction": (
+        "/tensorflow.serving.PredictionService/Classify",
+        _classify(""),
+        "INVALID_ARGUMENT",
+        "Expected classification signature method_name to be tensorflow/serving/classify. "
+        "Was: tensorflow/serving/predict",
+    ),
+    "classify with an unknown signature": (
+        "/tensorflow.serving.PredictionService/Classify",
+        _classify("absent"),
+        "INVALID_ARGUMENT",
+        "No signature was found with the name: absent",
+    ),
+    "several inferences": (
+        "/tensorflow.serving.PredictionService/MultiInference",
+        b"",
         "UNIMPLEMENTED",
         "use TensorFlow Serving",
     ),
@@ -334,11 +379,11 @@ CASES = {
         "NOT_FOUND",
         "Could not find version 8 of model dagan",
     ),
-    "status of unknown label": (
+    "status without model name": (
         STATUS,
-        _status("dagan", label="x"),
-        "INVALID_ARGUMENT",
-        "Unrecognized servable version label: x",
+        _status(""),
+        "NOT_FOUND",
+        "Could not find any versions of model",
     ),
     "reload without model list": (
         RELOAD,
@@ -359,6 +404,25 @@ CASES = {
         "INVALID_ARGUMENT",
         "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
         "ModelServerConfig::model_platform.",
+    ),
+    "reload with type and platform": (
+        RELOAD,
+        _reload({"model_type": 1}),
+        "INVALID_ARGUMENT",
+        "Illegal setting both ModelServerConfig::model_type (deprecated) and "
+        "ModelServerConfig::model_platform.",
+    ),
+    "reload with another type": (
+        RELOAD,
+        _reload({"model_type": 2, "model_platform": ""}),
+        "INVALID_ARGUMENT",
+        "ModelServerConfig::model_type choice 2 not supported.",
+    ),
+    "reload without model name": (
+        RELOAD,
+        _reload({"name": ""}),
+        "INVALID_ARGUMENT",
+        "Illegal to list a model without a name in config list",
     ),
     "reload with unknown platform": (
         RELOAD,

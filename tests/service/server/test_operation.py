@@ -1,7 +1,6 @@
 """What an operator sees: health, reflection, metrics, access log, TLS, the end."""
 
 import json
-import shutil
 import subprocess
 import sys
 import threading
@@ -21,6 +20,7 @@ from dagan_tf.service.server.config_file import SslConfig
 from dagan_tf.service.server.metrics import Histogram
 from dagan_tf.service.server.server import ServerError, start_server
 from tests.helpers.small_models import Caller, request, save_adder, zeros
+from tests.helpers.tls_keys import make_keys
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_metrics_have_the_names_of_tensorflow_serving(base):
     parser = pytest.importorskip("prometheus_client.parser")
     path = "/monitoring/prometheus/metrics"
     running = start_server(base, port=0, metrics_path=path, rest_api_port=0)
-    url = f"http://127.0.0.1:{running.metrics_port}"
+    url = f"http://127.0.0.1:{running.rest_port}"
     with Caller(running.address) as caller:
         for _ in range(3):
             caller.number()
@@ -114,8 +114,8 @@ def test_metrics_have_the_names_of_tensorflow_serving(base):
     ] == 3  # fmt: skip
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(url + "/")
-    with pytest.raises(ServerError, match="for the metrics"):
-        start_server(base, port=0, metrics_path=path, rest_api_port=running.metrics_port)
+    with pytest.raises(ServerError, match="for REST"):
+        start_server(base, port=0, metrics_path=path, rest_api_port=running.rest_port)
     running.stop()
 
 
@@ -151,21 +151,7 @@ def test_access_log(base, tmp_path):
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory) -> dict[str, str]:
-    """A CA, and a key with certificate for localhost that it has signed."""
-    if not shutil.which("openssl"):
-        pytest.skip("no openssl")
-    folder = tmp_path_factory.mktemp("keys")
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca")
-    openssl("req", *new, "-keyout", "key.pem", "-out", "csr.pem", "-subj", "/CN=localhost")
-    (folder / "ext").write_text("subjectAltName=DNS:localhost\n")
-    sign = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "ext")
-    openssl("x509", "-req", "-in", "csr.pem", *sign, "-out", "cert.pem", "-days", "2")
-    return {name: (folder / f"{name}.pem").read_text() for name in ("ca", "key", "cert")}
+    return make_keys(tmp_path_factory.mktemp("keys"))
 
 
 def _client(keys: dict[str, str], *, with_certificate: bool) -> grpc.ChannelCredentials:
@@ -200,6 +186,7 @@ def test_key_and_certificate_that_are_no_pair(base, keys):
         start_server(base, port=0, ssl=ssl)
 
 
+@pytest.mark.slow
 def test_reflection_can_describe_in_a_process_that_only_serves():
     # This process has the stubs loaded; a server's has what the server imports.
     code = (

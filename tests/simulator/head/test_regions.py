@@ -65,3 +65,19 @@ def test_the_mouth_is_the_lips_and_what_lies_between_them():
     assert regions.mouth[outside].max() == 0
     behind = model.mean[:, 2] < 0
     assert regions.mouth[behind].max() == 0
+
+
+def test_the_jaw_shades_the_throat_and_neither_face_nor_ear():
+    model = MorphableModel.load()
+    mean, regions = model.mean, head_regions(model.mean, model.landmark_vertices)
+    points = mean[model.landmark_vertices]
+    assert regions.under_jaw[model.landmark_vertices[17:]].max() == 0
+    assert regions.under_jaw[model.landmark_vertices[8]] < 0.2
+    assert regions.under_jaw[mean[:, 0].argmax()] == 0
+    deep = regions.under_jaw > 0.9
+    assert deep.sum() > 30
+    assert mean[deep, 2].max() < points[8, 2]  # Behind the chin,
+    before_ears = deep & (mean[:, 2] > points[[0, 16], 2].mean())
+    assert mean[before_ears, 1].max() < points[48:60, 1].mean()  # and below the mouth.
+    # Left and right alike.
+    np.testing.assert_allclose(regions.under_jaw, regions.under_jaw[model.mirror], atol=0.02)

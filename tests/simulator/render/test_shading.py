@@ -66,3 +66,29 @@ def test_coverage_and_grain(scene):
     scene.grain[0], scene.grain[1] = 4.0, 8.0
     drawn = scene(COVER=1.0, TRUST=0.0, HAIR=0.25)
     np.testing.assert_allclose(drawn.colour[..., 0], 10 + 0.75 * 4 + 0.25 * 8, rtol=1e-5)
+
+
+def test_the_tone_is_added_to_what_the_photo_shows_only(scene):
+    shown = scene()
+    toned = scene(TONE=40.0)
+    np.testing.assert_allclose(toned.colour[..., 0], shown.colour[..., 0] + 40, atol=1e-3)
+    np.testing.assert_allclose(toned.colour[..., 1:], shown.colour[..., 1:])
+    filled = scene(TRUST=0.0, MIRROR_TRUST=0.0)
+    np.testing.assert_allclose(filled.colour[..., 0], 10, rtol=1e-5)
+
+
+def test_only_the_rim_is_softened():
+    cover = np.zeros((24, 24), np.float32)
+    cover[:, 12:] = 1.0
+    colour = np.repeat(200.0 * cover[..., None], 3, axis=2).astype(np.float32)
+    depth = np.where(cover > 0, 1.0, -np.inf).astype(np.float32)
+    soft = shading.soften_rim(shading.Shaded(colour, cover, cover, depth))
+    row = soft.cover[12]
+    assert (row[14:] == 1).all()
+    assert (row[:9] < 1e-4).all()
+    assert (np.diff(row[9:15]) > 0).sum() >= 4  # A ramp where there was a step.
+    # A Gaussian of 0.8 px puts 26.6 % of a step's height half a pixel beyond it.
+    np.testing.assert_allclose(row[[11, 12]], [0.266, 0.734], atol=0.02)
+    # No colour but the head's: what is mixed with the surroundings is premultiplied.
+    np.testing.assert_allclose(soft.colour[..., 0], 200 * soft.cover, atol=1e-3)
+    np.testing.assert_array_equal(soft.depth, depth)

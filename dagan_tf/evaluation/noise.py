@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dagan_tf.evaluation.comparison import FaceSet, Row
-from dagan_tf.metrics.resampling import Interval
+from dagan_tf.evaluation.comparison import FaceSet
+from dagan_tf.evaluation.measure import Measure, Row, value_of
 
 Features = dict[str, np.ndarray]
 
@@ -28,16 +28,16 @@ def noise_row(
         Two entries for each of `measure`'s figures: "noise mean, NAME", "noise deviation, NAME".
     """
     generator = np.random.default_rng(0)
-    values: dict[str, list[float]] = {}
+    values: dict[Measure, list[float]] = {}
     for _ in range(draws):
         noise = generator.integers(-1, 2, faces.images.shape)
         images = np.clip(faces.images + noise, 0, 255).astype(np.uint8)
         figures = measure(FaceSet(images, faces.people, embed(images)))
-        for name, figure in figures.items():
-            value = figure.value if isinstance(figure, Interval) else figure
-            values.setdefault(name, []).append(value)
+        for one, figure in figures.items():
+            value = value_of(figure)
+            values.setdefault(one, []).append(float("nan") if value is None else value)
     row: Row = {}
-    for name, drawn in values.items():
-        row[f"noise mean, {name}"] = float(np.mean(drawn))
-        row[f"noise deviation, {name}"] = float(np.std(drawn, ddof=1))
+    for one, drawn in values.items():
+        row[Measure(f"noise mean, {one.name}")] = float(np.mean(drawn))
+        row[Measure(f"noise deviation, {one.name}")] = float(np.std(drawn, ddof=1))
     return row

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.frll_noise import noise_row
 from dagan_tf.evaluation.comparison import FaceSet
+from dagan_tf.evaluation.measure import Measure
+from dagan_tf.evaluation.noise import noise_row
 from dagan_tf.metrics.resampling import Interval
 
 
@@ -20,7 +21,10 @@ def test_mean_and_deviation_over_draws_of_one_grey_level():
 
     def measure(faces):
         first = faces.embeddings["net"][:, 0].sum()
-        return {"first": Interval(first, first - 9, first + 9), "people": float(len(faces.people))}
+        return {
+            Measure("first"): Interval(first, first - 9, first + 9),
+            Measure("people"): float(len(faces.people)),
+        }
 
     row = noise_row(FaceSet(images, np.array(["a", "b", "c"]), {}), 4, embed, measure)
     assert len(seen) == 4
@@ -32,7 +36,10 @@ def test_mean_and_deviation_over_draws_of_one_grey_level():
         assert difference[1].max() == 0
     assert not np.array_equal(seen[0], seen[1])
     firsts = [float(noisy[:, 0, 0, 0].astype(int).sum()) for noisy in seen]
-    assert row["noise mean, first"] == pytest.approx(sum(firsts) / 4)
+    assert row[Measure("noise mean, first")] == pytest.approx(sum(firsts) / 4)
     spread = sum((value - sum(firsts) / 4) ** 2 for value in firsts) / 3
-    assert row["noise deviation, first"] == pytest.approx(spread**0.5)
-    assert (row["noise mean, people"], row["noise deviation, people"]) == (3.0, 0.0)
+    assert row[Measure("noise deviation, first")] == pytest.approx(spread**0.5)
+    assert (row[Measure("noise mean, people")], row[Measure("noise deviation, people")]) == (
+        3.0,
+        0.0,
+    )

@@ -1,0 +1,43 @@
+"""Photos in, their faces from other sides out, with the refiner in the box.
+
+python -m dagan_tf PHOTO... --yaws=-60,-30,30,60 --output=DIR
+
+DIR gets simulated/, refined/ and contact_sheet.png.
+"""
+
+import sys
+
+from absl import flags
+
+from dagan_tf.core.program import BAD_INPUT, run_app
+
+FLAGS = flags.FLAGS
+flags.DEFINE_list("yaws", ["-60", "-30", "30", "60"], "Angles to turn to, degrees.")
+flags.DEFINE_string("output", None, "Folder for the pictures.", required=True)
+flags.DEFINE_string("model", "pretrained", "The refiner in the box, or what serving.export wrote.")
+flags.DEFINE_integer(
+    "image_size", None, "Side of the views, pixels; default: that of the model's training.", 16
+)
+
+
+def main(argv: list[str]) -> int:
+    """Turns all photos; those without a face are named, the others done."""
+    from dagan_tf.errors import DaganError
+    from dagan_tf.runs.turn import turn_files
+
+    try:
+        yaws = [float(yaw) for yaw in FLAGS.yaws]
+    except ValueError:
+        raise DaganError(f"--yaws: got {FLAGS.yaws}, expected degrees, e.g. -30,30") from None
+    photos = argv[1:]
+    left_out = turn_files(
+        photos, FLAGS.output, yaws, model=FLAGS.model, image_size=FLAGS.image_size
+    )
+    for reason in left_out.values():
+        print(f"left out: {reason}", file=sys.stderr)
+    print(f"{len(photos) - len(left_out)} of {len(photos)} photos turned: {FLAGS.output}")
+    return BAD_INPUT if left_out else 0
+
+
+if __name__ == "__main__":
+    run_app(main, uses_tensorflow=True, arguments="PHOTO...")

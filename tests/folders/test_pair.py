@@ -1,0 +1,99 @@
+"""Photos laid onto views: who goes with whom, what is written, going on, and records of it."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dagan_tf.data.manifest import ManifestRow, ManifestWriter, read_manifest
+from dagan_tf.data.photos import PhotoItem
+from dagan_tf.data.records import parse_example, read_index, shard_paths
+from dagan_tf.errors import DaganError
+from dagan_tf.faces.photo_io import read_photo, write_png
+from dagan_tf.folders import pair
+from dagan_tf.folders.pack import pack_paired, pack_simulated
+from tests.helpers.drawn_head import SIDE, drawn_head, moved
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """A view at -90 of two people, the second without a photo; the photo is the view, moved."""
+    simulated = tmp_path / "simulated"
+    view, head = drawn_head(-90)
+    with ManifestWriter(simulated_folder(simulated)) as manifest:
+        for person in ("a", "b"):
+            name = f"{person}/1_yaw-090"
+            for part, pixels in (("", view), ("_mask", head), ("_head", head)):
+                write_png(simulated / f"{name}{part}.png", pixels)
+            manifest.write(
+                ManifestRow(
+                    f"{name}.png", f"{name}_mask.png", "x/neutral_front/1.jpg", person,
+                    -90, 0, 0, 0.01, head_path=f"{name}_head.png",
+                )
+            )  # fmt: skip
+    photos = []
+    for mood, yaw, shift in (("smiling", -90.0, 9), ("neutral", 90.0, 9), ("neutral", -90.0, 2)):
+        path = tmp_path / f"{mood}_{yaw:g}" / "1.png"
+        path.parent.mkdir()
+        write_png(path, moved(view, 1, 0, shift, 0))
+        photos.append(PhotoItem(path, "a", "1", yaw))
+    monkeypatch.setattr(pair, "_framed", lambda _, photo: read_photo(photo.path))
+    return simulated, photos, tmp_path / "pairs"
+
+
+def simulated_folder(folder):
+    for person in ("a", "b"):
+        (folder / person).mkdir(parents=True)
+    return folder
+
+
+def test_a_view_gets_the_photo_of_its_person_side_and_expression(folders):
+    simulated, photos, output = folders
+    summary = pair.pair_folder(simulated, photos, output, progress=False)
+    assert (summary.pairs, summary.unlike, summary.unframed) == (1, 0, 0)
+    (row,) = read_manifest(output)
+    assert (row.path, row.source) == ("a/1_yaw-090.png", str(photos[2].path))
+    view, _ = drawn_head(-90)
+    inside = read_photo(output / row.mask_path)[:, :, 0]
+    change = np.abs(read_photo(output / row.path).astype(int) - view)[inside > 0]
+    assert change.mean() < 1.5
+    stamp = (output / row.path).stat().st_mtime_ns
+    assert pair.pair_folder(simulated, photos, output, progress=False) == summary
+    assert (output / row.path).stat().st_mtime_ns == stamp
+
+
+def test_records_carry_head_target_and_what_both_show(folders, tmp_path):
+    simulated, photos, output = folders
+    pair.pair_folder(simulated, photos, output, progress=False)
+    pack_simulated(simulated, tmp_path / "s", image_size=SIDE, pairs=output, progress=False)
+    pack_paired(output, tmp_path / "r", image_size=SIDE, progress=False)
+
+    def load(folder):
+        files = shard_paths(folder, read_index(folder))
+        found = [parse_example(item, SIDE) for item in tf.data.TFRecordDataset(files)]
+        return {item["identity"].numpy().decode(): item for item in found}
+
+    views, (real,) = load(tmp_path / "s"), load(tmp_path / "r").values()
+    target = read_photo(output / "a/1_yaw-090.png") / 127.5 - 1
+    np.testing.assert_allclose(views["a"]["target"], target, atol=1e-6)
+    np.testing.assert_array_equal(real["image"], views["a"]["target"])
+    np.testing.assert_array_equal(real["inside"], views["a"]["inside"])
+    _, head = drawn_head(-90)
+    np.testing.assert_array_equal(views["b"]["head"][..., 0], head / 255)
+    alone = np.asarray(views["b"]["inside"])[..., 0]
+    assert float(views["b"]["paired"]) == 0.0
+    assert 0.9 < alone.sum() / (head / 255).sum() < 1.0
+    assert not np.any(alone[head == 0])
+    with pytest.raises(DaganError, match="but of held-out people"):
+        pack_paired(output, tmp_path / "x", image_size=SIDE, held_out=["a"], progress=False)
+
+
+def test_what_cannot_be_paired_is_said(folders, tmp_path):
+    simulated, photos, output = folders
+    with pytest.raises(DaganError, match="no view has a photo of its person and side"):
+        pair.pair_folder(simulated, photos[:2], output, progress=False)
+    bare = tmp_path / "bare"
+    (bare / "a").mkdir(parents=True)
+    with ManifestWriter(bare) as manifest:
+        manifest.write(ManifestRow("a/1.png", "", "neutral_front/1.jpg", "a", -90, 0, 0, 0))
+    with pytest.raises(DaganError, match="make views with --head"):
+        pair.pair_folder(bare, photos, tmp_path / "other", progress=False)

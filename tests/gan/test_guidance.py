@@ -1,0 +1,77 @@
+"""The losses of what is known about a view, on images small enough to add up by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from dagan_tf.config.sections import LossConfig
+from dagan_tf.gan import guidance
+
+
+def plane(value=0.0, channels=3, side=16):
+    return np.full((1, side, side, channels), value, np.float32)
+
+
+def test_only_what_lies_away_from_the_head_is_surroundings():
+    head = plane(channels=1)
+    head[0, 8, 8] = 1.0
+    refined = plane()
+    refined[0, 7:10, 7:10] = 1.0  # the head's pixel and its rim
+    assert float(guidance.surroundings_change(plane(), refined, head)[0]) == 0.0
+    refined[0, 0, 0] = (0.3, -0.6, 0.0)
+    wanted = 0.9 / (16 * 16 * 3)
+    got = guidance.surroundings_change(plane(), refined, head)
+    assert float(got[0]) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_change_of_tone_is_no_change_of_detail():
+    shown = plane(1.0, 1)
+    assert float(guidance.detail_change(plane(), plane(0.5), shown)[0]) == pytest.approx(
+        0, abs=1e-6
+    )
+    fine = plane()
+    fine[0, ::2] = 0.1
+    fine[0, 1::2] = -0.1
+    got = float(guidance.detail_change(plane(), fine, shown)[0])
+    assert got == pytest.approx(math.hypot(0.1, 0.01) - 0.01, rel=1e-4)
+    assert float(guidance.detail_change(plane(), fine, plane(0.0, 1))[0]) == 0.0
+
+
+def test_pairs_are_held_against_each_other_where_both_show_the_head():
+    got = float(guidance.pair_perception(plane(0.3), plane(0.1), plane(1.0, 1))[0])
+    assert got == pytest.approx(2.75 * (math.hypot(0.2, 0.01) - 0.01), rel=1e-4)
+    assert float(guidance.pair_perception(plane(0.3), plane(0.1), plane(0.0, 1))[0]) == 0.0
+    # What differs in single pixels only is as good as equal.
+    checks = plane(0.1)
+    checks[0, ::2, ::2], checks[0, 1::2, 1::2] = 0.3, -0.1
+    checks[0, ::2, 1::2], checks[0, 1::2, ::2] = 0.2, 0.0
+    got = float(guidance.pair_perception(checks, plane(0.1), plane(1.0, 1))[0])
+    assert got == pytest.approx(0, abs=1e-6)
+
+
+def test_an_undecided_matte_costs_ln_2_and_a_right_one_nothing():
+    head = plane(channels=1)
+    head[0, :8] = 1.0
+    assert float(guidance.matte_error(plane(0.0, 1), head)[0]) == pytest.approx(math.log(2))
+    assert float(guidance.matte_error(40 * head - 20, head)[0]) < 1e-6
+
+
+def test_only_what_has_a_weight_is_added_up_and_the_shown_part_counts_less():
+    batch = {
+        "simulated": plane(), "target": plane(0.1), "inside": plane(1.0, 1), "mask": plane(0.0, 1),
+        "head": plane(0.0, 1), "paired": np.ones(1, np.float32),
+    }  # fmt: skip
+    config = LossConfig(pair_weight=2.0, surroundings_weight=3.0, pair_shown=0.5)
+    refined = plane(0.3)
+    values = guidance.guide(config, batch, refined, None)
+    pair = 2.75 * (math.hypot(0.2, 0.01) - 0.01)
+    assert float(values["pair_loss"]) == pytest.approx(pair, rel=1e-4)
+    assert float(values["surroundings_loss"]) == pytest.approx(0.3, rel=1e-5)
+    assert float(values["detail_loss"]) == float(values["matte_loss"]) == 0.0
+    assert float(values["guidance_loss"]) == pytest.approx(2 * pair + 0.9, rel=1e-4)
+    shown = guidance.guide(config, batch | {"mask": plane(1.0, 1)}, refined, None)
+    half = 2.75 * (math.hypot(0.1, 0.01) - 0.01)
+    assert float(shown["pair_loss"]) == pytest.approx(half, rel=1e-4)
+    alone = guidance.guide(config, batch | {"paired": np.zeros(1, np.float32)}, refined, None)
+    assert float(alone["pair_loss"]) == 0.0

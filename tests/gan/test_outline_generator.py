@@ -1,0 +1,69 @@
+"""The refiner that changes heads only: identity at first, surroundings kept, sizes, matte."""
+
+import keras
+import numpy as np
+import pytest
+
+from dagan_tf.config.sections import GeneratorConfig
+from dagan_tf.config.settings import ConfigError, load_config
+from dagan_tf.gan.generator import build_generator
+from dagan_tf.gan.outline_generator import MATTE, STRIDE
+
+TINY = GeneratorConfig(filters=4, input_skip=True, downsample=4, form="outline")
+
+
+def images(height=32, width=64):
+    return np.random.default_rng(0).uniform(-1, 1, (2, height, width, 3)).astype(np.float32)
+
+
+def stirred():
+    model = build_generator(TINY)
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.normal(0, 0.2, w.shape) for w in model.get_weights()])
+    return model
+
+
+def test_untrained_it_is_the_identity_at_any_size_of_its_stride():
+    assert TINY.stride == STRIDE == 32
+    model = build_generator(TINY)
+    for x in (images(), images(96, 32)):
+        np.testing.assert_array_equal(model(x), x)
+
+
+def test_where_the_matte_says_no_head_nothing_changes():
+    model = stirred()
+    x = images()
+    assert np.abs(model(x) - x).mean() > 1e-3
+    kernel, bias = model.get_layer(MATTE).get_weights()
+    model.get_layer(MATTE).set_weights([0 * kernel, bias - 1000])
+    np.testing.assert_array_equal(model(x), x)
+
+
+def test_the_change_is_tone_and_detail_by_the_share_of_head():
+    model = stirred()
+    x = images()
+    outputs = [model.get_layer(name).output for name in ("tone_enlarged", "detail", MATTE)]
+    tone, detail, matte = (np.asarray(v) for v in keras.Model(model.inputs, outputs)(x))
+    assert matte.shape == (2, 32, 64, 1)
+    wanted = x + (tone[..., :3] * x + tone[..., 3:] + detail) / (1 + np.exp(-matte))
+    np.testing.assert_allclose(model(x), wanted, atol=1e-5)
+
+
+def test_weights_survive_a_clone():
+    model = stirred()
+    twin = keras.models.clone_model(model)
+    twin.set_weights(model.get_weights())
+    np.testing.assert_allclose(twin(images()), model(images()), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("override", "text"),
+    [
+        ("data.image_size=240", "240 is no multiple of 32, as generator.form = 'outline' needs"),
+        ("generator.input_skip=false", "expected generator.input_skip = true and generator.down"),
+        ("generator.form=residual", "matte_weight = 5.0: expected 0 with generator.form = 'resid"),
+    ],
+)
+def test_settings_that_do_not_fit(override, text):
+    with pytest.raises(ConfigError, match=text):
+        load_config("face-224", [override])

@@ -1,0 +1,91 @@
+"""Photos in, simulated and refined faces out: the call and the command."""
+
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from dagan_tf.errors import DaganError
+from dagan_tf.faces.face import FaceNotFoundError
+from dagan_tf.faces.photo_io import read_photo, write_png
+from dagan_tf.runs import turn as module
+from dagan_tf.runs.turn import contact_sheet, turn, turn_files
+from tests.helpers.tiny_pretrained import IMAGE_SIZE, package_tiny
+
+
+@pytest.fixture(autouse=True)
+def box(tmp_path_factory, monkeypatch):
+    package_tiny(tmp_path_factory.mktemp("box"), monkeypatch)
+    module._refiner.cache_clear()
+    yield
+    module._refiner.cache_clear()
+
+
+def test_a_face_is_shown_from_every_side_asked_for(astronaut):
+    faces = turn(astronaut, yaws=(-30, 45.0), image_size=48)
+    assert [face.view.pose.yaw for face in faces] == [-30, 45]
+    for face in faces:
+        assert face.refined.shape == face.simulated.shape == (48, 48, 3)
+        assert face.refined.dtype == np.uint8
+        assert (face.refined != face.simulated).any()
+
+
+def test_the_size_is_that_of_the_training(astronaut):
+    assert turn(astronaut, yaws=iter([30]))[0].refined.shape[0] == IMAGE_SIZE
+
+
+def test_files_become_folders_and_a_sheet(astronaut, tmp_path):
+    write_png(tmp_path / "me.png", astronaut)
+    write_png(tmp_path / "wall.png", np.full((80, 80, 3), 200, np.uint8))
+    out = tmp_path / "out"
+    left_out = turn_files([tmp_path / "me.png", tmp_path / "wall.png"], out, [-30.0, 30.0])
+    assert list(left_out) == [tmp_path / "wall.png"]
+    assert "no face" in left_out[tmp_path / "wall.png"]
+    names = ["me_yaw+030.png", "me_yaw-030.png"]
+    for kind in ("simulated", "refined"):
+        assert sorted(path.name for path in (out / kind).iterdir()) == names
+    sheet = read_photo(out / "contact_sheet.png")
+    assert sheet.shape[0] > 2 * IMAGE_SIZE
+    assert sheet.shape[1] > 3 * IMAGE_SIZE
+
+
+def test_the_sheet_shows_photo_simulated_and_refined(astronaut):
+    faces = turn(astronaut, yaws=(30,))
+    sheet = contact_sheet([(astronaut, faces)])
+    side = IMAGE_SIZE
+    top = sheet.shape[0] // 2
+    left = side + 6
+    np.testing.assert_array_equal(sheet[18 : 18 + side, left : left + side], faces[0].simulated)
+    below = sheet[top + 18 : top + 18 + side, left : left + side]
+    np.testing.assert_array_equal(below, faces[0].refined)
+    small = cv2.resize(astronaut, (side, side), interpolation=cv2.INTER_AREA)
+    assert np.abs(sheet[18 : 18 + side, :side].astype(int) - small).mean() < 3
+
+
+def test_a_photo_without_a_face_is_refused():
+    with pytest.raises(FaceNotFoundError):
+        turn(np.full((80, 80, 3), 200, np.uint8), yaws=(30,))
+
+
+@pytest.mark.parametrize(
+    ("yaws", "message"), [([120.0], r"yaw: got 120.0, expected degrees"), ([], "yaws: got none")]
+)
+def test_bad_yaws_are_refused_before_anything_is_made(yaws, message, tmp_path):
+    with pytest.raises(DaganError, match=message):
+        turn_files([tmp_path / "me.png"], tmp_path / "out", yaws)
+    assert not (tmp_path / "out").exists()
+
+
+def test_photos_of_one_name_are_refused(tmp_path):
+    with pytest.raises(DaganError, match="has the same name as"):
+        turn_files([tmp_path / "a" / "me.png", tmp_path / "b" / "me.jpg"], tmp_path / "out")
+
+
+def test_the_command_wants_photos(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "dagan_tf", f"--output={tmp_path}"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "__main__.py: PHOTO... must be given (--help lists the flags)\n"

@@ -1,0 +1,33 @@
+"""Lays real photos of turned heads onto simulated views of the same people, for trainer.task.
+
+python -m trainer.pair --photos=FRLL --simulated=DIR --output=DIR
+
+--simulated is a folder made by trainer.simulate --head from frontal photos of the same set. The
+photos need a plain backdrop. Goes on where it stopped.
+"""
+
+from absl import flags
+
+from dagan_tf.core.program import run_app
+
+_PHOTOS = flags.DEFINE_string("photos", None, "Folder of photos, turned ones among them.")
+_LAYOUT = flags.DEFINE_string("layout", "frll", "How --photos is laid out; it must tell yaws.")
+_SIMULATED = flags.DEFINE_string("simulated", None, "Folder made by trainer.simulate --head.")
+_OUTPUT = flags.DEFINE_string("output", None, "Folder for photos, masks and manifest.csv.")
+flags.mark_flags_as_required(["photos", "simulated", "output"])
+
+
+def main(_: list[str]) -> None:
+    from dagan_tf.data.photos import list_photos
+    from dagan_tf.folders.pair import pair_folder
+
+    photos = list_photos(_PHOTOS.value, _LAYOUT.value)
+    summary = pair_folder(_SIMULATED.value, photos, _OUTPUT.value)
+    print(
+        f"{summary.pairs} pairs in {_OUTPUT.value}; {summary.unlike} photos did not fit their view,"
+        f" in {summary.unframed} no face was found"
+    )
+
+
+if __name__ == "__main__":
+    run_app(main)
