@@ -24,6 +24,9 @@ _SCORE = 0.6
 _SAME = 0.3
 # A photo is upright unless a turned face is clearly surer.
 _UPRIGHT_BONUS = 0.05
+# A face that is surer than this and tilted by less, degrees, is upright: of 638 everyday and studio
+# photos none is as sure upside down, and on its side each has keypoints that say so.
+_UPRIGHT_SCORE, _UPRIGHT_ROLL = 0.9, 45.0
 # Side of the upright square in which a candidate is looked at, in widths of its box.
 _CLOSE = 2.0
 _MOST_CANDIDATES = 16
@@ -95,8 +98,10 @@ class BlazeFace:
     def _any_roll(self, photo: np.ndarray) -> list[Detection]:
         square, matrix = _letterbox(photo, NEAR.size)
         last = NEAR.size - 1
-        found = []
+        found: list[Detection] = []
         for quarter in range(4):
+            if quarter == 1 and any(_surely_upright(one) for one in found):
+                break
             turned = np.ascontiguousarray(np.rot90(square, quarter))
             # np.rot90 turns anticlockwise: (x, y) goes to (y, last - x).
             if quarter:
@@ -119,12 +124,13 @@ class BlazeFace:
         matrix = np.column_stack([turn, middle - turn @ centre])
         crop = warp_similarity(photo, matrix, NEAR.size, border="black")
         found = self._near.run(crop, matrix)
-        # Upside down, a turned face may have been taken for another one that is upright.
-        last = NEAR.size - 1.0
-        over = np.column_stack([-matrix[:, :2], last - matrix[:, 2]])
-        turned = self._near.run(np.ascontiguousarray(crop[::-1, ::-1]), over)
-        if _surest(turned) > _surest(found) + _UPRIGHT_BONUS:
-            found = turned
+        if _surest(found) < _UPRIGHT_SCORE:
+            # Upside down, a turned face may have been taken for another one that is upright.
+            last = NEAR.size - 1.0
+            over = np.column_stack([-matrix[:, :2], last - matrix[:, 2]])
+            turned = self._near.run(np.ascontiguousarray(crop[::-1, ::-1]), over)
+            if _surest(turned) > _surest(found) + _UPRIGHT_BONUS:
+                found = turned
         found = [one for one in found if one.score >= _SCORE]
         # Of several in the crop the one the candidate was.
         return sorted(found, key=lambda one: -_overlap(one.box, at.box))[:1]
@@ -246,6 +252,11 @@ def _same(first: np.ndarray, second: np.ndarray) -> bool:
     apart = np.abs(first[:2] + first[2:] - second[:2] - second[2:]).max() / 2
     side = max(first[2] - first[0], second[2] - second[0])
     return _overlap(first, second) > _SAME or bool(apart < 0.5 * side)
+
+
+def _surely_upright(found: Detection) -> bool:
+    upright = abs(roll_of(found.keypoints)) < _UPRIGHT_ROLL
+    return found.score >= _UPRIGHT_SCORE + _UPRIGHT_BONUS and upright
 
 
 def _surest(found: list[Detection]) -> float:

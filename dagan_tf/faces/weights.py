@@ -24,6 +24,11 @@ _PACKAGES = {
 }
 
 
+def weight_package(name: str) -> str:
+    """The pip package that carries a weight file."""
+    return _PACKAGES[Path(name).suffix][2]
+
+
 def weight_path(name: str) -> Path:
     """Returns the path of one weight file.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -116,9 +117,6 @@ class Simulator:
         self.background = background
         self.finder = finder or FaceFinder()
         self.max_fit_error = max_fit_error
-        # The systems solved here are small: threads of BLAS only wait for each other (measured: a
-        # photo with six views takes five times the CPU time on two cores).
-        self._blas = ThreadpoolController().select(user_api="blas")
         self._scenes = SceneMaker(self.model, image_size, background)
 
     def simulate(
@@ -242,7 +240,7 @@ class Simulator:
         """
         face = face or self.finder.find_one(photo)
         self.check_turn(face, yaw)
-        with self._blas.limit(limits=1):
+        with _blas().limit(limits=1):
             fit = fit_landmarks(self.model, face.landmarks)
         self.check_fit(fit, face, yaw)
         return fit
@@ -288,7 +286,7 @@ class Simulator:
         Returns:
             What `render` draws from.
         """
-        with self._blas.limit(limits=1):
+        with _blas().limit(limits=1):
             return self._scenes.prepare(photo, fit)
 
     def render(self, prepared: PreparedPhoto, pose: Pose, *, identity: str = "") -> SimulatedView:
@@ -302,7 +300,7 @@ class Simulator:
         Returns:
             The view.
         """
-        with self._blas.limit(limits=1):
+        with _blas().limit(limits=1):
             drawn = self._scenes.draw(prepared, pose)
         return SimulatedView(
             image=drawn.image,
@@ -315,6 +313,16 @@ class Simulator:
             identity=identity,
             fit_error=prepared.fit.error,
         )
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """To hold BLAS to one thread: the systems solved here are small, and threads only wait.
+
+    Measured: with two a photo with six views takes five times the CPU time. Not the simulator's
+    own: its handles of libraries cannot go to another process, and a simulator can.
+    """
+    return ThreadpoolController().select(user_api="blas")
 
 
 def yaw_refusal(own: float, yaw: float) -> str | None:

@@ -137,3 +137,19 @@ def test_profiles_are_framed_by_the_detector(tmp_path, astronaut, monkeypatch):
     for yaw, item in items.items():
         crop = frame_photo(astronaut, profile_matrix(box, yaw, 64), 64).image
         np.testing.assert_allclose((item["image"] + 1) * 127.5, crop, atol=1e-3)
+
+
+def test_workers_pack_what_one_process_packs_in_the_same_order(tmp_path, astronaut):
+    for n in range(6):
+        (tmp_path / "real" / f"p{n}").mkdir(parents=True)
+        photo = np.zeros((64, 64, 3), np.uint8) if n == 3 else np.roll(astronaut, 5 * n, axis=1)
+        write_png(tmp_path / "real" / f"p{n}" / "a.png", photo)
+    photos = list_photos(tmp_path / "real", "folder")
+    packed = {}
+    for workers in (1, 2):
+        out = tmp_path / f"out{workers}"
+        pack_real(photos, out, image_size=32, workers=workers, progress=False)
+        packed[workers] = [item["image"].numpy() for item in load(out)]
+        assert [row.source for row in read_skipped(out)] == [str(photos[3].path)]
+    np.testing.assert_array_equal(packed[1], packed[2])
+    assert len(packed[1]) == 5

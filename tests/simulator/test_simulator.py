@@ -1,4 +1,7 @@
+import copy
+import pickle
 from dataclasses import replace
+from multiprocessing import get_context
 
 import cv2
 import numpy as np
@@ -325,22 +328,56 @@ def test_a_photo_that_lies_on_its_side_gives_the_same_views(simulator, astronaut
     assert np.abs(view.image.astype(int) - upright.image.astype(int)).mean() < 8
 
 
-def test_a_full_profile_is_aligned_but_not_turned(astronaut, face):
-    """A simulated profile as the photo: its yaw, its frame and its side are known."""
+def test_a_profile_is_aligned_but_not_turned(astronaut, face):
+    """A simulated profile as the photo: its frame and its side are known."""
     maker = Simulator(image_size=256)
     for yaw, view in zip((-90, 90), maker.simulate(astronaut, (-90, 90), face=face), strict=True):
-        with pytest.raises(ProfileError, match="shows a profile"):
-            maker.simulate(view.image, [yaw])
-        aligned = maker.align(view.image)
+        aligned = maker.align(view.image, yaw=yaw)
         assert aligned.fit is None
-        assert aligned.pose.yaw == pytest.approx(yaw, abs=15)
+        assert aligned.pose.yaw == yaw
         apart = np.abs(aligned.landmarks[[30, 8, 36]] - view.landmarks[[30, 8, 36]])
         assert apart.max() < 0.1 * 256
-        # The caller may know better, in both directions.
-        assert maker.align(view.image, yaw=yaw).pose.yaw == yaw
+        # A second face is painted on no cheek, whatever the layout says.
+        with pytest.raises(FitError):
+            maker.simulate(view.image, [yaw])
+
+
+def test_what_keypoints_or_the_caller_call_a_profile_is_not_fitted(simulator, astronaut, face):
+    points = np.array([[5, -12], [11, -13], [30, 7], [20, 25], [-46, -3], [-20, -3]]) + 200
+    keypoints = tuple((float(x), float(y)) for x, y in points)
+    profile = replace(face, box=replace(face.box, keypoints=keypoints))
+    with pytest.raises(
+        ProfileError, match=r"shows a profile \(\+88 degrees\).*expected at most 65"
+    ):
+        simulator.simulate(astronaut, [90], face=profile)
+    with pytest.raises(ProfileError, match=r"shows a profile \(-90 degrees\)"):
+        simulator.fit(astronaut, face=face, yaw=-90.0)
+    assert simulator.align(astronaut, face=profile).pose.yaw == pytest.approx(88, abs=1)
 
 
 def test_landmarks_that_deny_the_detector_are_refused(simulator, astronaut, face):
     with pytest.raises(FitError, match=r"what is known \+40 degrees"):
         simulator.fit(astronaut, face=face, yaw=40.0)
     assert simulator.fit(astronaut, face=face, yaw=5.0).error < 0.1
+
+
+def test_yaws_may_be_an_array_or_a_generator(simulator, astronaut, face):
+    fit = simulator.fit(astronaut, face=face)
+    wanted = [10.0, 20.0]
+    for yaws in (np.array(wanted), (yaw for yaw in wanted), np.float32(wanted), range(10, 21, 10)):
+        views = simulator.simulate(astronaut, yaws, fit=fit)
+        assert [view.pose.yaw for view in views] == wanted
+    with pytest.raises(DaganError, match="got none"):
+        simulator.simulate(astronaut, np.array([]), fit=fit)
+
+
+def _landmarks(simulator, photo):
+    return simulator.simulate(photo, [30])[0].landmarks
+
+
+def test_a_used_simulator_goes_to_another_process(simulator, astronaut):
+    wanted = _landmarks(simulator, astronaut)
+    for again in (pickle.loads(pickle.dumps(simulator)), copy.deepcopy(simulator)):
+        np.testing.assert_array_equal(_landmarks(again, astronaut), wanted)
+    with get_context("spawn").Pool(1) as pool:
+        np.testing.assert_array_equal(pool.apply(_landmarks, (simulator, astronaut)), wanted)
