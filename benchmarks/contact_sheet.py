@@ -47,7 +47,8 @@ def labelled(image: np.ndarray, text: str) -> np.ndarray:
 
 
 def photo_row(simulator: Simulator, photo: np.ndarray) -> list[np.ndarray]:
-    aligned, _, fit = simulator.align(photo)
+    fit = simulator.fit(photo)
+    aligned = simulator.align(photo).image
     prepared = simulator.prepare(photo, fit)
     row = [labelled(aligned, f"photo {fit.pose.yaw:+.0f}")]
     for yaw in YAWS:

@@ -150,4 +150,4 @@ class RealFaces:
         embeddings = {
             name: network(photo, face.landmarks) for name, network in self._networks.items()
         }
-        return RealFace(aligned.image, aligned.fit.pose.yaw, embeddings)
+        return RealFace(aligned.image, aligned.pose.yaw, embeddings)

@@ -42,7 +42,7 @@ def locate_faces(
     Args:
         images: N photos in the canonical frame, (S, S, 3) uint8 RGB, one size.
         layouts: N keys; faces of one key lie alike (the yaw, say).
-        finder: Tries HOG, then (unless told not to) the CNN.
+        finder: Finds faces.
 
     Returns:
         Landmarks and how they were found.

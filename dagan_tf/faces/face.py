@@ -1,11 +1,12 @@
 """One photo in, its face (box and 68 landmarks) out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.detector import FaceBox, FaceDetector, check_photo
+from dagan_tf.faces.detector import DETECTORS, FaceBox, FaceDetector, check_photo
 from dagan_tf.faces.landmarks import NUM_LANDMARKS, LandmarkPredictor
 
 # A face is the photo's subject when it is at least this many times as large as the next one.
@@ -36,9 +37,9 @@ class Face:
 class FaceFinder:
     """Detector and landmark predictor together; may be pickled to worker processes."""
 
-    def __init__(self, *, use_cnn: bool = True) -> None:
-        """Args: use_cnn: Try the slower CNN on photos in which HOG finds no face."""
-        self._detector = FaceDetector(use_cnn=use_cnn)
+    def __init__(self, detectors: Sequence[str] = DETECTORS) -> None:
+        """Args: detectors: as of `FaceDetector`."""
+        self._detector = FaceDetector(detectors)
         self._predictor = LandmarkPredictor()
 
     def find_all(self, photo: np.ndarray) -> list[Face]:
@@ -46,10 +47,6 @@ class FaceFinder:
         return [
             Face(box, self._predictor.predict(photo, box)) for box in self._detector.detect(photo)
         ]
-
-    def locate(self, photo: np.ndarray) -> FaceBox | None:
-        """See `FaceDetector.locate`: of profiles, too."""
-        return self._detector.locate(photo)
 
     def find_one(
         self,

@@ -12,6 +12,7 @@ from itertools import product
 
 import numpy as np
 
+from dagan_tf.faces.alignment import apply_similarity, invert_similarity, warp_similarity
 from dagan_tf.faces.detector import FaceBox
 from dagan_tf.faces.shape_predictor import ShapePredictor
 from dagan_tf.faces.weights import LANDMARKS_5, LANDMARKS_68
@@ -31,6 +32,17 @@ _SHIFTS = (0.0, 0.1, -0.1)
 # The nose's sideways distance from the eyes, in its distance below them: 0.15 at a yaw of 15
 # degrees, 0.30 at 30. Beyond this the HOG box is no longer trusted to be the best.
 _TURNED = 0.2
+# HOG's box of a face that BlazeFace found, upright: how far its centre lies below the eyes' middle,
+# in distances from there to the mouth, and its width in widths of BlazeFace's box. Means over 600
+# photos that both found, frontal and three-quarter; their scatter is 0.08 of a width.
+_BLAZE_DOWN, _BLAZE_WIDTH = 0.44, 0.98
+# The CNN's box of a profile, likewise, in widths of BlazeFace's box above its centre.
+_BLAZE_UP = 0.105
+_PROFILE = 60.0
+# dlib was trained on upright faces: one tilted further is turned upright for it, degrees.
+_TILTED = 20.0
+# Side of the upright square, in widths of the box and in pixels.
+_ROOM, _UPRIGHT_SIDE = 2.6, 800
 # The nose's distance from the middle of the jaw's ends, in half of their distance: 0.6 at a yaw
 # of 30 degrees, 0.9 at 45, 1.15 at 60. Beyond this predictions begin to go astray.
 _FAR_TURNED = 0.75
@@ -54,6 +66,8 @@ class LandmarkPredictor:
         Raises:
             DaganError: The box lies outside the photo.
         """
+        if box.detector == "blaze":
+            return self._predict_blaze(photo, box)
         five = self._predict_five(photo, box)
         if abs(_turn_of_five(five)) < _TURNED:
             if box.detector == "cnn":
@@ -67,6 +81,25 @@ class LandmarkPredictor:
             return found[int(np.argmax(turns))]
         return np.median(found, axis=0)
 
+    def _predict_blaze(self, photo: np.ndarray, box: FaceBox) -> np.ndarray:
+        roll = box.roll or 0.0
+        if abs(roll) <= _TILTED:
+            return self.predict(photo, _dlib_box(box))
+        cosine, sine = np.cos(np.radians(roll)), np.sin(np.radians(roll))
+        size = min(_UPRIGHT_SIDE, round(_ROOM * box.width))
+        turn = size / (_ROOM * box.width) * np.array([[cosine, sine], [-sine, cosine]])
+        centre = np.array([box.left + box.width / 2, box.top + box.height / 2])
+        matrix = np.column_stack([turn, (size - 1) / 2 - turn @ centre])
+        points = apply_similarity(matrix, np.array(box.keypoints))
+        width = box.width * size / (_ROOM * box.width)
+        edge = (size - 1) / 2 - width / 2
+        upright = replace(
+            box, left=edge, top=edge, width=width, height=width,
+            keypoints=tuple((float(x), float(y)) for x, y in points),
+        )  # fmt: skip
+        found = self.predict(warp_similarity(photo, matrix, size), _dlib_box(upright))
+        return apply_similarity(invert_similarity(matrix), found).astype(np.float32)
+
     def _predict_five(self, photo: np.ndarray, box: FaceBox) -> np.ndarray:
         """The 5 points, (5, 2); of a box of the CNN's, the most turned answer of some beside it."""
         if box.detector != "cnn":
@@ -74,6 +107,25 @@ class LandmarkPredictor:
         moved = [replace(box, left=box.left + shift * box.width) for shift in _SHIFTS]
         found = [self._five.predict(photo, at) for at in moved]
         return max(found, key=lambda five: abs(_turn_of_five(five)))
+
+
+def _dlib_box(box: FaceBox) -> FaceBox:
+    """The box that dlib's own detectors would give about where BlazeFace's lies, upright."""
+    if abs(box.yaw or 0.0) >= _PROFILE:
+        top = box.top - _BLAZE_UP * box.height
+        return replace(box, top=top, detector="cnn", keypoints=())
+    right, left, _, mouth = np.array(box.keypoints[:4])
+    middle = (right + left) / 2
+    centre = middle + _BLAZE_DOWN * np.array([0.0, np.hypot(*(mouth - middle))])
+    width = _BLAZE_WIDTH * box.width
+    return FaceBox(
+        left=float(centre[0] - width / 2),
+        top=float(centre[1] - width / 2),
+        width=width,
+        height=width,
+        score=box.score,
+        detector="given",
+    )
 
 
 # dlib's five points: the eye at the right of the image, outer and inner corner, the left one, the

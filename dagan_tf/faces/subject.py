@@ -6,6 +6,7 @@ Sets such as LFW, CFP and IJB say so: other people in the picture are bystanders
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -50,7 +51,13 @@ def find_subject(finder: FaceFinder, photo: np.ndarray, box: Sequence[float] | N
         face = _nearest(finder, np.ascontiguousarray(cut))
     except FaceNotFoundError:
         return finder.find_one(photo, box=given)
-    return Face(given, face.landmarks + np.array([x, y], np.float32))
+    box_there = replace(
+        face.box,
+        left=face.box.left + x,
+        top=face.box.top + y,
+        keypoints=tuple((right + x, down + y) for right, down in face.box.keypoints),
+    )
+    return Face(box_there, face.landmarks + np.array([x, y], np.float32))
 
 
 def _nearest(finder: FaceFinder, photo: np.ndarray) -> Face:

@@ -20,7 +20,8 @@ from dagan_tf.data.records import Record, RecordError, RecordIndex, read_index, 
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import encode_png, read_photo
 from dagan_tf.faces.resizing import resized
-from dagan_tf.simulator.profile_frame import PROFILE_YAW
+from dagan_tf.folders.processes import run_jobs
+from dagan_tf.folders.real_faces import frame_real, start_framing
 from dagan_tf.simulator.simulator import Simulator
 
 # Pixels of the outline, both sides of it together, that a head without a photo does not show.
@@ -159,12 +160,12 @@ def pack_real(
     image_size: int,
     aligned: bool = False,
     simulator: Simulator | None = None,
+    workers: int = 1,
     progress: bool = True,
 ) -> RecordIndex:
     """Packs real photos in the frame of the simulated views.
 
-    Photos that their layout calls full profiles are framed by the detector's box, all others by
-    the fitted head.
+    Full profiles are framed by the detector's box, all others by the fitted head.
 
     Args:
         photos: what to pack.
@@ -173,6 +174,7 @@ def pack_real(
         aligned: the photos are square crops in the right frame already; they are only resized.
         simulator: aligns the others; its image size must be `image_size`. None takes the
             default one.
+        workers: processes; 1 works in this one.
         progress: show a bar on stderr.
 
     Returns:
@@ -192,11 +194,24 @@ def pack_real(
     skipped: list[SkippedRow] = []
 
     def records() -> Iterator[Record]:
-        for item in tqdm(photos, desc="pack real", unit="photo", disable=not progress):
-            try:
-                yield _real_record(item, image_size, None if aligned else simulator)
-            except DaganError as error:
-                skipped.append(SkippedRow(source=str(item.path), reason=str(error)))
+        settings = (image_size, None if aligned else simulator)
+        framed = run_jobs(photos, frame_real, start_framing, settings, workers)
+        bar = tqdm(framed, total=len(photos), desc="pack real", unit="photo", disable=not progress)
+        for item, face in zip(photos, bar, strict=True):
+            if isinstance(face, SkippedRow):
+                skipped.append(face)
+                continue
+            yield Record(
+                image=face.image,
+                size=image_size,
+                identity=item.identity,
+                source=str(item.path),
+                domain="real",
+                mask=face.mask,
+                yaw=face.yaw,
+                pitch=face.pitch,
+                roll=face.roll,
+            )
 
     try:
         index = write_records(output, records(), fingerprint=fingerprint)
@@ -226,34 +241,6 @@ def _pairs(folder: str | os.PathLike[str] | None) -> dict[str, tuple[Path, Path]
 
 def _one_channel(path: Path, size: int) -> np.ndarray:
     return resized(read_photo(path)[:, :, 0], size, size)
-
-
-def _real_record(item: PhotoItem, image_size: int, simulator: Simulator | None) -> Record:
-    photo = read_photo(item.path)
-    yaw, pitch, roll, mask = item.yaw, float("nan"), float("nan"), b""
-    if simulator is None:
-        if photo.shape[0] != photo.shape[1]:
-            raise DaganError(f"the photo is {_shape(photo)}, expected an aligned square")
-        crop = resized(photo, image_size, image_size)
-    elif yaw is not None and abs(yaw) >= PROFILE_YAW:
-        crop = simulator.align_profile(photo, yaw)
-    else:
-        crop, shown, fit = simulator.align(photo)
-        if not shown.all():
-            mask = encode_png(shown)
-        # What the photo shows, not what its folder is called.
-        yaw, pitch, roll = fit.pose.yaw, fit.pose.pitch, fit.pose.roll
-    return Record(
-        image=encode_png(crop),
-        size=image_size,
-        identity=item.identity,
-        source=str(item.path),
-        domain="real",
-        mask=mask,
-        yaw=float("nan") if yaw is None else yaw,
-        pitch=pitch,
-        roll=roll,
-    )
 
 
 def _fingerprint(paths: Iterable[Path], *settings: object) -> str:

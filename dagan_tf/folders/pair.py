@@ -19,7 +19,6 @@ from dagan_tf.data.manifest import ManifestRow, ManifestWriter, manifest_so_far,
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
-from dagan_tf.simulator.profile_frame import PROFILE_YAW
 from dagan_tf.simulator.registration import register
 from dagan_tf.simulator.simulator import Simulator
 
@@ -131,6 +130,4 @@ def _mood(path: Path) -> str:
 
 def _framed(simulator: Simulator, photo: PhotoItem) -> np.ndarray:
     pixels = read_photo(photo.path)
-    if photo.yaw is not None and abs(photo.yaw) >= PROFILE_YAW:
-        return simulator.align_profile(pixels, photo.yaw)
-    return simulator.align(pixels)[0]
+    return simulator.align(pixels, yaw=photo.yaw).image

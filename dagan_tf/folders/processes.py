@@ -1,12 +1,13 @@
-"""Jobs over worker processes: results as they come, memory flat, Ctrl-C handled by the parent."""
+"""Jobs over worker processes: results in order, memory flat, Ctrl-C handled by the parent."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
 
@@ -35,7 +36,7 @@ def run_jobs(
         workers: processes, at least 1; 1 works in this one.
 
     Yields:
-        The results in the order in which they are ready.
+        The results in the order of the jobs.
 
     Raises:
         DaganError: `workers` is below 1.
@@ -63,16 +64,14 @@ def run_jobs(
 
 
 def _bounded(pool: ProcessPoolExecutor, jobs: Sequence[Any], window: int) -> Iterator[Any]:
-    """Never more than `window` jobs in flight."""
-    flying: set[Future[Any]] = set()
+    """Never more than `window` jobs in flight or waiting for an earlier one."""
+    flying: deque[Future[Any]] = deque()
     for job in jobs:
-        flying.add(pool.submit(_work, job))
+        flying.append(pool.submit(_work, job))
         if len(flying) >= window:
-            landed, flying = wait(flying, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in landed)
+            yield flying.popleft().result()
     while flying:
-        landed, flying = wait(flying, return_when=FIRST_COMPLETED)
-        yield from (future.result() for future in landed)
+        yield flying.popleft().result()
 
 
 _worker: tuple[Callable[[Any, Any], Any], Any]

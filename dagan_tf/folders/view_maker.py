@@ -120,13 +120,15 @@ def _fitted(
     found = []
     for photo, views in job:
         try:
-            found.append((photo, views, simulator.finder.find_one(read_photo(photo.path))))
+            face = simulator.finder.find_one(read_photo(photo.path))
+            simulator.check_turn(face, photo.yaw)
+            found.append((photo, views, face))
         except DaganError as error:
             rows.append(SkippedRow(source=str(photo.path), reason=str(error)))
     fits = fit_person(simulator.model, [face.landmarks for *_, face in found]) if found else []
-    for (photo, views, _), fit in zip(found, fits, strict=True):
+    for (photo, views, face), fit in zip(found, fits, strict=True):
         try:
-            simulator.check_fit(fit)
+            simulator.check_fit(fit, face, photo.yaw)
         except DaganError as error:
             rows.append(SkippedRow(source=str(photo.path), reason=str(error)))
         else:

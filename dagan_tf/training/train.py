@@ -19,6 +19,9 @@ from dagan_tf.training.checks import check_devices, check_identities
 from dagan_tf.training.run import TrainingResult, train_on_records
 from dagan_tf.training.workers import workers_of
 
+# Fewer are framed sooner than worker processes start.
+_MANY_PHOTOS = 100
+
 
 @dataclass(frozen=True)
 class RealPhotos:
@@ -134,4 +137,7 @@ def _pack_real(
     ]
     if not photos:
         raise DaganError(f"{str(real.folder)!r}: no real photos but of held-out people")
-    pack_real(photos, output, image_size=size, aligned=real.aligned, progress=progress)
+    workers = (os.cpu_count() or 1) if len(photos) >= _MANY_PHOTOS and not real.aligned else 1
+    pack_real(
+        photos, output, image_size=size, aligned=real.aligned, workers=workers, progress=progress
+    )

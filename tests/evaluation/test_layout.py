@@ -49,7 +49,7 @@ def test_five_points() -> None:
 def test_mobilefacenet_knows_a_turned_and_smaller_face(models_dir, astronaut) -> None:
     """The same face at half the size and mirrored is near; a scrambled one is not."""
     network = MobileFaceNet(models_dir / "mobilefacenet" / "MobileFaceNet.tflite")
-    finder = FaceFinder(use_cnn=False)
+    finder = FaceFinder(["blaze", "hog"])
     face = finder.find_one(astronaut)
     whole = network.embed(astronaut, face.landmarks)
     half = astronaut.reshape(256, 2, 256, 2, 3).mean(axis=(1, 3)).astype(np.uint8)

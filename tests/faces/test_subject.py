@@ -42,7 +42,7 @@ def test_in_a_box_only_what_lies_near_it_counts():
     # Looked at: x from 2 to 58, y from 12 to 68; its middle is (30, 40).
     found = find_subject(Finder(), image, (20, 30, 20, 20))
     assert found.landmarks[0].tolist() == [30, 40]
-    assert found.box == FaceBox(20.0, 30.0, 20.0, 20.0, 1.0, "given")
+    assert found.box == FaceBox(20.0, 30.0, 20.0, 20.0, 1.0, "hog")
     # None there: the box itself is taken.
     found = find_subject(Finder(), image, (150, 10, 20, 20))
     assert found.box.left == 150.0
@@ -55,7 +55,7 @@ def test_two_people_side_by_side(astronaut):
     """The ordinary way refuses such a photo; here either is found by what lies in the middle."""
     portrait = astronaut[:280, 90:370]
     pair = np.ascontiguousarray(np.concatenate([portrait, portrait], axis=1)[:, :520])
-    finder = FaceFinder(use_cnn=False)
+    finder = FaceFinder(["blaze", "hog"])
     with pytest.raises(DaganError, match="2 faces found"):
         finder.find_one(pair)
     middle = find_subject(finder, pair).landmarks.mean(axis=0)

@@ -10,7 +10,6 @@ from dagan_tf.data.manifest import read_skipped
 from dagan_tf.data.photos import list_photos
 from dagan_tf.data.records import parse_example, read_index, shard_paths
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.detector import FaceBox
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.filling import frame_photo
 from dagan_tf.faces.photo_io import read_photo, write_png
@@ -115,17 +114,16 @@ def test_real_photos_are_framed_by_the_simulator(tmp_path, astronaut):
     out = tmp_path / "out"
     index = pack_real(photos, out, image_size=64, simulator=simulator, progress=False)
     assert index.identities == ["collins"]
-    crop, _, fit = simulator.align(astronaut)
+    crop, _, pose, _, _ = simulator.align(astronaut)
     (item,) = load(out)
     np.testing.assert_allclose((item["image"] + 1) * 127.5, crop, atol=1e-3)
-    assert float(item["yaw"]) == pytest.approx(fit.pose.yaw, abs=1e-3)
+    assert float(item["yaw"]) == pytest.approx(pose.yaw, abs=1e-3)
     assert [os.path.basename(row.source) for row in read_skipped(out)] == ["b.png"]
 
 
 def test_profiles_are_framed_by_the_detector(tmp_path, astronaut, monkeypatch):
-    """What a layout calls a profile bears no landmarks: the box of the CNN frames it."""
-    box = FaceBox(120.0, 30.0, 200.0, 200.0, 1.0, "cnn")
-    monkeypatch.setattr(FaceFinder, "locate", lambda *_: box)
+    """What a layout calls a profile bears no landmarks: the detector's box frames it."""
+    box = FaceFinder().find_one(astronaut).box
     for view in ("neutral_right_profile", "neutral_left_profile"):
         (tmp_path / "real" / view).mkdir(parents=True)
         write_png(tmp_path / "real" / view / "001_03.png", astronaut)
@@ -139,6 +137,19 @@ def test_profiles_are_framed_by_the_detector(tmp_path, astronaut, monkeypatch):
     for yaw, item in items.items():
         crop = frame_photo(astronaut, profile_matrix(box, yaw, 64), 64).image
         np.testing.assert_allclose((item["image"] + 1) * 127.5, crop, atol=1e-3)
-    monkeypatch.setattr(FaceFinder, "locate", lambda *_: None)
-    with pytest.raises(DaganError, match="no face found in the profile photo"):
-        pack_real(photos, tmp_path / "no", image_size=64, simulator=simulator, progress=False)
+
+
+def test_workers_pack_what_one_process_packs_in_the_same_order(tmp_path, astronaut):
+    for n in range(6):
+        (tmp_path / "real" / f"p{n}").mkdir(parents=True)
+        photo = np.zeros((64, 64, 3), np.uint8) if n == 3 else np.roll(astronaut, 5 * n, axis=1)
+        write_png(tmp_path / "real" / f"p{n}" / "a.png", photo)
+    photos = list_photos(tmp_path / "real", "folder")
+    packed = {}
+    for workers in (1, 2):
+        out = tmp_path / f"out{workers}"
+        pack_real(photos, out, image_size=32, workers=workers, progress=False)
+        packed[workers] = [item["image"].numpy() for item in load(out)]
+        assert [row.source for row in read_skipped(out)] == [str(photos[3].path)]
+    np.testing.assert_array_equal(packed[1], packed[2])
+    assert len(packed[1]) == 5

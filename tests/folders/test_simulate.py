@@ -18,6 +18,7 @@ from dagan_tf.folders import view_maker
 from dagan_tf.folders.simulate import simulate_folder, simulate_views
 from dagan_tf.folders.view_maker import SimulationSettings
 from dagan_tf.folders.views import all_views
+from dagan_tf.simulator.simulator import Simulator
 from tests.helpers.programs import run_program
 
 SETTINGS = SimulationSettings(image_size=48)
@@ -240,6 +241,7 @@ def turned(monkeypatch):
         return [replace(fit, pose=replace(fit.pose, yaw=-40.0)) for fit in real(model, landmarks)]
 
     monkeypatch.setattr(view_maker, "fit_person", fit_person)
+    monkeypatch.setattr(Simulator, "check_fit", lambda *_: None)
 
 
 def test_a_yaw_that_a_photo_does_not_allow_is_a_row_and_is_not_tried_again(
@@ -367,3 +369,20 @@ def test_reasons_are_counted_without_their_numbers(photos, tmp_path):
     summary = simulate_folder(items, tmp_path / "v", (20,), SETTINGS, progress=False)
     assert summary.reasons["no face found in the photo of NxN pixels"] == 2
     assert sum(summary.reasons.values()) == summary.skipped == 3
+
+
+def test_rows_stand_in_the_order_of_the_photos_whatever_the_workers(tmp_path, astronaut):
+    portrait = np.ascontiguousarray(astronaut[:256, 96:352])
+    for n in range(6):
+        # The first photos are the largest: they are done last.
+        factor = 4 if n < 2 else 1
+        photo = cv2.resize(portrait, None, fx=factor, fy=factor)
+        write_png(folder_of(tmp_path / "photos", f"p{n}") / "a.png", photo)
+    items = list_photos(tmp_path / "photos", "folder")
+    order = {}
+    for workers in (1, 2):
+        output = tmp_path / f"views{workers}"
+        simulate_folder(items, output, (30, -30), SETTINGS, workers=workers, progress=False)
+        order[workers] = [row["path"] for row in rows(output / "manifest.csv")]
+    assert order[1] == order[2]
+    assert order[1] == [f"p{n}/a_yaw{yaw}.png" for n in range(6) for yaw in ("+030", "-030")]

@@ -8,7 +8,6 @@ import pytest
 
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter
 from dagan_tf.embedders.mobilefacenet import align_five_points, five_points
-from dagan_tf.faces.detector import FaceBox
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.recognition import crops as crops_module
@@ -49,17 +48,13 @@ def folders(tmp_path_factory, astronaut):
 @pytest.fixture(scope="module")
 def crops(folders):
     photos = list_training(folders / "photos", "frll")
-    # The CNN misses this one profile: its box as it lies in simulated views on average.
-    box = FaceBox(46.3, 39.2, 186.5, 186.5, 1.0, "cnn")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FaceFinder, "locate", lambda *_: box)
-        return make_crops(
-            photos,
-            {"simulated": folders / "views"},
-            folders / "made",
-            CropConfig(image_size=SIZE),
-            progress=False,
-        )
+    return make_crops(
+        photos,
+        {"simulated": folders / "views"},
+        folders / "made",
+        CropConfig(image_size=SIZE),
+        progress=False,
+    )
 
 
 def test_what_they_show(crops):
@@ -118,8 +113,6 @@ class Killed(BaseException):
 def test_a_killed_run_is_gone_on_with(folders, crops, tmp_path, monkeypatch):
     photos = list_training(folders / "photos", "frll")
     views = {"simulated": folders / "views"}
-    box = FaceBox(46.3, 39.2, 186.5, 186.5, 1.0, "cnn")
-    monkeypatch.setattr(FaceFinder, "locate", lambda *_: box)
     monkeypatch.setattr(crops_module, "_PART", 1)
     aligned, real_one = [], crops_module.Aligner._real
 

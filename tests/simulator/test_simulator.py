@@ -1,4 +1,7 @@
+import copy
+import pickle
 from dataclasses import replace
+from multiprocessing import get_context
 
 import cv2
 import numpy as np
@@ -10,7 +13,7 @@ from dagan_tf.faces.filling import inside_photo
 from dagan_tf.simulator.fitting.fit import FitError, fit_landmarks
 from dagan_tf.simulator.framing import frame_matrix
 from dagan_tf.simulator.head.morphable_model import MorphableModel
-from dagan_tf.simulator.simulator import Simulator
+from dagan_tf.simulator.simulator import ProfileError, Simulator
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,7 @@ def test_a_view_says_what_it_shows(views):
 
 
 def test_the_photo_s_own_pose_gives_back_the_photo(simulator, astronaut, face):
-    aligned, _, fit = simulator.align(astronaut, face=face)
+    aligned, _, _, _, fit = simulator.align(astronaut, face=face)
     view = simulator.simulate(astronaut, [fit.pose.yaw], face=face)[0]
     shown = view.mask == 255
     face_box = np.zeros_like(shown)
@@ -216,7 +219,7 @@ def test_a_model_without_expressions_draws_views(astronaut, face):
 
 
 def test_the_photo_s_own_pose_gives_back_hair_and_surroundings(simulator, astronaut, face):
-    aligned, _, fit = simulator.align(astronaut, face=face)
+    aligned, _, _, _, fit = simulator.align(astronaut, face=face)
     view = simulator.simulate(astronaut, [fit.pose.yaw], face=face)[0]
     difference = np.abs(view.image.astype(int) - aligned.astype(int))
     # The canvas samples the photo twice, so sharp edges differ a little.
@@ -293,7 +296,7 @@ def test_what_lies_beyond_the_photo_is_marked_as_not_seen(simulator, astronaut, 
     right, bottom = face.landmarks.max(axis=0).astype(int) + 10
     cut = np.ascontiguousarray(astronaut[top:bottom, left:right])
     moved = Face(face.box, face.landmarks - np.float32([left, top]))
-    aligned, mask, fit = simulator.align(cut, face=moved)
+    aligned, mask, _, _, fit = simulator.align(cut, face=moved)
     size = simulator.image_size
     beyond = ~inside_photo(cut.shape[:2], frame_matrix(simulator.model, fit, size), size)
     assert 0.3 < beyond.mean() < 0.9
@@ -310,3 +313,71 @@ def test_what_lies_beyond_the_photo_is_marked_as_not_seen(simulator, astronaut, 
     rows = np.flatnonzero((~beyond).any(axis=1))[0]
     across = np.abs(np.diff(aligned[: rows - 8].astype(int), axis=1))
     assert across.max() < 12
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_photo_that_lies_on_its_side_gives_the_same_views(simulator, astronaut, views, quarters):
+    turned = np.ascontiguousarray(np.rot90(astronaut, quarters))
+    (view,) = simulator.simulate(turned, [45])
+    upright = views[3]
+    assert (view.source_pose.roll - upright.source_pose.roll + 90 * quarters + 180) % 360 == (
+        pytest.approx(180, abs=3)
+    )
+    assert view.source_pose.yaw == pytest.approx(upright.source_pose.yaw, abs=3)
+    assert np.abs(view.landmarks - upright.landmarks).max() < 0.03 * 96
+    assert np.abs(view.image.astype(int) - upright.image.astype(int)).mean() < 8
+
+
+def test_a_profile_is_aligned_but_not_turned(astronaut, face):
+    """A simulated profile as the photo: its frame and its side are known."""
+    maker = Simulator(image_size=256)
+    for yaw, view in zip((-90, 90), maker.simulate(astronaut, (-90, 90), face=face), strict=True):
+        aligned = maker.align(view.image, yaw=yaw)
+        assert aligned.fit is None
+        assert aligned.pose.yaw == yaw
+        apart = np.abs(aligned.landmarks[[30, 8, 36]] - view.landmarks[[30, 8, 36]])
+        assert apart.max() < 0.1 * 256
+        # A second face is painted on no cheek, whatever the layout says.
+        with pytest.raises(FitError):
+            maker.simulate(view.image, [yaw])
+
+
+def test_what_keypoints_or_the_caller_call_a_profile_is_not_fitted(simulator, astronaut, face):
+    points = np.array([[5, -12], [11, -13], [30, 7], [20, 25], [-46, -3], [-20, -3]]) + 200
+    keypoints = tuple((float(x), float(y)) for x, y in points)
+    profile = replace(face, box=replace(face.box, keypoints=keypoints))
+    with pytest.raises(
+        ProfileError, match=r"shows a profile \(\+88 degrees\).*expected at most 65"
+    ):
+        simulator.simulate(astronaut, [90], face=profile)
+    with pytest.raises(ProfileError, match=r"shows a profile \(-90 degrees\)"):
+        simulator.fit(astronaut, face=face, yaw=-90.0)
+    assert simulator.align(astronaut, face=profile).pose.yaw == pytest.approx(88, abs=1)
+
+
+def test_landmarks_that_deny_the_detector_are_refused(simulator, astronaut, face):
+    with pytest.raises(FitError, match=r"what is known \+40 degrees"):
+        simulator.fit(astronaut, face=face, yaw=40.0)
+    assert simulator.fit(astronaut, face=face, yaw=5.0).error < 0.1
+
+
+def test_yaws_may_be_an_array_or_a_generator(simulator, astronaut, face):
+    fit = simulator.fit(astronaut, face=face)
+    wanted = [10.0, 20.0]
+    for yaws in (np.array(wanted), (yaw for yaw in wanted), np.float32(wanted), range(10, 21, 10)):
+        views = simulator.simulate(astronaut, yaws, fit=fit)
+        assert [view.pose.yaw for view in views] == wanted
+    with pytest.raises(DaganError, match="got none"):
+        simulator.simulate(astronaut, np.array([]), fit=fit)
+
+
+def _landmarks(simulator, photo):
+    return simulator.simulate(photo, [30])[0].landmarks
+
+
+def test_a_used_simulator_goes_to_another_process(simulator, astronaut):
+    wanted = _landmarks(simulator, astronaut)
+    for again in (pickle.loads(pickle.dumps(simulator)), copy.deepcopy(simulator)):
+        np.testing.assert_array_equal(_landmarks(again, astronaut), wanted)
+    with get_context("spawn").Pool(1) as pool:
+        np.testing.assert_array_equal(pool.apply(_landmarks, (simulator, astronaut)), wanted)
