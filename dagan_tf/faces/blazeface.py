@@ -30,6 +30,9 @@ _UPRIGHT_SCORE, _UPRIGHT_ROLL = 0.9, 45.0
 # Side of the upright square in which a candidate is looked at, in widths of its box.
 _CLOSE = 2.0
 _MOST_CANDIDATES = 16
+# Beside a sure face that is larger than this part of the photo's side the near network sees all
+# that could be taken for the photo's subject; else the far one is asked too.
+_LARGE = 0.2
 
 
 class Net(NamedTuple):
@@ -88,12 +91,12 @@ class BlazeFace:
 
     def find(self, photo: np.ndarray) -> list[Detection]:
         """All faces of a photo, (H, W, 3) uint8 RGB, the surest first."""
-        candidates = _distinct(self._any_roll(photo))
-        found = _distinct([one for at in candidates for one in self._closely(photo, at)])
-        if not found:
-            far = _distinct(self._far.run(*_letterbox(photo, FAR.size)))
-            found = _distinct([one for at in far for one in self._closely(photo, at)])
-        return found
+        candidates = self._any_roll(photo)
+        least = _LARGE * max(photo.shape[:2])
+        if not any(_surely_upright(one) and one.box[2] - one.box[0] > least for one in candidates):
+            candidates += self._far.run(*_letterbox(photo, FAR.size))
+        found = [one for at in _distinct(candidates) for one in self._closely(photo, at)]
+        return _distinct(found)
 
     def _any_roll(self, photo: np.ndarray) -> list[Detection]:
         square, matrix = _letterbox(photo, NEAR.size)

@@ -69,6 +69,16 @@ def test_a_small_face_in_a_large_photo_is_found(blaze, astronaut):
     assert np.abs(found.keypoints - wanted).max() < 6
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(1, 2), (2, 2), (2, 1)])
+def test_all_of_several_small_faces_are_found(blaze, astronaut, rows, columns):
+    """One that the near network happens on must not hide the others from the far one."""
+    photo = np.ascontiguousarray(np.tile(astronaut, (rows, columns, 1)))
+    found = [one for one in blaze.find(photo) if one.score > 0.75]
+    assert len(found) == rows * columns
+    cells = {tuple((one.box[:2] // 512).astype(int)) for one in found}
+    assert len(cells) == rows * columns
+
+
 @pytest.mark.parametrize(
     ("view", "yaw"), [("front", 0), ("right_3quarter", 45), ("left_profile", -90)]
 )
