@@ -37,7 +37,7 @@ FILL_INSIDE = (0.02, 0.05)
 # What is filled tends to the middle colour of the skin, or of the hair, within a few vertices.
 PULL = 0.01
 # A head is bald if less than this part of what is seen of its scalp differs from the skin.
-BALD = 0.15
+BALD = 0.05
 # How far behind the nearest surface a vertex may lie and still count as seen, as a part of the
 # head's height.
 DEPTH_TOLERANCE = 0.02
@@ -201,9 +201,8 @@ def head_texture(
     # Teeth and the line between the lips are no stains.
     plain = np.maximum(plain, regions.mouth)
     known = (known * plain).astype(np.float32)
-    # A bare forehead or scalp is not hair's colour, unless there is hardly anything else.
-    unlike = known * hair * (1.0 - alike)
-    grown = unlike if unlike.sum() > BALD * (known * hair).sum() else known * hair
+    above_mouth = rest[:, 1] > rest[regions.mouth > 0.5, 1].max(initial=-np.inf)
+    grown = _grown(even, known * hair, skin * above_mouth)
     sure = np.where(hair > 0.5, grown * _of_one_colour(even, grown), known * alike)
     # The outermost pixels mix hair and backdrop: enough to show, not to fill from.
     sure *= smoothstep(*FILL_INSIDE, depth_inside)
@@ -263,6 +262,20 @@ def _of_one_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
     spread = np.maximum(1.5 * np.median(np.abs(logs[use] - middle), axis=0), 0.06)
     off = np.sqrt((((logs - middle) / spread) ** 2).mean(axis=1))
     return np.asarray(1.0 - smoothstep(1.8, 3.2, off))
+
+
+def _grown(colours: np.ndarray, scalp: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """(V,) what of the scalp gives hair its colour.
+
+    A bare forehead or scalp is not hair's colour, unless there is hardly anything else.
+
+    Args:
+        colours: (V, 3).
+        scalp: (V,) how well the photo shows it, 0 where no hair could grow.
+        face: (V,) the same of the face without its beard: grey hair is like a grey beard.
+    """
+    unlike = scalp * (1.0 - _of_one_colour(colours, face))
+    return unlike if unlike.sum() > BALD * scalp.sum() else scalp
 
 
 def _grain(
