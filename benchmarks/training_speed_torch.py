@@ -15,7 +15,7 @@ Settings = dict[str, Any]
 
 
 def build(settings: Settings) -> tuple[Any, Any]:
-    """Refiner and discriminator as in `dagan_tf.models`, auto-encoder form."""
+    """Refiner and discriminator as in `dagan_tf.gan`, auto-encoder form."""
     from torch import nn
 
     def conv(source: int, target: int, kernel: int, act: Any = None, stride: int = 1) -> list[Any]:
