@@ -89,7 +89,7 @@ def make_views(context: Context, job: Job) -> Result:
     simulator, settings, output = context
     rows: Result = []
     for photo, views, fit in _fitted(simulator, job, rows):
-        source = str(photo.path)
+        source = photo.source
         allowed: list[tuple[View, Pose]] = []
         for view in views:
             yaw = jittered_yaw(photo, view, settings.yaw_jitter, settings.seed)
@@ -124,13 +124,13 @@ def _fitted(
             simulator.check_turn(face, photo.yaw)
             found.append((photo, views, face))
         except DaganError as error:
-            rows.append(SkippedRow(source=str(photo.path), reason=str(error)))
+            rows.append(SkippedRow(source=photo.source, reason=str(error)))
     fits = fit_person(simulator.model, [face.landmarks for *_, face in found]) if found else []
     for (photo, views, face), fit in zip(found, fits, strict=True):
         try:
             simulator.check_fit(fit, face, photo.yaw)
         except DaganError as error:
-            rows.append(SkippedRow(source=str(photo.path), reason=str(error)))
+            rows.append(SkippedRow(source=photo.source, reason=str(error)))
         else:
             yield photo, views, fit
 
@@ -156,7 +156,7 @@ def _write(
     return ManifestRow(
         path=path,
         mask_path=mask_path,
-        source=str(photo.path),
+        source=photo.source,
         identity=photo.identity,
         yaw=drawn.pose.yaw,
         pitch=drawn.pose.pitch,
