@@ -27,7 +27,8 @@ PAGE_FORM = """\
 The rooms of the code, drawn from it by `python scripts/draw_architecture.py`. A room is a folder of
 modules, or a module that lies loose in `dagan_tf/`. An arrow leads from a room to another one that
 it imports, wherever the import stands; what `dagan_tf/__init__.py` loads on first use is not
-counted. A test fails while this page is stale or a new pair of rooms imports each other.
+counted. A test fails while this page is stale or two rooms import each other, straight or through
+others.
 
 {counts}.
 
@@ -39,7 +40,7 @@ counted. A test fails while this page is stale or a new pair of rooms imports ea
 
 ## Floors
 
-What each room imports: rooms of lower floors, but for the pairs named above.
+What each room imports: rooms of lower floors only.
 
 | floor | room | imports |
 |---|---|---|
