@@ -17,7 +17,7 @@ from dagan_tf.recognition.apart import Division
 from dagan_tf.recognition.config import load_recogniser_config
 from dagan_tf.recognition.features import frozen_features
 from dagan_tf.recognition.people import turned
-from dagan_tf.runs.experiment import Experiment
+from dagan_tf.runs.experiment import Experiment, default_systems
 from dagan_tf.runs.recognisers import run_experiment, summary, summary_lines
 from tests.helpers.programs import run_program
 from tests.helpers.tiny_pretrained import package_tiny
