@@ -78,8 +78,7 @@ def run_protocol(
 
     Args:
         evaluation: what is scored.
-        output: folder of the results; features in it that the same model gave of the same images are used
-            again.
+        output: folder of the results; features in it of the same model and images are used again.
         command: goes into both files.
         report: whether to write report.html.
 
