@@ -191,8 +191,8 @@ def _make_part(aligner: Aligner, job: tuple[Path, str, Sequence[_Task]]) -> int:
                 raise
             skipped.append(asdict(SkippedRow(str(path), str(error))))
         else:
-            real = isinstance(what, RealFace)
-            sighting, source = (what.sighting, "") if real else ("", what.source)
+            sighting = what.sighting if isinstance(what, RealFace) else ""
+            source = "" if isinstance(what, RealFace) else what.source
             images.append(crop)
             points.append(landmarks)
             rows.append(asdict(ImageRow(str(path), what.identity, yaw, kind, sighting, source)))
