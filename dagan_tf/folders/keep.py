@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from dagan_tf.core.files import claim, write_whole
+from dagan_tf.core.pixels import to_signed
 from dagan_tf.data.manifest import (
     MANIFEST_NAME,
     ManifestRow,
@@ -140,7 +141,7 @@ def make_scorer(model_dir: str | os.PathLike[str]) -> Scorer:
                 f"images of {images.shape[2]}x{images.shape[1]}: the discriminator in"
                 f" {str(model_dir)!r} takes {size}x{size}"
             )
-        pixels = images.astype(np.float32) / 127.5 - 1.0
+        pixels = to_signed(images)
         answer, logits = discriminator(pixels, training=False)
         if answer.shape[1:] == pixels.shape[1:]:
             error = losses.reconstruction_error(pixels, answer)
