@@ -7,6 +7,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from dagan_tf.core.pixels import to_unit
 from dagan_tf.errors import DaganError
 
 # Grey levels within which a pixel is backdrop; where a halo lies, in parts of the side; and the
@@ -73,9 +74,7 @@ def colour_distance(image: np.ndarray, photo: np.ndarray, inside: np.ndarray) ->
         raise DaganError("inside: expected at least one block of S / 28 pixels, found none")
     hues = [
         cv2.cvtColor(
-            cv2.resize(
-                one.astype(np.float32) / 255.0, (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA
-            ),
+            cv2.resize(to_unit(one), (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA),
             cv2.COLOR_RGB2LAB,
         )[compared][:, 1:]
         for one in (image, photo)

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from dagan_tf.core.keras_compat import build_optimizer_weights
+from dagan_tf.core.pixels import tensor_to_signed
 from dagan_tf.core.progress import Progress
 from dagan_tf.recognition import losses
 from dagan_tf.recognition.config import HeadConfig
@@ -128,9 +129,7 @@ class Recogniser(keras.Model):
     def call(self, values: tf.Tensor, training: bool = False) -> tf.Tensor:
         """(N, D) float32 embeddings of uint8 crops, float32 features or what frozen layers gave."""
         crops = values.dtype == tf.uint8
-        values = tf.cast(values, tf.float32)
-        if crops:
-            values = values / 127.5 - 1.0
+        values = tensor_to_signed(values) if crops else tf.cast(values, tf.float32)
         return self.backbone(values, training=training)
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from dagan_tf.core.pixels import to_mask
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import apply_similarity
 from dagan_tf.faces.face import Face, FaceFinder
@@ -219,7 +220,7 @@ class Simulator:
             points = mean_landmarks(self.model, math.copysign(90.0, side), self.image_size)
             pose = Pose(side, math.nan, math.nan)
         image, shown = frame_photo(photo, matrix, self.image_size)
-        mask = np.where(shown, 255, 0).astype(np.uint8)
+        mask = to_mask(shown)
         return AlignedFace(image, mask, pose, points, fit)
 
     def fit(

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dagan_tf.core.pixels import from_signed
 from dagan_tf.faces.photo_io import write_png
 from dagan_tf.loop.callbacks import StepCallback
 from dagan_tf.loop.tensorboard import EventWriter
@@ -80,7 +81,7 @@ def image_grid(rows: list[np.ndarray]) -> np.ndarray:
     size = rows[0].shape[1]
     grid = np.full((len(rows) * size, max(map(len, rows)) * size, 3), 128, np.uint8)
     for r, row in enumerate(rows):
-        pixels = np.rint((np.clip(row, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
+        pixels = from_signed(row)
         for c, image in enumerate(pixels):
             grid[r * size : (r + 1) * size, c * size : (c + 1) * size] = image
     return grid

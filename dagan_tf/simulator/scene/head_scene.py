@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from dagan_tf.core.pixels import from_levels, to_mask
 from dagan_tf.faces.alignment import apply_similarity
 from dagan_tf.faces.filling import frame_photo
 from dagan_tf.simulator.fitting.basis import fit_basis
@@ -193,8 +194,8 @@ class SceneMaker:
         points = self._relieved(fit, points)
         return DrawnScene(
             image=scene.compose(head.colour, head.cover, image),
-            mask=np.where(head.seen + (1.0 - head.cover) * known > 0.5, 255, 0).astype(np.uint8),
-            head=np.rint(255.0 * head.cover).astype(np.uint8),
+            mask=to_mask(head.seen + (1.0 - head.cover) * known > 0.5),
+            head=from_levels(255.0 * head.cover),
             depth=np.where(covered, head.depth / SUPERSAMPLING - middle, depth).astype(np.float32),
             landmarks=_coarse(camera.project(points)[:, :2]).astype(np.float32),
         )

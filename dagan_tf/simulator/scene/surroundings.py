@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dagan_tf.core.pixels import from_levels
 from dagan_tf.simulator.head.regions import smoothstep
 from dagan_tf.simulator.render.rasterizer import interpolate, rasterize
 from dagan_tf.simulator.scene.outline import ray_directions
@@ -123,4 +124,4 @@ def compose(head: np.ndarray, coverage: np.ndarray, around: np.ndarray) -> np.nd
         (S, S, 3) uint8.
     """
     mixed = head + (1.0 - coverage[..., None]) * around
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    return from_levels(mixed)
