@@ -77,7 +77,7 @@ def self_ensemble(generator: keras.Model, transforms: Sequence[str]) -> keras.Mo
 
     What a refiner does to a face, to its mirror image and to the face one pixel farther has the
     same aim; where they differ it is chance, and the mean has less of it: faces keep their
-    likeness better (docs/experiments.md). The self-ensemble of Timofte, Rothe and Van Gool,
+    likeness better (docs/lab-notebook.md). The self-ensemble of Timofte, Rothe and Van Gool,
     "Seven ways to improve example-based single image super resolution", CVPR 2016.
 
     Args:

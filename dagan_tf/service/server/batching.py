@@ -23,7 +23,7 @@ from dagan_tf.service.server.status import RequestError, invalid
 _Key = tuple[object, ...]
 
 # Larger images keep two cores busy by themselves, and putting them together only drives their
-# activations out of the cache (docs/experiments.md).
+# activations out of the cache (docs/results/speed.md).
 CPU_BATCH_PIXELS = 128 * 128
 
 
