@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from dagan_tf.embedders.dlib_resnet import CHIP_SIZE, chip_matrix
-from dagan_tf.simulator.framing import mean_landmarks
+from dagan_tf.simulator.fitting.framing import mean_landmarks
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 
 _MAX_YAW = 90

@@ -15,12 +15,12 @@ from dagan_tf.core.keras_compat import (
     build_optimizer_weights,
     loss_scale,
 )
+from dagan_tf.core.progress import Progress
 from dagan_tf.gan.adversaries import REALISM
 from dagan_tf.gan.equilibrium import BoundaryEquilibrium
 from dagan_tf.gan.history import History
 from dagan_tf.gan.objectives import objectives
 from dagan_tf.gan.outline_generator import MATTE
-from dagan_tf.loop.progress import Progress
 
 if TYPE_CHECKING:
     from dagan_tf.gan.likeness import Likeness

@@ -16,7 +16,7 @@ from dagan_tf.faces.resizing import resized
 from dagan_tf.faces.subject import find_subject
 from dagan_tf.recognition.people import RealFace, turned
 from dagan_tf.simulator.fitting.fit import FitError
-from dagan_tf.simulator.framing import mean_landmarks
+from dagan_tf.simulator.fitting.framing import mean_landmarks
 from dagan_tf.simulator.profile_frame import PROFILE_YAW
 from dagan_tf.simulator.simulator import Simulator
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from dagan_tf.core.keras_compat import build_optimizer_weights
 from dagan_tf.core.pixels import tensor_to_signed
-from dagan_tf.loop.progress import Progress
+from dagan_tf.core.progress import Progress
 from dagan_tf.recognition import losses
 from dagan_tf.recognition.config import HeadConfig
 

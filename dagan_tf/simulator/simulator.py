@@ -16,11 +16,11 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import apply_similarity
 from dagan_tf.faces.face import Face, FaceFinder
 from dagan_tf.faces.filling import frame_photo
-from dagan_tf.simulator.camera import Pose
 from dagan_tf.simulator.fitting.fit import MAX_FIT_ERROR, FaceFit, FitError, fit_landmarks
-from dagan_tf.simulator.framing import frame_matrix, mean_landmarks
+from dagan_tf.simulator.fitting.framing import frame_matrix, mean_landmarks
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.profile_frame import PROFILE_YAW, SEEN_PROFILE_YAW, profile_matrix
+from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.scene.head_scene import PreparedPhoto, SceneMaker
 
 BACKGROUNDS = ("keep", "blur", "none")

@@ -10,15 +10,14 @@ import numpy as np
 from dagan_tf.core.pixels import from_levels, to_mask
 from dagan_tf.faces.alignment import apply_similarity
 from dagan_tf.faces.filling import frame_photo
-from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.fitting.basis import fit_basis
 from dagan_tf.simulator.fitting.fit import FaceFit
-from dagan_tf.simulator.framing import frame_camera, frame_depth, frame_matrix
-from dagan_tf.simulator.grid import CANVAS_FRAMES, SUPERSAMPLING, grids
+from dagan_tf.simulator.fitting.framing import frame_camera, frame_depth, frame_matrix
 from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import head_regions, smoothstep
 from dagan_tf.simulator.head.relief import raise_relief
+from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.render.occlusion import sky_seen
 from dagan_tf.simulator.render.rasterizer import rasterize
 from dagan_tf.simulator.render.sampling import sample
