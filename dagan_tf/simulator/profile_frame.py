@@ -13,7 +13,7 @@ import numpy as np
 
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.detector import FaceBox
-from dagan_tf.simulator.grid import middle
+from dagan_tf.simulator.render.grid import middle
 
 # From this yaw on, degrees, a photo counts as a profile where a layout or a file tells it ...
 PROFILE_YAW = 75.0

@@ -14,8 +14,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from dagan_tf.core.pixels import to_mask, to_unit
-from dagan_tf.simulator.grid import Grid, middle
 from dagan_tf.simulator.profile_frame import PROFILE_YAW
+from dagan_tf.simulator.render.grid import Grid, middle
 
 APART = 128
 # Distance from the backdrop in CIELAB, its colours doubled, at which a pixel begins to count as

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from dagan_tf.simulator.fitting.fit import FaceFit
-from dagan_tf.simulator.grid import middle
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
+from dagan_tf.simulator.render.grid import middle
 
 # Side of the frame, in root mean square heights of the 68 landmarks about their centre: the face,
 # both ears at any yaw, and some hair and neck. Heights, not radii: fits to a frontal and a turned

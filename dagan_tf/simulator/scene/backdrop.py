@@ -7,7 +7,7 @@ import numpy as np
 
 from dagan_tf.core.pixels import from_levels
 from dagan_tf.faces.filling import push_pull
-from dagan_tf.simulator.grid import Grid
+from dagan_tf.simulator.render.grid import Grid
 
 # Room round the person that is taken away with it, as a part of the head's height: the edge
 # pixels of a photo mix hair and backdrop.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from dagan_tf.simulator.grid import Grid
+from dagan_tf.simulator.render.grid import Grid
 
 WORK_SIDE = 96
 ITERATIONS = 3

@@ -18,6 +18,7 @@ from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import head_regions, smoothstep
 from dagan_tf.simulator.head.relief import raise_relief
 from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
+from dagan_tf.simulator.render.grid import CANVAS_FRAMES, SUPERSAMPLING, grids
 from dagan_tf.simulator.render.occlusion import sky_seen
 from dagan_tf.simulator.render.rasterizer import rasterize
 from dagan_tf.simulator.render.sampling import sample

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dagan_tf.core.pixels import from_levels
-from dagan_tf.simulator.grid import middle
 from dagan_tf.simulator.head.regions import smoothstep
+from dagan_tf.simulator.render.grid import middle
 from dagan_tf.simulator.render.rasterizer import interpolate, rasterize
 from dagan_tf.simulator.scene.outline import ray_directions
 

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from dagan_tf.simulator.grid import Grid, Grids
 from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
 from dagan_tf.simulator.render import shading
+from dagan_tf.simulator.render.grid import Grid, Grids
 from dagan_tf.simulator.render.rasterizer import Raster
 from dagan_tf.simulator.render.sampling import sample
 from dagan_tf.simulator.scene.lighting import estimate_light, light_on

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dagan_tf.simulator.grid import Grid, grids
+from dagan_tf.simulator.render.grid import Grid, grids
 
 FRAME, FINE, CANVAS, WORK = grids(100)
 
