@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 
 from dagan_tf.core.pixels import to_mask, to_unit
 from dagan_tf.simulator.profile_frame import PROFILE_YAW
+from dagan_tf.simulator.render.grid import Grid, middle
 
 APART = 128
 # Distance from the backdrop in CIELAB, its colours doubled, at which a pixel begins to count as
@@ -158,13 +159,9 @@ def _features(image: np.ndarray, yaw: float) -> tuple[np.ndarray, np.ndarray]:
     share = person_share(image, yaw)
     grey = to_unit(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
     shading = (grey - cv2.GaussianBlur(grey, (0, 0), size / 22.4)) * share
+    search = Grid(_SIZE, size)
     share, shading = (
-        cv2.resize(
-            cv2.GaussianBlur(one, (0, 0), size / 112.0),
-            (_SIZE, _SIZE),
-            interpolation=cv2.INTER_AREA,
-        )
-        for one in (share, shading)
+        search.averaged(cv2.GaussianBlur(one, (0, 0), size / 112.0)) for one in (share, shading)
     )
     return share, shading
 
@@ -173,5 +170,5 @@ def _matrix(parameters: np.ndarray, size: int) -> np.ndarray:
     """(2, 3) float64: scaled and turned about the middle, then moved."""
     scale, angle = np.exp(_TURN_STEP * parameters[0]), _TURN_STEP * parameters[1]
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    middle = np.full(2, (size - 1) / 2.0)
-    return np.column_stack([turn, middle + _MOVE_STEP * parameters[2:] - turn @ middle])
+    centre = np.full(2, middle(size))
+    return np.column_stack([turn, centre + _MOVE_STEP * parameters[2:] - turn @ centre])

@@ -254,6 +254,10 @@ def test_systems_by_the_views_that_are_given():
         ({"systems": ["b3"]}, "system 'b3': expected some of b1, b2, dagan"),
         ({"synthetic": {}}, "system 'b2' needs the folder of simulated images: --simulated"),
         ({"seeds": 0}, "splits = 3, seeds = 0: expected 1 or more"),
+        (
+            {"protocol": "lfw", "test_people": ["001"]},
+            "--test_people with --protocol=lfw: expected frll",
+        ),
         ({"reserved": ["999"]}, "reserved person '999' is not there"),
     ],
 )

@@ -7,6 +7,7 @@ import numpy as np
 
 from dagan_tf.core.pixels import from_levels
 from dagan_tf.faces.filling import push_pull
+from dagan_tf.simulator.render.grid import Grid
 
 # Room round the person that is taken away with it, as a part of the head's height: the edge
 # pixels of a photo mix hair and backdrop.
@@ -39,7 +40,8 @@ def clean_plate(
     Returns:
         (C, C, 3) uint8 and how much of each pixel is the photo's own, (C, C) float32 in [0, 1].
     """
-    side = photo.shape[0]
+    extent = photo.shape[0]
+    canvas, work = (Grid(image.shape[0], extent) for image in (photo, coarse))
     removed = removed | _wisps(coarse, removed, removed | person, margin)
     known, behind = (
         np.clip(
@@ -49,10 +51,10 @@ def clean_plate(
         )
         for mask in (removed, removed | person)
     )
-    inside = cv2.resize(shown.astype(np.float32), coarse.shape[:2], interpolation=cv2.INTER_AREA)
+    inside = work.averaged(shown)
     filled = push_pull(coarse.astype(np.float32), (behind * inside).astype(np.float32))
-    kept = cv2.resize(known, (side, side), interpolation=cv2.INTER_LINEAR) * shown
-    smooth = cv2.resize(filled, (side, side), interpolation=cv2.INTER_LINEAR)
+    kept = canvas.spread(known) * shown
+    smooth = canvas.spread(filled)
     mixed = cv2.blendLinear(photo.astype(np.float32), smooth, kept, 1.0 - kept)
     return from_levels(mixed), kept
 
