@@ -31,6 +31,12 @@ class Ticket:
     """A request that has been handed to the batcher."""
 
     def __init__(self, batcher: "Batcher", tasks: Sequence[BatchTask]) -> None:
+        """Made by the batcher.
+
+        Args:
+            batcher: works on them.
+            tasks: the request's parts, in order.
+        """
         self._batcher = batcher
         self._tasks = tasks
 
