@@ -21,8 +21,8 @@ from absl import flags
 from dagan_tf.core.program import run_app
 from dagan_tf.data.photos import list_photos
 from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.simulator.camera import Pose
 from dagan_tf.simulator.fitting import fit as fitting
+from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.simulator import Simulator
 
 FLAGS = flags.FLAGS

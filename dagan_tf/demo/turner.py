@@ -13,8 +13,8 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.detector import FaceBox
 from dagan_tf.faces.face import FaceNotFoundError
 from dagan_tf.faces.photo_io import decode_photo
-from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.fitting.fit import fit_landmarks
+from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.simulator import MAX_PITCH, MAX_YAW, Simulator
 
 # A photo is kept at no more than this many pixels: 12 MB, and still plenty for a view of 224.
@@ -43,17 +43,18 @@ class TurnedFace:
 
 
 class Turner:
-    """Answers the page's questions; safe to use from several threads.
-
-    Args:
-        simulator: Draws the views.
-        refine: (S, S, 3) uint8 to the same, refined; None to show simulated views only.
-        store: Where photos are kept.
-    """
+    """Answers the page's questions; safe to use from several threads."""
 
     def __init__(
         self, simulator: Simulator, *, refine: Refine | None = None, store: PhotoStore | None = None
     ) -> None:
+        """Nothing is loaded before `warm_up` or the first photo.
+
+        Args:
+            simulator: Draws the views.
+            refine: (S, S, 3) uint8 to the same, refined; None to show simulated views only.
+            store: Where photos are kept.
+        """
         self.simulator = simulator
         self.store = store or PhotoStore()
         self._refine = refine

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
+from dagan_tf.core.pixels import from_levels
 from dagan_tf.errors import DaganError
 from dagan_tf.export.locations import Location
 from dagan_tf.export.module import ExportModule
@@ -208,4 +209,4 @@ def refine_at(
     change = refine(seen).astype(np.float32) - seen
     method = cv2.INTER_LINEAR if scale < 1.0 else cv2.INTER_AREA
     changes = [cv2.resize(one, (width, height), interpolation=method) for one in change]
-    return np.rint(np.clip(images + np.stack(changes), 0.0, 255.0)).astype(np.uint8)
+    return from_levels(images + np.stack(changes))

@@ -19,9 +19,9 @@ from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.folders.views import View, jittered_pitch, jittered_yaw, view_path
-from dagan_tf.simulator.camera import Pose
 from dagan_tf.simulator.fitting.fit import FaceFit, fit_person
 from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.simulator import MAX_PITCH, MAX_YAW, SimulatedView, Simulator
 
 # Depth images hold round(32768 + 32 * depth in pixels); 0 is no depth.

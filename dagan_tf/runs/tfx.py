@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from dagan_tf.config.settings import load_config
+from dagan_tf.core.pixels import from_signed, to_signed
 from dagan_tf.data.example_files import read_example_files, records_of_batches, write_domains
 from dagan_tf.data.records import Record
 from dagan_tf.errors import DaganError
@@ -114,9 +115,9 @@ def evaluate(
             people = [record.identity for record in batch]
             columns[domain].append(score(images, people)[:, 0])
             if domain == "simulated":
-                floats = images.astype(np.float32) / 127.5 - 1.0
+                floats = to_signed(images)
                 refined = np.clip(generator(tf.constant(floats), training=False), -1.0, 1.0)
-                pixels = np.round((refined + 1.0) * 127.5).astype(np.uint8)
+                pixels = from_signed(refined)
                 realism, identity = score(pixels, people).T
                 columns["refined"].append(realism)
                 columns["refined_identity_cost"].append(identity[np.isfinite(identity)])

@@ -11,15 +11,16 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from dagan_tf.core.pixels import to_mask
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import apply_similarity
 from dagan_tf.faces.face import Face, FaceFinder
 from dagan_tf.faces.filling import frame_photo
-from dagan_tf.simulator.camera import Pose
 from dagan_tf.simulator.fitting.fit import MAX_FIT_ERROR, FaceFit, FitError, fit_landmarks
-from dagan_tf.simulator.framing import frame_matrix, mean_landmarks
+from dagan_tf.simulator.fitting.framing import frame_matrix, mean_landmarks
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.profile_frame import PROFILE_YAW, SEEN_PROFILE_YAW, profile_matrix
+from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.scene.head_scene import PreparedPhoto, SceneMaker
 
 BACKGROUNDS = ("keep", "blur", "none")
@@ -85,19 +86,7 @@ class ProfileError(FitError):
 
 
 class Simulator:
-    """Turns faces in photos.
-
-    Args:
-        model: 3D head; the packaged CC0 one if None.
-        image_size: side of the views, pixels, at least 16.
-        background: "keep" carries the photo's surroundings along, "blur" softens them, "none"
-            replaces them by mid grey.
-        finder: how faces are found in photos; detectors of dlib if None.
-        max_fit_error: fits worse than this raise `FitError`.
-
-    Raises:
-        DaganError: an argument is out of range.
-    """
+    """Turns faces in photos."""
 
     def __init__(
         self,
@@ -108,6 +97,19 @@ class Simulator:
         finder: FaceFinder | None = None,
         max_fit_error: float = MAX_FIT_ERROR,
     ):
+        """Checks the settings; detectors load with the first photo.
+
+        Args:
+            model: 3D head; the packaged CC0 one if None.
+            image_size: side of the views, pixels, at least 16.
+            background: "keep" carries the photo's surroundings along, "blur" softens them, "none"
+                replaces them by mid grey.
+            finder: how faces are found in photos; detectors of dlib if None.
+            max_fit_error: fits worse than this raise `FitError`.
+
+        Raises:
+            DaganError: an argument is out of range.
+        """
         if background not in BACKGROUNDS:
             raise DaganError(f"background: got {background!r}, expected one of {BACKGROUNDS}")
         if image_size < 16:
@@ -219,7 +221,7 @@ class Simulator:
             points = mean_landmarks(self.model, math.copysign(90.0, side), self.image_size)
             pose = Pose(side, math.nan, math.nan)
         image, shown = frame_photo(photo, matrix, self.image_size)
-        mask = np.where(shown, 255, 0).astype(np.uint8)
+        mask = to_mask(shown)
         return AlignedFace(image, mask, pose, points, fit)
 
     def fit(

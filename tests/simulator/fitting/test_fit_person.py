@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.fitting.basis import fit_basis
 from dagan_tf.simulator.fitting.fit import FitError, fit_landmarks, fit_person
 from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 
 YAWS = (-40.0, 0.0, 40.0)
 
