@@ -139,6 +139,7 @@ def _check_export(generator: Any, folder: Path, report: Callable[[str], None]) -
 
 
 def main() -> int:
+    """Runs the check and prints a line a part; returns the exit code."""
     argparse.ArgumentParser(description=str(__doc__).splitlines()[0]).parse_args()
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="dagan_tf_selfcheck_") as folder:

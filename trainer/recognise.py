@@ -99,6 +99,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "Folder of the results.")
 
 
 def main(_: list[str]) -> int:
+    """Trains and tests what is still to be done, and prints the comparison."""
     from dagan_tf.recognition.apart import Division
     from dagan_tf.recognition.config import load_recogniser_config
     from dagan_tf.runs.experiment import Experiment, default_systems

@@ -42,17 +42,18 @@ class TurnedFace:
 
 
 class Turner:
-    """Answers the page's questions; safe to use from several threads.
-
-    Args:
-        simulator: Draws the views.
-        refine: (S, S, 3) uint8 to the same, refined; None to show simulated views only.
-        store: Where photos are kept.
-    """
+    """Answers the page's questions; safe to use from several threads."""
 
     def __init__(
         self, simulator: Simulator, *, refine: Refine | None = None, store: PhotoStore | None = None
     ) -> None:
+        """Nothing is loaded before `warm_up` or the first photo.
+
+        Args:
+            simulator: Draws the views.
+            refine: (S, S, 3) uint8 to the same, refined; None to show simulated views only.
+            store: Where photos are kept.
+        """
         self.simulator = simulator
         self.store = store or PhotoStore()
         self._refine = refine

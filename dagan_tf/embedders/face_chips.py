@@ -14,7 +14,11 @@ class FaceChips:
     """Frames faces as `faces.embedding` does, by the mean head's landmarks at the image's yaw."""
 
     def __init__(self, image_size: int) -> None:
-        """Args: image_size: side of the frames, pixels."""
+        """Works out where the chip lies in a frame.
+
+        Args:
+            image_size: side of the frames, pixels.
+        """
         self._size = image_size
         model = MorphableModel.load()
         degrees = range(-_MAX_YAW, _MAX_YAW + 1)

@@ -1,5 +1,7 @@
-"""What an eye holds against a refined face and a recogniser does not see: a halo in the backdrop,
-stains of colour, skin without its finest detail. Pure functions of images in one frame.
+"""What the eye holds against a refined face, and a recogniser does not see.
+
+A halo in the backdrop, stains of colour, skin without its finest detail: pure functions of images
+in one frame.
 """
 
 from __future__ import annotations

@@ -87,6 +87,7 @@ class BlazeFace:
     """
 
     def __init__(self) -> None:
+        """Loads nothing yet."""
         self._near = _Runner(NEAR)
         self._far = _Runner(FAR)
 

@@ -177,12 +177,22 @@ class DAGAN(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
+        """Running means of what a step reports; whoever logs them resets them."""
         return list(self._means.values())
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Refines float32 images (N, H, W, 3) in [-1, 1] with the weights as they are trained."""
         return self.generator(images, training=training)
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """One step of both networks and of k.
+
+        Args:
+            batch: what `data.pipeline` delivers, of each domain the same number of images.
+
+        Returns:
+            The running means, by name.
+        """
         # Read now: a cast may hand on the variable itself, which counts up during the step.
         step = tf.identity(tf.convert_to_tensor(self.progress.steps))
         adversaries = tf.cast(step >= self.warmup_steps, tf.float32)  # 0 in warm-up, then 1

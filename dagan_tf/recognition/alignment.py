@@ -32,7 +32,12 @@ class Aligner:
     """
 
     def __init__(self, image_size: int, alignment: str) -> None:
-        """Args: image_size: side of the crops, pixels. alignment: see `CropConfig`."""
+        """Prepares the frame.
+
+        Args:
+            image_size: side of the crops, pixels.
+            alignment: see `CropConfig`.
+        """
         self.image_size = image_size
         self._five_points = alignment == "five_points"
         self._frame = max(_SOURCE_SIZE, image_size) if self._five_points else image_size

@@ -33,7 +33,16 @@ _BATCH = 32
 class Network(Protocol):
     """What embeds a crop by its landmarks."""
 
-    def embed(self, photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray: ...
+    def embed(self, photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """The face's embedding.
+
+        Args:
+            photo: uint8 (H, W, 3) RGB.
+            landmarks: (68, 2) float32 pixels.
+
+        Returns:
+            (D,) float32.
+        """
 
 
 def training_values(crops: Crops, config: RecogniserConfig, *, progress: bool = True) -> Stacked:

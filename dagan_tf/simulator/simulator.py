@@ -85,19 +85,7 @@ class ProfileError(FitError):
 
 
 class Simulator:
-    """Turns faces in photos.
-
-    Args:
-        model: 3D head; the packaged CC0 one if None.
-        image_size: side of the views, pixels, at least 16.
-        background: "keep" carries the photo's surroundings along, "blur" softens them, "none"
-            replaces them by mid grey.
-        finder: how faces are found in photos; detectors of dlib if None.
-        max_fit_error: fits worse than this raise `FitError`.
-
-    Raises:
-        DaganError: an argument is out of range.
-    """
+    """Turns faces in photos."""
 
     def __init__(
         self,
@@ -108,6 +96,19 @@ class Simulator:
         finder: FaceFinder | None = None,
         max_fit_error: float = MAX_FIT_ERROR,
     ):
+        """Checks the settings; detectors load with the first photo.
+
+        Args:
+            model: 3D head; the packaged CC0 one if None.
+            image_size: side of the views, pixels, at least 16.
+            background: "keep" carries the photo's surroundings along, "blur" softens them, "none"
+                replaces them by mid grey.
+            finder: how faces are found in photos; detectors of dlib if None.
+            max_fit_error: fits worse than this raise `FitError`.
+
+        Raises:
+            DaganError: an argument is out of range.
+        """
         if background not in BACKGROUNDS:
             raise DaganError(f"background: got {background!r}, expected one of {BACKGROUNDS}")
         if image_size < 16:

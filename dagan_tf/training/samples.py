@@ -32,7 +32,16 @@ class SampleGrid(StepCallback):
         generator: keras.Model,
         writer: EventWriter | None = None,
     ) -> None:
-        """Args: generator: a spare twin of the trained one, to take the averaged weights."""
+        """Plans the grids.
+
+        Args:
+            model_dir: of the training; the grids go to its `samples/`.
+            batch: what is drawn, as `data.pipeline` delivers it.
+            start_step: steps done before this run.
+            every: steps between grids.
+            generator: a spare twin of the trained one, to take the averaged weights.
+            writer: TensorBoard's, if there is one.
+        """
         super().__init__(start_step)
         self._folder = model_dir / SAMPLES_NAME
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -43,14 +52,17 @@ class SampleGrid(StepCallback):
         self._drawn = -1
 
     def on_train_begin(self, logs: dict | None = None) -> None:
+        """Draws the grid of untrained networks."""
         if self.step == 0:
             self.draw()
 
     def after_step(self) -> None:
+        """Draws the grid if it is due."""
         if self.step % self._every == 0:
             self.draw()
 
     def on_train_end(self, logs: dict | None = None) -> None:
+        """Draws the last grid unless that was done."""
         if self._drawn != self.step:
             self.draw()
 

@@ -76,15 +76,16 @@ class DrawnScene:
 
 
 class SceneMaker:
-    """Takes photos apart and draws views of them.
-
-    Args:
-        model: the 3D head.
-        image_size: side of the views, pixels.
-        background: "keep", "blur" or "none".
-    """
+    """Takes photos apart and draws views of them."""
 
     def __init__(self, model: MorphableModel, image_size: int, background: str):
+        """Works out what all photos of these settings share.
+
+        Args:
+            model: the 3D head.
+            image_size: side of the views, pixels.
+            background: "keep", "blur" or "none".
+        """
         self.model = model
         self.grids = grids(image_size)
         self.background = background
