@@ -1,5 +1,4 @@
-"""Lists the photos of a folder, with the person, a unique stem and, if known, the yaw of each, and
-what else is in it."""
+"""Lists the photos of a folder, with person, stem and, if known, yaw, and its other files."""
 
 import fnmatch
 import importlib.util
