@@ -33,9 +33,10 @@ from dagan_tf.export.self_ensemble import check_transforms, self_ensemble
 from dagan_tf.export.versions import draft_version
 from dagan_tf.export.warmup import write_warmup
 from dagan_tf.gan.generator import build_generator
-from dagan_tf.loop.checkpoints import CONFIG_NAME, load_generator
+from dagan_tf.loop.checkpoints import CONFIG_NAME
 from dagan_tf.pretrained import weights as pretrained
 from dagan_tf.pretrained.card import PRETRAINED, read_card
+from dagan_tf.pretrained.model_folder import load_generator
 
 CARD_FILE = "model_card.md"
 

@@ -129,7 +129,7 @@ def make_scorer(model_dir: str | os.PathLike[str]) -> Scorer:
         DaganError: no readable checkpoint there; when scoring, images of another size.
     """
     from dagan_tf.gan import losses
-    from dagan_tf.loop.checkpoints import load_discriminator, read_identities
+    from dagan_tf.pretrained.model_folder import load_discriminator, read_identities
 
     discriminator = load_discriminator(model_dir)
     labels = {name: label for label, name in enumerate(read_identities(model_dir))}

@@ -7,9 +7,9 @@ import keras
 
 from dagan_tf.errors import DaganError
 from dagan_tf.gan.dagan import DAGAN
-from dagan_tf.loop.checkpoints import load_discriminator, load_generator
 from dagan_tf.pretrained import weights
 from dagan_tf.pretrained.card import DEFAULT, PRETRAINED
+from dagan_tf.pretrained.model_folder import load_discriminator, load_generator
 
 
 def start_from(dagan: DAGAN, source: str | os.PathLike[str]) -> list[str]:
