@@ -68,7 +68,7 @@ def refine_folder(
 
     Args:
         input_folder: What `trainer.simulate` wrote.
-        output_folder: Folder to fill; another one than `input_folder`.
+        output_folder: Folder to fill; not `input_folder` itself.
         refine: uint8 (N, H, W, 3) to the same; a `Refiner` or a `RefinerClient`'s
             `request_images`.
         label: Names the model. A folder begun with one model, or with one at another `image_size`
