@@ -119,8 +119,8 @@ class FaceDetector:
         Boxes that a detector is unsure of are left out where it is sure of another face.
 
         Args:
-            photo: (H, W, 3) uint8 RGB. Small ones are enlarged and large ones shrunk internally; the
-                boxes are in the photo's own pixels.
+            photo: (H, W, 3) uint8 RGB. Small ones are enlarged and large ones shrunk internally;
+                the boxes are in the photo's own pixels.
         """
         check_photo(photo)
         if min(photo.shape[:2]) < _MIN_SHORT_SIDE:

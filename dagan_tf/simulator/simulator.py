@@ -166,7 +166,7 @@ class Simulator:
         """Why a photo cannot be shown at a yaw.
 
         A photo within 15 degrees of frontal can be shown at any yaw. One that is turned further
-        hides a cheek, which nothing in it tells about: it is only turned further to its own side.
+        hides a cheek, about which it tells nothing: it is only turned further to its own side.
 
         Args:
             fit: the photo's fit.
@@ -321,8 +321,8 @@ class Simulator:
 def _blas() -> ThreadpoolController:
     """To hold BLAS to one thread: the systems solved here are small, and threads only wait.
 
-    Measured: with two a photo with six views takes five times the CPU time. Not the simulator's
-    own: its handles of libraries cannot go to another process, and a simulator can.
+    Measured: with two threads, a photo with six views takes five times the CPU time. Not the
+    simulator's own: its handles of libraries cannot go to another process, and a simulator can.
     """
     return ThreadpoolController().select(user_api="blas")
 
