@@ -114,7 +114,7 @@ def classifier_accuracy(
         seed: of weights and batches.
 
     Returns:
-        Share of the test images named rightly.
+        Share of the test images named correctly.
     """
     model = keras.Sequential(
         [

@@ -1,6 +1,6 @@
 """Is a refined face nearer to real photos than a simulated one, and still the same person?
 
-Asked of people the refiner never saw, for any photos of people from several sides. All that is
+Asked of people the refiner never saw, for any photos of people from several sides. Whatever is
 learned on the way is learned from the other people.
 """
 
