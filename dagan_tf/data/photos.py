@@ -224,7 +224,7 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _natural(text: str) -> tuple[list[tuple[bool, int, str]], str]:
-    """Sort key: digits by value, the rest by letters; the text itself settles what is left."""
+    """Sort key: digits by value, the rest by letters; the text itself settles ties."""
     parts = re.findall(r"\d+|\D+", text.casefold())
     return [(not p[0].isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts], text
 

@@ -64,7 +64,7 @@ def turn(
         One face a yaw, in their order.
 
     Raises:
-        PhotoError: The file is no photo.
+        PhotoError: The file is not a photo.
         FaceNotFoundError: No face in it, or several and none clearly the main one.
         DaganError: A yaw out of range or of a side that the photo does not show, or no model there.
     """
