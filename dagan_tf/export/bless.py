@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from dagan_tf.core.pixels import LEVELS_A_UNIT, signed_levels, to_signed
 from dagan_tf.export import probe, session
+from dagan_tf.export.locations import Location, fetched
 from dagan_tf.export.module import ExportError, ExportModule
 from dagan_tf.export.signatures import read_signature_defs
 from dagan_tf.export.warmup import warmup_image
@@ -84,7 +85,7 @@ def bless(
     }
 
 
-def bless_again(folder: Path, *, clean_process: bool = True) -> float:
+def bless_again(folder: Location, *, clean_process: bool = True) -> float:
     """Blesses an export without its generator: do its signatures agree, in both loaders?
 
     Args:
@@ -96,6 +97,7 @@ def bless_again(folder: Path, *, clean_process: bool = True) -> float:
 
     Raises:
         ExportError: It holds no `export.json`, or as `bless`.
+        LocationError: The URI cannot be read.
     """
     try:
         facts = json.loads((folder / FACTS_FILE).read_text("utf-8"))
@@ -106,7 +108,8 @@ def bless_again(folder: Path, *, clean_process: bool = True) -> float:
             f"{folder / FACTS_FILE}: {type(error).__name__}: {error}; "
             "expected what serving.export writes beside a SavedModel"
         ) from error
-    return _ask_twice(folder, probes, allowed, clean_process)[1]
+    with fetched(folder) as copy:
+        return _ask_twice(copy, probes, allowed, clean_process)[1]
 
 
 def _probes(side: int, stride: int) -> dict[str, np.ndarray]:
@@ -226,7 +229,7 @@ def _reason(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def _check_answers(answers: dict[str, np.ndarray], probes: dict[str, np.ndarray]) -> None:
-    """Are the answers whole, and the signatures of one mind?"""
+    """Checks that the answers are whole and that the signatures agree."""
     floats, expected = answers["floats"], probes["floats"].shape
     if floats.shape != expected or not np.isfinite(floats).all():
         raise ExportError(

@@ -18,9 +18,11 @@ from dagan_tf.core.pixels import from_signed, to_signed
 from dagan_tf.data.example_files import read_example_files, records_of_batches, write_domains
 from dagan_tf.data.records import Record
 from dagan_tf.errors import DaganError
+from dagan_tf.export.locations import copy_tree, locate
+from dagan_tf.export.versions import SAVED_MODEL_FILE
 from dagan_tf.export.write import export_model_dir
 from dagan_tf.folders.keep import make_scorer
-from dagan_tf.loop.checkpoints import load_generator
+from dagan_tf.pretrained.model_folder import load_generator
 from dagan_tf.training.run import train_on_records
 
 EVALUATION_FILE = "eval.json"
@@ -76,7 +78,7 @@ def run(fn_args: Any) -> None:
             training_data=custom.get("training_data"),
             licence=custom.get("licence"),
         )
-        _copy_tree(version, fn_args.serving_model_dir)
+        copy_tree(version, locate(fn_args.serving_model_dir), last=SAVED_MODEL_FILE)
 
 
 def evaluate(
@@ -148,12 +150,3 @@ def _records(fn_args: Any, patterns: Sequence[str]) -> Iterator[Record]:
         fn_args.data_accessor.tf_dataset_factory(list(patterns), options, schema)
     )
     return records_of_batches(batches)
-
-
-def _copy_tree(source: Path, target: str) -> None:
-    """Copies a folder to where TFX wants it, which may be a bucket."""
-    for path in sorted(source.rglob("*")):
-        if path.is_file():
-            place = "/".join((target.rstrip("/"), path.relative_to(source).as_posix()))
-            tf.io.gfile.makedirs(place.rsplit("/", 1)[0])
-            tf.io.gfile.copy(str(path), place, overwrite=True)

@@ -9,7 +9,8 @@ import bisect
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
+
+from dagan_tf.export.locations import Location
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -137,7 +138,7 @@ class ServerMetrics:
         """Records one run of a model; `TF1` is what TensorFlow Serving calls a SavedModel's."""
         self._runtime.observe(seconds * 1e6, model, "Predict", "TF1")
 
-    def warmed_up(self, folder: Path, seconds: float) -> None:
+    def warmed_up(self, folder: Location, seconds: float) -> None:
         """Records the time of a version's warm-up."""
         self._warmup.observe(seconds * 1e6, str(folder), "OK")
 
