@@ -20,10 +20,10 @@ from dagan_tf.core.program import run_app
 from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
-from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.fitting.fit import FaceFit
-from dagan_tf.simulator.framing import frame_camera
+from dagan_tf.simulator.fitting.framing import frame_camera
 from dagan_tf.simulator.head.mesh import Mesh
+from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.render.rasterizer import interpolate, rasterize
 from dagan_tf.simulator.simulator import Simulator
 

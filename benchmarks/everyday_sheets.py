@@ -22,7 +22,7 @@ from dagan_tf.core.program import run_app
 from dagan_tf.data.photos import PhotoItem, list_photos
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
-from dagan_tf.simulator.camera import Pose
+from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.simulator import Simulator
 
 FLAGS = flags.FLAGS

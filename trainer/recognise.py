@@ -81,6 +81,12 @@ _SEEDS = flags.DEFINE_integer("seeds", 3, "Seeds a split; a solved head has but 
 _RESERVED = flags.DEFINE_list(
     "reserved", [], "People never tested, always trained on: those the refiner was trained on."
 )
+_TEST_PEOPLE = flags.DEFINE_list(
+    "test_people",
+    [],
+    "Of FRLL, the only people tested: those the refiner was not trained on. Each split trains on"
+    " two in three of the others.",
+)
 _GROUPS = flags.DEFINE_string(
     "groups", "", "CSV file with a column person and others: figures by group, too."
 )
@@ -93,6 +99,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "Folder of the results.")
 
 
 def main(_: list[str]) -> int:
+    """Trains and tests what is still to be done, and prints the comparison."""
     from dagan_tf.recognition.apart import Division
     from dagan_tf.recognition.config import load_recogniser_config
     from dagan_tf.runs.experiment import Experiment, default_systems
@@ -117,6 +124,7 @@ def main(_: list[str]) -> int:
             splits=_SPLITS.value,
             seeds=_SEEDS.value,
             reserved=_RESERVED.value,
+            test_people=_TEST_PEOPLE.value,
             divide=Division(_DIVIDE.value, _TEST_SHARE.value),
             groups=_GROUPS.value,
             refiner=_REFINER.value,

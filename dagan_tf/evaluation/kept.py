@@ -1,7 +1,7 @@
 """What a refiner has to keep: the pose a face was asked for, and the person it shows.
 
-Angles are degrees, as `simulator.camera` turns them; embeddings come from networks that took no
-part in training.
+Angles are degrees, as `simulator.render.camera` turns them; embeddings come from networks that took
+no part in training.
 """
 
 from collections.abc import Sequence
@@ -120,7 +120,7 @@ def leakage(
 
 
 def pose_row(found: np.ndarray, asked: np.ndarray, people: Sequence[str] | np.ndarray) -> Row:
-    """Mean yaw error of the faces whose yaw was found, and the share of those it was not of.
+    """Mean yaw error of the faces whose yaw was found, and the share of those where it was not.
 
     Args:
         found: (N,) degrees, as `fitted_yaws`.

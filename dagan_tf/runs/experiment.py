@@ -38,6 +38,7 @@ class Experiment:
         splits: number of divisions of FRLL's people.
         seeds: number of seeds.
         reserved: people never under test, always trained on.
+        test_people: of FRLL, the only people under test, see `read_frll`; () divides them.
         divide: how a protocol without training people of its own is divided.
         groups: CSV file of groups of people, or ""; FRLL has its own.
         refiner: what refines the simulated views for the system `pretrained` where no folder of
@@ -57,6 +58,7 @@ class Experiment:
     splits: int = 10
     seeds: int = 3
     reserved: Collection[str] = ()
+    test_people: Collection[str] = ()
     divide: Division = field(default_factory=Division)
     groups: str = ""
     refiner: str = PRETRAINED
@@ -109,6 +111,11 @@ def check_experiment(experiment: Experiment) -> None:
     if min(experiment.splits, experiment.seeds) < 1:
         raise DaganError(
             f"splits = {experiment.splits}, seeds = {experiment.seeds}: expected 1 or more"
+        )
+    if experiment.test_people and experiment.protocol != "frll":
+        raise DaganError(
+            f"--test_people with --protocol={experiment.protocol}: expected frll, as other"
+            " protocols name whom they test"
         )
     if not experiment.data and experiment.protocol.split("-")[0] != experiment.layout:
         raise DaganError(
@@ -177,11 +184,14 @@ def claim_output(folder: Path, experiment: Experiment, config: RecogniserConfig)
         "protocol": experiment.protocol,
         "data": experiment.tested,
         "reserved": sorted(experiment.reserved),
+        "test_people": sorted(experiment.test_people),
         "divide": [experiment.divide.splits, experiment.divide.test_share, experiment.divide.seed],
     }
     mark = folder / "experiment.json"
     if mark.is_file():
         before = json.loads(mark.read_text(encoding="utf-8"))
+        # Folders of older versions name none.
+        before["facts"].setdefault("test_people", [])
         for name, value in facts.items():
             if before["facts"].get(name) != value:
                 raise DaganError(

@@ -14,21 +14,23 @@ from pathlib import Path
 import numpy as np
 
 from dagan_tf import __version__
-from dagan_tf.core.files import write_text
-from dagan_tf.data.manifest import SKIPPED_NAME
+from dagan_tf.core.files import write_text, writing_to
+from dagan_tf.data.manifest import SKIPPED_NAME, SkippedRow
+from dagan_tf.data.photos import check_apart, read_folder
 from dagan_tf.loop.strategy import make_strategy
 from dagan_tf.metrics.intervals import over_splits
 from dagan_tf.protocols.frll import read_frll
 from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.protocols.readers import read_protocol
 from dagan_tf.recognition.apart import hold_apart, people_of
-from dagan_tf.recognition.comparison import Gain, group_summary, paired_gain
+from dagan_tf.recognition.comparison import Gain, ceiling_shares, group_summary, paired_gain
 from dagan_tf.recognition.config import RecogniserConfig
 from dagan_tf.recognition.crops import REAL, Crops, make_crops
 from dagan_tf.recognition.features import training_values
 from dagan_tf.recognition.groups import frll_groups, read_groups
-from dagan_tf.recognition.people import RealFace, list_training, merged, protocol_faces
-from dagan_tf.recognition.systems import Run, faces_of, run_systems
+from dagan_tf.recognition.people import SET_LAYOUTS, RealFace, list_training, merged, protocol_faces
+from dagan_tf.recognition.people_interval import with_people
+from dagan_tf.recognition.systems import CEILING, Run, faces_of, run_systems
 from dagan_tf.runs.experiment import Experiment, check_experiment, claim_output, views_of
 
 SCORES_NAME = "scores.json"
@@ -63,8 +65,8 @@ def run_experiment(
     Args:
         experiment: what to compare.
         config: the recogniser, the same for all systems.
-        output: gets crops/, runs/, config.yaml, scores.json and report.html; an earlier one is gone
-            on with.
+        output: gets crops/, runs/, config.yaml, scores.json and report.html; an earlier one is
+            continued.
         command: goes into scores.json.
         devices: see `make_strategy`.
         kept: folder of crops and features, which several experiments may share; "" is crops/ in the
@@ -83,49 +85,66 @@ def run_experiment(
     check_experiment(experiment)
     folder = Path(output)
     training = list_training(experiment.train, experiment.layout, experiment.poses)
-    protocol = _protocol(experiment, training)
-    claim_output(folder, experiment, config)
-    groups = _groups(experiment, training, protocol)
-    crops = make_crops(
-        merged(training, protocol_faces(protocol)),
-        views_of(experiment, folder, verbose=verbose),
-        kept or folder / "crops",
-        config.crops,
-        workers=workers,
-        progress=verbose,
-    )
-    if verbose:
-        _say_what_there_is(crops, protocol)
-    runs = run_systems(
-        experiment.systems,
-        protocol,
-        training_values(crops, config, progress=verbose),
-        crops,
-        config,
-        folder / "runs",
-        seeds=experiment.seeds,
-        groups=groups,
-        strategy=make_strategy(devices),
-        verbose=verbose,
-    )
-    gains = _gains(runs, experiment.systems, protocol)
-    scores = _scores(experiment, config, protocol, crops, runs, gains, command)
-    write_text(folder / SCORES_NAME, json.dumps(scores, indent=1) + "\n")
-    if report:
-        # Plots are slow to import.
-        from dagan_tf.reports.recogniser_report import write_experiment_report
-
-        write_experiment_report(
-            folder, runs, gains, protocol, crops, config=config, command=command
+    check_apart(output, experiment.train)
+    left_out: Sequence[SkippedRow] = ()
+    if experiment.layout not in SET_LAYOUTS:
+        left_out = read_folder(experiment.train, experiment.layout).left_out
+    with writing_to(folder):
+        protocol = _protocol(experiment, training)
+        claim_output(folder, experiment, config)
+        groups = _groups(experiment, training, protocol)
+        crops = make_crops(
+            merged(training, protocol_faces(protocol)),
+            views_of(experiment, folder, verbose=verbose),
+            kept or folder / "crops",
+            config.crops,
+            left_out=left_out,
+            workers=workers,
+            progress=verbose,
         )
-    return runs, gains
+        if verbose:
+            _say_what_there_is(crops, protocol)
+        runs = run_systems(
+            experiment.systems,
+            protocol,
+            training_values(crops, config, progress=verbose),
+            crops,
+            config,
+            folder / "runs",
+            seeds=experiment.seeds,
+            groups=groups,
+            strategy=make_strategy(devices),
+            verbose=verbose,
+        )
+        gains = with_people(
+            _gains(runs, experiment.systems, protocol),
+            runs,
+            protocol,
+            faces_of(protocol, crops),
+            folder / "runs",
+        )
+        scores = _scores(experiment, config, protocol, crops, runs, gains, command)
+        write_text(folder / SCORES_NAME, json.dumps(scores, indent=1) + "\n")
+        if report:
+            # Plots are slow to import.
+            from dagan_tf.reports.recogniser_report import write_experiment_report
+
+            write_experiment_report(
+                folder, runs, gains, protocol, crops, config=config, command=command
+            )
+        return runs, gains
 
 
 def _protocol(experiment: Experiment, training: Sequence[RealFace]) -> Protocol:
     """The protocol, each split with the people to be trained on."""
     divide = replace(experiment.divide, reserved=experiment.reserved)
     if experiment.protocol == "frll":
-        read = read_frll(experiment.tested, splits=experiment.splits, reserved=experiment.reserved)
+        read = read_frll(
+            experiment.tested,
+            splits=experiment.splits,
+            reserved=experiment.reserved,
+            test_people=experiment.test_people,
+        )
     else:
         read = read_protocol(experiment.protocol, experiment.tested)
     people = {face.identity for face in training}
@@ -144,7 +163,7 @@ def _groups(
 
 
 def _say_what_there_is(crops: Crops, protocol: Protocol) -> None:
-    """What is trained on, who has but one photo, and whom no system can find."""
+    """What is trained on, who has only one photo, and whom no system can find."""
     counts = Counter(row.identity for row in crops.rows if row.kind == REAL)
     people = {name for split in protocol.splits for name in split.training_subjects.tolist()}
     alone = sorted(name for name in people if counts[name] == 1)
@@ -216,14 +235,21 @@ def summary_lines(runs: Sequence[Run], gains: Sequence[Gain]) -> Iterator[str]:
             text = "  ".join(f"{m} {mean:.3f} ± {std:.3f}" for m, (mean, std) in measures.items())
             yield f"{system:10} {probes:14} {text}"
     if gains:
-        yield "paired, 95 % over splits [allowing for shared people]:"
+        yield (
+            "paired, 95 % over splits [allowing for shared people]"
+            " {bootstrap over people and splits}:"
+        )
     for gain in gains:
         half = gain.high - gain.mean
         corrected = gain.corrected_high - gain.mean
         yield (
             f"{gain.better} over {gain.base}, {gain.probes}, {gain.measure}:"
-            f" {gain.mean:+.3f} ± {half:.3f} [± {corrected:.3f}]"
+            f" {gain.mean:+.3f} ± {half:.3f} [± {corrected:.3f}]{_over_people(gain)}"
         )
+    for (probes, measure), shares in ceiling_shares(runs, "b1", CEILING).items():
+        text = ", ".join(f"{system} {share:+.0%}" for system, share in shares.items())
+        if text:
+            yield f"of what real adds to b1, {probes}, {measure}: {text}"
     groups = group_summary(runs)
     if groups:
         yield "by group, at the threshold of FAR .01 among everybody, means over splits:"
@@ -236,6 +262,12 @@ def summary_lines(runs: Sequence[Run], gains: Sequence[Gain]) -> Iterator[str]:
                 for system, figures in systems.items()
             )
             yield f"{probes}, {group} ({people:.1f} people tested a split): {text}"
+
+
+def _over_people(gain: Gain) -> str:
+    if np.isnan(gain.people_low):
+        return ""
+    return f" {{{gain.people_low:+.3f} to {gain.people_high:+.3f}}}"
 
 
 def _scores(
@@ -254,7 +286,11 @@ def _scores(
         "command": command,
         "protocol": protocol.name,
         "tested": protocol.summary(),
-        "experiment": {**asdict(experiment), "reserved": sorted(experiment.reserved)},
+        "experiment": {
+            **asdict(experiment),
+            "reserved": sorted(experiment.reserved),
+            "test_people": sorted(experiment.test_people),
+        },
         "people": {
             split.name: {
                 "trained": len(split.training_subjects),

@@ -9,7 +9,7 @@ from dagan_tf.data.manifest import read_manifest, read_skipped
 from dagan_tf.data.photos import list_photos, orl_folder
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.loop.checkpoints import read_identities
+from dagan_tf.pretrained.model_folder import read_identities
 from dagan_tf.reports.run_report import report_run
 from tests.helpers.programs import run_program
 
