@@ -37,8 +37,8 @@ from dagan_tf.errors import DaganError
 from dagan_tf.evaluation.identity import distance_matrix, rank1
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.simulator.camera import Pose
 from dagan_tf.simulator.fitting.fit import FaceFit, fit_landmarks
+from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.scene import head_scene
 from dagan_tf.simulator.scene.head_scene import PreparedPhoto
 from dagan_tf.simulator.simulator import SimulatedView, Simulator

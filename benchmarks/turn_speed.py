@@ -62,7 +62,7 @@ def stage_by_stage(files: list[Path], output: Path) -> Stages:
     """What `turn_files` does with each photo, timed."""
     from dagan_tf.export.refiner import Refiner
     from dagan_tf.faces.photo_io import read_photo, write_png
-    from dagan_tf.simulator.camera import Pose
+    from dagan_tf.simulator.render.camera import Pose
     from dagan_tf.simulator.simulator import Simulator
 
     refiner = Refiner.load(FLAGS.model)

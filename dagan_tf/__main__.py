@@ -14,7 +14,9 @@ from dagan_tf.core.program import BAD_INPUT, run_app
 FLAGS = flags.FLAGS
 flags.DEFINE_list("yaws", ["-60", "-30", "30", "60"], "Angles to turn to, degrees.")
 flags.DEFINE_string("output", None, "Folder for the pictures.", required=True)
-flags.DEFINE_string("model", "pretrained", "The refiner in the box, or what serving.export wrote.")
+flags.DEFINE_string(
+    "model", "pretrained", "The refiner in the box, or what serving.export wrote, path or URI."
+)
 flags.DEFINE_integer(
     "image_size", None, "Side of the views, pixels; default: that of the model's training.", 16
 )

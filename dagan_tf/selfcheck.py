@@ -75,9 +75,9 @@ def _check_faces() -> str:
 
 def _check_simulator() -> str:
     """Turns the packaged head, takes its landmarks for a photo's and fits the head to them."""
-    from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
     from dagan_tf.simulator.fitting.fit import fit_landmarks
     from dagan_tf.simulator.head.morphable_model import MorphableModel
+    from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 
     model = MorphableModel.load()
     middle = np.full(2, 128.0)
@@ -139,6 +139,7 @@ def _check_export(generator: Any, folder: Path, report: Callable[[str], None]) -
 
 
 def main() -> int:
+    """Runs the check and prints a line a part; returns the exit code."""
     argparse.ArgumentParser(description=str(__doc__).splitlines()[0]).parse_args()
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="dagan_tf_selfcheck_") as folder:

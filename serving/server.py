@@ -9,7 +9,9 @@ from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
-    "model_base_path", None, "Base folder of one model's versions; default: the refiner in the box."
+    "model_base_path",
+    None,
+    "Base folder of one model's versions, path or URI; default: the refiner in the box.",
 )
 flags.DEFINE_string("model_name", "dagan", "Name requests ask for.")
 flags.DEFINE_string("model_config_file", None, "Several models: a ModelServerConfig as text.")

@@ -18,6 +18,7 @@ flags.mark_flags_as_required(["photos", "simulated", "output"])
 
 
 def main(_: list[str]) -> None:
+    """Lays the photos and says how many fit."""
     from dagan_tf.data.photos import list_photos
     from dagan_tf.folders.pair import pair_folder
 

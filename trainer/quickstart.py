@@ -29,6 +29,7 @@ flags.DEFINE_integer("held_out", 8, "People kept from the training, to measure o
 
 
 def main(argv: list[str]) -> int:
+    """Runs the chain and prints where its results are."""
     del argv
     from dagan_tf.config.settings import load_config
     from dagan_tf.runs.quickstart import run_quickstart

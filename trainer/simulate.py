@@ -85,6 +85,7 @@ def _balance(photos, settings, workers):  # type: ignore[no-untyped-def]
 
 
 def main(argv: list[str]) -> None:
+    """Makes the views that are not there yet."""
     del argv
     from dagan_tf.data.photos import list_photos
     from dagan_tf.errors import DaganError

@@ -58,6 +58,7 @@ flags.mark_flags_as_required(["simulated", "model_dir"])
 
 
 def main(_: list[str]) -> int:
+    """Trains, or goes on with the training that is there."""
     from dagan_tf.config.settings import load_config
     from dagan_tf.training.train import RealPhotos, train
 

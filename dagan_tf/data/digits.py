@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from sklearn.datasets import load_digits
 
+from dagan_tf.core.pixels import from_levels
 from dagan_tf.data.records import Record, RecordIndex, write_records
 from dagan_tf.faces.photo_io import encode_png
 
@@ -116,5 +117,5 @@ def _draw(
 
 
 def _grey(image: np.ndarray) -> np.ndarray:
-    pixels = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    pixels = from_levels(image)
     return np.repeat(pixels[:, :, None], 3, axis=2)

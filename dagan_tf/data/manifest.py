@@ -1,5 +1,6 @@
-"""`manifest.csv` and `skipped.csv`: what a folder of simulated or refined faces holds, and why
-some photos are missing from it. Written and read as `row_files` says.
+"""`manifest.csv` and `skipped.csv`: what a folder of faces holds, and why some are missing.
+
+Of simulated and of refined faces; written and read as `row_files` says.
 """
 
 import os
@@ -75,7 +76,14 @@ class ManifestWriter(RowWriter[ManifestRow]):
     """Appends to `FOLDER/manifest.csv`, creating it with its header if needed."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        """Args: folder: Exists. Raises: DaganError: It holds a manifest of another kind."""
+        """Opens the folder's manifest.
+
+        Args:
+            folder: Exists.
+
+        Raises:
+            DaganError: It holds a manifest of another kind.
+        """
         super().__init__(Path(folder) / MANIFEST_NAME, ManifestRow)
 
 
@@ -83,7 +91,14 @@ class SkippedWriter(RowWriter[SkippedRow]):
     """Appends to `FOLDER/skipped.csv`, creating it with its header if needed."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        """Args: folder: Exists. Raises: DaganError: It holds a skip list of another kind."""
+        """Opens the folder's skip list.
+
+        Args:
+            folder: Exists.
+
+        Raises:
+            DaganError: It holds a skip list of another kind.
+        """
         super().__init__(Path(folder) / SKIPPED_NAME, SkippedRow)
 
 

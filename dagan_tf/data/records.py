@@ -29,6 +29,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from dagan_tf.core.pixels import tensor_to_signed, tensor_to_unit
 from dagan_tf.errors import DaganError
 
 INDEX_NAME = "index.json"
@@ -256,11 +257,10 @@ def parse_example(serialized: tf.Tensor, image_size: int) -> dict[str, tf.Tensor
     for name in _IMAGES:
         data, channels = example[f"{name}/encoded"], 3 if name in ("image", "target") else 1
         shape = (image_size, image_size, channels)
-        scale, shift = (127.5, -1.0) if channels == 3 else (255.0, 0.0)
         pixels = tf.cond(
             tf.equal(tf.strings.length(data), 0),
             functools.partial(tf.fill, shape, 0.0 if channels == 3 else 1.0),
-            functools.partial(_decoded, data, channels, scale, shift),
+            functools.partial(_decoded, data, channels),
         )
         found[name] = tf.ensure_shape(pixels, shape)
     paired = tf.cast(tf.strings.length(example["target/encoded"]) > 0, tf.float32)
@@ -271,8 +271,9 @@ def parse_example(serialized: tf.Tensor, image_size: int) -> dict[str, tf.Tensor
     }
 
 
-def _decoded(data: tf.Tensor, channels: int, scale: float, shift: float) -> tf.Tensor:
-    return tf.cast(tf.io.decode_png(data, channels=channels), tf.float32) / scale + shift
+def _decoded(data: tf.Tensor, channels: int) -> tf.Tensor:
+    pixels = tf.io.decode_png(data, channels=channels)
+    return tensor_to_signed(pixels) if channels == 3 else tensor_to_unit(pixels)
 
 
 def read_records(folder: str | os.PathLike[str]) -> list[Record]:

@@ -32,6 +32,15 @@ class RowWriter(Generic[Row]):
     """Appends rows durably. Use it as a context manager."""
 
     def __init__(self, file: Path, row_type: type[Row]) -> None:
+        """Opens the file; what a killed writer left half written is cut off.
+
+        Args:
+            file: csv; made if it is absent.
+            row_type: dataclass whose fields are the columns.
+
+        Raises:
+            DaganError: the file holds another kind of rows.
+        """
         columns = [field.name for field in fields(row_type)]
         repaired = b""
         if file.exists():

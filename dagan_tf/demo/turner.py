@@ -11,10 +11,9 @@ import numpy as np
 from dagan_tf.demo.photo_store import PhotoStore, StoredPhoto
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.detector import FaceBox
-from dagan_tf.faces.face import FaceNotFoundError
+from dagan_tf.faces.face import Face, FaceNotFoundError
 from dagan_tf.faces.photo_io import decode_photo
-from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
-from dagan_tf.simulator.fitting.fit import fit_landmarks
+from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.simulator import MAX_PITCH, MAX_YAW, Simulator
 
 # A photo is kept at no more than this many pixels: 12 MB, and still plenty for a view of 224.
@@ -43,17 +42,18 @@ class TurnedFace:
 
 
 class Turner:
-    """Answers the page's questions; safe to use from several threads.
-
-    Args:
-        simulator: Draws the views.
-        refine: (S, S, 3) uint8 to the same, refined; None to show simulated views only.
-        store: Where photos are kept.
-    """
+    """Answers the page's questions; safe to use from several threads."""
 
     def __init__(
         self, simulator: Simulator, *, refine: Refine | None = None, store: PhotoStore | None = None
     ) -> None:
+        """Nothing is loaded before `warm_up` or the first photo.
+
+        Args:
+            simulator: Draws the views.
+            refine: (S, S, 3) uint8 to the same, refined; None to show simulated views only.
+            store: Where photos are kept.
+        """
         self.simulator = simulator
         self.store = store or PhotoStore()
         self._refine = refine
@@ -74,8 +74,9 @@ class Turner:
         grey = np.full((256, 256, 3), 128, np.uint8)
         with self._lock:
             simulator.finder.find_all(grey)
-            simulator.finder.find_one(grey, box=FaceBox(64.0, 64.0, 128.0, 128.0, 1.0, "given"))
-            fit = fit_landmarks(model, landmarks)
+            box = FaceBox(64.0, 64.0, 128.0, 128.0, 1.0, "given")
+            simulator.finder.find_one(grey, box=box)
+            fit = simulator.fit_person([Face(box, landmarks)])[0]
             view = simulator.render(simulator.prepare(grey, fit), Pose(30.0))
         if self._refine is not None:
             self._refine(view.image)

@@ -23,6 +23,7 @@ class FaceEmbedder:
     """
 
     def __init__(self) -> None:
+        """Loads nothing yet."""
         self._network: Any = None
 
     def embed(self, photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray:

@@ -51,6 +51,12 @@ class FaceFeatures:
     """
 
     def __init__(self, networks: dict[str, Network], finder: FaceFinder) -> None:
+        """Nothing is embedded yet.
+
+        Args:
+            networks: by name.
+            finder: finds faces and their landmarks.
+        """
         self.networks = networks
         self.ways: dict[str, dict[str, int]] = {}
         self.landmarks: dict[str, list[np.ndarray | None]] = {}
@@ -120,6 +126,12 @@ class RealFaces:
     """
 
     def __init__(self, simulator: Simulator, networks: dict[str, Network]) -> None:
+        """Nothing is read yet.
+
+        Args:
+            simulator: fits and frames the faces.
+            networks: what embeds them, by name.
+        """
         self.refused: dict[Path, str] = {}
         self._simulator = simulator
         self._networks = networks

@@ -1,7 +1,7 @@
 """What a refiner has to keep: the pose a face was asked for, and the person it shows.
 
-Angles are degrees, as `simulator.camera` turns them; embeddings come from networks that took no
-part in training.
+Angles are degrees, as `simulator.render.camera` turns them; embeddings come from networks that took
+no part in training.
 """
 
 from collections.abc import Sequence

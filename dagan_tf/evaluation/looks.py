@@ -1,5 +1,7 @@
-"""What an eye holds against a refined face and a recogniser does not see: a halo in the backdrop,
-stains of colour, skin without its finest detail. Pure functions of images in one frame.
+"""What the eye holds against a refined face, and a recogniser does not see.
+
+A halo in the backdrop, stains of colour, skin without its finest detail: pure functions of images
+in one frame.
 """
 
 from __future__ import annotations
@@ -7,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from dagan_tf.core.pixels import to_unit
 from dagan_tf.errors import DaganError
 
 # Grey levels within which a pixel is backdrop; where a halo lies, in parts of the side; and the
@@ -73,9 +76,7 @@ def colour_distance(image: np.ndarray, photo: np.ndarray, inside: np.ndarray) ->
         raise DaganError("inside: expected at least one block of S / 28 pixels, found none")
     hues = [
         cv2.cvtColor(
-            cv2.resize(
-                one.astype(np.float32) / 255.0, (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA
-            ),
+            cv2.resize(to_unit(one), (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA),
             cv2.COLOR_RGB2LAB,
         )[compared][:, 1:]
         for one in (image, photo)

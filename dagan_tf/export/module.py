@@ -5,6 +5,7 @@ import os
 import keras
 import tensorflow as tf
 
+from dagan_tf.core.pixels import tensor_from_signed, tensor_to_signed
 from dagan_tf.errors import DaganError
 
 SIGNATURES = ("serving_default", "float", "encoded")
@@ -58,12 +59,12 @@ class ExportModule(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8, "images")])
     def refine_uint8(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `serving_default`."""
-        return {"refined": _to_uint8(self._refine(_to_float(images)))}
+        return {"refined": tensor_from_signed(self._refine(tensor_to_signed(images)))}
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32, "images")])
     def refine_float(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `float`."""
-        return {"refined": self._refine(images)}
+        return {"refined": tf.clip_by_value(self._refine(images), -1.0, 1.0)}
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, "image_bytes")])
     def refine_encoded(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -74,7 +75,7 @@ class ExportModule(tf.Module):
             image_bytes,
             fn_output_signature=tf.TensorSpec((size, size, 3), tf.uint8),
         )
-        refined = _to_uint8(self._refine(_to_float(images)))
+        refined = tensor_from_signed(self._refine(tensor_to_signed(images)))
         encoded = tf.map_fn(tf.io.encode_png, refined, fn_output_signature=tf.string)
         return {"refined_bytes": encoded}
 
@@ -110,16 +111,7 @@ class ExportModule(tf.Module):
             images = tf.identity(images)
         padded = _mirror_up(_mirror_up(images, 1, self.stride), 2, self.stride)
         refined = tf.cast(self.generator(padded, training=False), tf.float32)
-        refined = tf.ensure_shape(refined[:, :height, :width], (None, None, None, 3))
-        return tf.clip_by_value(refined, -1.0, 1.0)
-
-
-def _to_float(images: tf.Tensor) -> tf.Tensor:
-    return tf.cast(images, tf.float32) / 127.5 - 1.0
-
-
-def _to_uint8(images: tf.Tensor) -> tf.Tensor:
-    return tf.cast(tf.round((images + 1.0) * 127.5), tf.uint8)
+        return tf.ensure_shape(refined[:, :height, :width], (None, None, None, 3))
 
 
 def _mirror_up(images: tf.Tensor, axis: int, stride: int) -> tf.Tensor:

@@ -21,9 +21,11 @@ class Mirror(keras.layers.Layer):
     """(N, H, W, C) -> the same, left and right exchanged."""
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
+        """The images, left and right exchanged; float (N, H, W, C)."""
         return tf.reverse(images, axis=[2])
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The images' own shape."""
         return shape
 
 
@@ -32,10 +34,17 @@ class Shift(keras.layers.Layer):
     """(N, H, W, C) -> the same, moved right and down by `pixels`, the border repeated."""
 
     def __init__(self, pixels: int, **settings: object) -> None:
+        """Sets the distance.
+
+        Args:
+            pixels: how far, > 0 to the right and down.
+            **settings: the layer's name.
+        """
         super().__init__(**settings)
         self.pixels = pixels
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
+        """The images, moved; float (N, H, W, C)."""
         for axis in (1, 2):
             side = tf.shape(images)[axis]
             place = tf.clip_by_value(tf.range(side) - self.pixels, 0, side - 1)
@@ -43,9 +52,11 @@ class Shift(keras.layers.Layer):
         return images
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The images' own shape."""
         return shape
 
     def get_config(self) -> dict[str, object]:
+        """The layer's settings, from which Keras builds it anew."""
         return {**super().get_config(), "pixels": self.pixels}
 
 
@@ -54,12 +65,14 @@ class InnerMean(keras.layers.Layer):
     """[(N, H, W, C), ...] -> their mean; towards the border more and more the first alone."""
 
     def call(self, answers: list[tf.Tensor]) -> tf.Tensor:
+        """The mean of answers of one shape, float (N, H, W, C), as float32."""
         first, *others = (tf.cast(answer, tf.float32) for answer in answers)
         rows, columns = (_inside(tf.shape(first)[axis]) for axis in (1, 2))
         weight = tf.minimum(tf.reshape(rows, (1, -1, 1, 1)), tf.reshape(columns, (1, 1, -1, 1)))
         return (first + weight * tf.add_n(others)) / (1.0 + weight * len(others))
 
     def compute_output_shape(self, shapes: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        """The first answer's shape."""
         return shapes[0]
 
 
@@ -77,7 +90,7 @@ def self_ensemble(generator: keras.Model, transforms: Sequence[str]) -> keras.Mo
 
     What a refiner does to a face, to its mirror image and to the face one pixel farther has the
     same aim; where they differ it is chance, and the mean has less of it: faces keep their
-    likeness better (docs/experiments.md). The self-ensemble of Timofte, Rothe and Van Gool,
+    likeness better (docs/lab-notebook.md). The self-ensemble of Timofte, Rothe and Van Gool,
     "Seven ways to improve example-based single image super resolution", CVPR 2016.
 
     Args:

@@ -27,13 +27,14 @@ from dagan_tf.data.records import RecordError, read_index
 from dagan_tf.export.bless import FACTS_FILE, TOLERANCES, bless
 from dagan_tf.export.card import render_model_card
 from dagan_tf.export.formats import check_formats, write_formats
+from dagan_tf.export.locations import Location
 from dagan_tf.export.module import SIGNATURES, ExportError, ExportModule
 from dagan_tf.export.self_ensemble import check_transforms, self_ensemble
 from dagan_tf.export.versions import draft_version
 from dagan_tf.export.warmup import write_warmup
 from dagan_tf.gan.generator import build_generator
+from dagan_tf.loop import packaged
 from dagan_tf.loop.checkpoints import CONFIG_NAME, load_generator
-from dagan_tf.pretrained import weights as pretrained
 from dagan_tf.pretrained.card import PRETRAINED, read_card
 
 CARD_FILE = "model_card.md"
@@ -54,7 +55,7 @@ def export_generator(
     training_data: str | None = None,
     licence: str | None = None,
     clean_process: bool = True,
-) -> Path:
+) -> Location:
     """Exports a generator as the next version under a base folder, checked before it is seen.
 
     Beside the SavedModel the version holds warm-up requests for TensorFlow Serving, a
@@ -62,7 +63,7 @@ def export_generator(
 
     Args:
         generator: See `ExportModule`; as it was trained, float32.
-        output_base: Folder of all versions of this model; made when absent.
+        output_base: Folder of all versions of this model, a path or a URI; made when absent.
         image_size: Side in pixels the generator was trained at.
         stride: Number the generator needs both sides to be divisible by.
         formats: Of `export_formats.FORMATS`; the SavedModel is written in any case.
@@ -139,13 +140,13 @@ def export_model_dir(
     training_data: str | None = None,
     licence: str | None = None,
     clean_process: bool = True,
-) -> Path:
+) -> Location:
     """Exports the generator of a training run; the rest as `export_generator`.
 
     Args:
         model_dir: What `trainer.task` wrote: checkpoints, `config.yaml`, `metrics.jsonl`; or the
             word `pretrained` for the refiner in the box.
-        output_base: Folder of all versions of this model.
+        output_base: Folder of all versions of this model, a path or a URI.
         ema: Export the running mean of the weights instead of the last ones.
         average: See `export_generator`.
         precision: What the SavedModel computes in: `float32`, or `bfloat16`, which takes half the
@@ -210,10 +211,10 @@ def _export_pretrained(
     training_data: str | None,
     licence: str | None,
     clean_process: bool,
-) -> Path:
+) -> Location:
     """As `export_model_dir`, of the refiner in the box."""
     card = read_card()
-    generator = pretrained.load_generator()
+    generator = packaged.load_generator()
     settings = GeneratorConfig(**card.facts["generator"])
     return export_generator(
         generator,

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from dagan_tf.core.pixels import to_signed
 from dagan_tf.faces.alignment import apply_similarity, invert_similarity, warp_similarity
 from dagan_tf.faces.keypoints import roll_of
 from dagan_tf.faces.resizing import resized
@@ -86,6 +87,7 @@ class BlazeFace:
     """
 
     def __init__(self) -> None:
+        """Loads nothing yet."""
         self._near = _Runner(NEAR)
         self._far = _Runner(FAR)
 
@@ -156,8 +158,7 @@ class _Runner:
         if self._loaded is None:
             self._loaded = load_tflite(self.net.file)
             self._anchors = _anchors(self.net)
-        values = square.astype(np.float32).transpose(2, 0, 1)[None] / np.float32(127.5)
-        self._loaded.setInput(values - np.float32(1.0))
+        self._loaded.setInput(to_signed(square.transpose(2, 0, 1)[None]))
         boxes, scores = self._loaded.forward(list(self.net.outputs))
         score = 1.0 / (1.0 + np.exp(-np.clip(scores.ravel().astype(np.float64), -80, 80)))
         sure = score > _CANDIDATE_SCORE

@@ -94,7 +94,10 @@ class FaceDetector:
     """
 
     def __init__(self, detectors: Sequence[str] = DETECTORS) -> None:
-        """Args: detectors: Some of `DETECTORS`; each is asked where those before it find no face.
+        """Loads nothing yet.
+
+        Args:
+            detectors: Some of `DETECTORS`; each is asked where those before it find no face.
 
         Raises:
             DaganError: None or an unknown one.

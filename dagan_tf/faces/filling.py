@@ -7,6 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from dagan_tf.core.pixels import from_levels
 from dagan_tf.faces.alignment import apply_similarity, invert_similarity, warp_similarity
 
 # What lies outside a photo is worked out in a square of at most this side: it is smooth.
@@ -50,7 +51,7 @@ def frame_photo(photo: np.ndarray, matrix: np.ndarray, size: int) -> FramedPhoto
     # A coarse pixel across the edge has the mean of what it shows.
     filled = push_pull(seen / np.maximum(weight, 1e-6)[..., None], weight)
     filled = cv2.resize(filled, (size, size), interpolation=cv2.INTER_LINEAR)
-    beyond = np.clip(np.rint(filled), 0, 255).astype(np.uint8)
+    beyond = from_levels(filled)
     return FramedPhoto(np.where(shown[..., None], image, beyond), shown)
 
 

@@ -52,6 +52,7 @@ class LandmarkPredictor:
     """Predicts the 68 points (dlib's weights, trained on iBUG 300-W); may be pickled."""
 
     def __init__(self) -> None:
+        """Loads nothing yet."""
         self._five = ShapePredictor(LANDMARKS_5)
         self._all = ShapePredictor(LANDMARKS_68)
 

@@ -43,6 +43,12 @@ class MakeViews(beam.DoFn):
     """Makes the views of a job's photos; yields the number of views made."""
 
     def __init__(self, settings: SimulationSettings, output: str):
+        """Keeps what a worker needs.
+
+        Args:
+            settings: of the views.
+            output: the folder they go to.
+        """
         self._settings = settings
         self._output = output
 

@@ -7,12 +7,14 @@ with another percentile or with more images, judges all images anew.
 
 import csv
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from dagan_tf.core.files import write_whole
+from dagan_tf.core.files import claim, write_whole
+from dagan_tf.core.pixels import to_signed
 from dagan_tf.data.manifest import (
     MANIFEST_NAME,
     ManifestRow,
@@ -25,6 +27,7 @@ from dagan_tf.faces.photo_io import read_photo
 
 REJECTED_NAME = "rejected"
 SCORES_NAME = "scores.csv"
+_FILTER_NAME = "filter.json"
 _BATCH = 32
 
 # From uint8 (N, H, W, 3) and N identities to float (N, 2): realism error, identity cost.
@@ -78,6 +81,44 @@ def filter_folder(folder: str | os.PathLike[str], score: Scorer, keep_percentile
     return int(keep.sum())
 
 
+def filtered_copy(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    model_dir: str | os.PathLike[str],
+    keep_percentile: float,
+) -> None:
+    """A copy of a refined folder that holds what a training's discriminator lets pass.
+
+    Args:
+        source: what `refine_folder` wrote; it is left as it is.
+        target: the copy; one that is there and was made in the same way is kept.
+        model_dir: the training's folder, see `make_scorer`.
+        keep_percentile: see `filter_folder`.
+
+    Raises:
+        DaganError: as both, or `target` was made in another way.
+    """
+    from dagan_tf.loop.checkpoints import list_checkpoints
+
+    source, target = Path(source), Path(target)
+    mark = target / _FILTER_NAME
+    facts = {
+        "source": str(source),
+        "judge": next(iter(list_checkpoints(model_dir)), str(model_dir)),
+        "keep_percentile": keep_percentile,
+        "images": len(read_manifest(source)),
+    }
+    if mark.is_file():
+        for name, (then, now) in claim(mark, facts).items():
+            raise DaganError(f"{target}: was made with {name} {then}, now {now}; remove the folder")
+        return
+    scorer = make_scorer(model_dir)
+    ignored = shutil.ignore_patterns(REJECTED_NAME, SCORES_NAME)
+    shutil.copytree(source, target, ignore=ignored, dirs_exist_ok=True)
+    filter_folder(target, scorer, keep_percentile)
+    claim(mark, facts)
+
+
 def make_scorer(model_dir: str | os.PathLike[str]) -> Scorer:
     """Scores by the discriminator of a training's newest checkpoint.
 
@@ -100,7 +141,7 @@ def make_scorer(model_dir: str | os.PathLike[str]) -> Scorer:
                 f"images of {images.shape[2]}x{images.shape[1]}: the discriminator in"
                 f" {str(model_dir)!r} takes {size}x{size}"
             )
-        pixels = images.astype(np.float32) / 127.5 - 1.0
+        pixels = to_signed(images)
         answer, logits = discriminator(pixels, training=False)
         if answer.shape[1:] == pixels.shape[1:]:
             error = losses.reconstruction_error(pixels, answer)

@@ -124,7 +124,7 @@ def _photo_of(row: ManifestRow, photos: Sequence[PhotoItem]) -> PhotoItem | None
 
 
 def _mood(path: Path) -> str:
-    """ "neutral" of .../neutral_front/002_03.jpg."""
+    """The word `neutral` of .../neutral_front/002_03.jpg."""
     return path.parent.name.split("_")[0]
 
 

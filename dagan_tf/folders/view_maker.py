@@ -19,11 +19,14 @@ from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.folders.views import View, jittered_pitch, jittered_yaw, view_path
-from dagan_tf.simulator.camera import Pose
-from dagan_tf.simulator.fitting.fit import FaceFit, fit_person
+from dagan_tf.simulator.fitting.fit import FaceFit
 from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.simulator import MAX_PITCH, MAX_YAW, SimulatedView, Simulator
 
+# Photos of a person that are kept from finding their faces to drawing them, bytes; the others of
+# one who has more are decoded twice.
+KEPT_BYTES = 512_000_000
 # Depth images hold round(32768 + 32 * depth in pixels); 0 is no depth.
 DEPTH_ZERO, DEPTH_STEPS = 32768, 32
 
@@ -88,7 +91,7 @@ def make_views(context: Context, job: Job) -> Result:
     """The views of the photos of a job, or why there are none."""
     simulator, settings, output = context
     rows: Result = []
-    for photo, views, fit in _fitted(simulator, job, rows):
+    for photo, views, fit, kept in _fitted(simulator, job, rows):
         source = str(photo.path)
         allowed: list[tuple[View, Pose]] = []
         for view in views:
@@ -103,7 +106,8 @@ def make_views(context: Context, job: Job) -> Result:
         if not allowed:
             continue
         try:
-            prepared = simulator.prepare(read_photo(photo.path), fit)
+            pixels = read_photo(photo.path) if kept is None else kept
+            prepared = simulator.prepare(pixels, fit)
         except DaganError as error:
             rows.append(SkippedRow(source=source, reason=str(error)))
             continue
@@ -115,24 +119,29 @@ def make_views(context: Context, job: Job) -> Result:
 
 def _fitted(
     simulator: Simulator, job: Job, rows: Result
-) -> Iterable[tuple[PhotoItem, list[View], FaceFit]]:
-    """Photos with their fits; those without a face or a good fit become rows."""
+) -> Iterable[tuple[PhotoItem, list[View], FaceFit, np.ndarray | None]]:
+    """Photos with their fits and pixels; those without a face or a good fit become rows."""
     found = []
+    room = KEPT_BYTES
     for photo, views in job:
         try:
-            face = simulator.finder.find_one(read_photo(photo.path))
+            pixels = read_photo(photo.path)
+            face = simulator.finder.find_one(pixels)
             simulator.check_turn(face, photo.yaw)
-            found.append((photo, views, face))
         except DaganError as error:
             rows.append(SkippedRow(source=str(photo.path), reason=str(error)))
-    fits = fit_person(simulator.model, [face.landmarks for *_, face in found]) if found else []
-    for (photo, views, face), fit in zip(found, fits, strict=True):
+            continue
+        keep = bool(views) and pixels.nbytes <= room
+        room -= keep * pixels.nbytes
+        found.append((photo, views, face, pixels if keep else None))
+    fits = simulator.fit_person([face for _, _, face, _ in found]) if found else []
+    for (photo, views, face, kept), fit in zip(found, fits, strict=True):
         try:
             simulator.check_fit(fit, face, photo.yaw)
         except DaganError as error:
             rows.append(SkippedRow(source=str(photo.path), reason=str(error)))
         else:
-            yield photo, views, fit
+            yield photo, views, fit, kept
 
 
 def _write(

@@ -1,5 +1,7 @@
-"""Losses of what is known about a simulated view: its head's outline, what the photo showed, and,
-for people photographed from that side too, the real photo. Not in the paper.
+"""Losses of what is known about a simulated view; not in the paper.
+
+Known are its head's outline, what the photo showed and, of people who were photographed from that
+side, too, the real photo.
 
 Pure functions of float32 batches, one value a sample, as `losses`.
 """

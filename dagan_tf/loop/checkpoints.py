@@ -20,12 +20,12 @@ import tensorflow as tf
 
 from dagan_tf.config.settings import Config, differences, load_config
 from dagan_tf.core.files import write_text
+from dagan_tf.core.progress import Progress
 from dagan_tf.errors import DaganError
 from dagan_tf.gan.adversaries import REALISM
 from dagan_tf.gan.dagan import DAGAN
 from dagan_tf.gan.discriminator import build_discriminator
 from dagan_tf.gan.generator import build_generator
-from dagan_tf.loop.progress import Progress
 
 CONFIG_NAME = "config.yaml"
 IDENTITIES_NAME = "identities.json"

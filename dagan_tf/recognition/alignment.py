@@ -16,7 +16,7 @@ from dagan_tf.faces.resizing import resized
 from dagan_tf.faces.subject import find_subject
 from dagan_tf.recognition.people import RealFace, turned
 from dagan_tf.simulator.fitting.fit import FitError
-from dagan_tf.simulator.framing import mean_landmarks
+from dagan_tf.simulator.fitting.framing import mean_landmarks
 from dagan_tf.simulator.profile_frame import PROFILE_YAW
 from dagan_tf.simulator.simulator import Simulator
 
@@ -32,7 +32,12 @@ class Aligner:
     """
 
     def __init__(self, image_size: int, alignment: str) -> None:
-        """Args: image_size: side of the crops, pixels. alignment: see `CropConfig`."""
+        """Prepares the frame.
+
+        Args:
+            image_size: side of the crops, pixels.
+            alignment: see `CropConfig`.
+        """
         self.image_size = image_size
         self._five_points = alignment == "five_points"
         self._frame = max(_SOURCE_SIZE, image_size) if self._five_points else image_size

@@ -22,6 +22,10 @@ class CropConfig:
         alignment: `canonical`: the frame of the simulated views; `five_points`: ArcFace's, eyes,
             nose and mouth onto a template, as published networks want it (image_size 112).
         max_yaw: real photos turned further are not trained on, degrees; 90 takes all.
+        views_from: synthetic views turned less are not trained on, degrees.
+        views_to: nor those turned further.
+        views_per_photo: of what is left so many of each photo, drawn once for all systems; 0 takes
+            all.
         synthetic_share: of each batch, where the system has synthetic images.
         flip: mirror half of the crops at random.
         shift: move crops by up to so many pixels at random.
@@ -32,6 +36,9 @@ class CropConfig:
     tflite: str = ""
     alignment: str = choice("canonical", "canonical", "five_points")
     max_yaw: float = number(60.0, minimum=0, maximum=90)
+    views_from: float = number(0.0, minimum=0, maximum=90)
+    views_to: float = number(90.0, minimum=0, maximum=90)
+    views_per_photo: int = number(0, minimum=0)
     synthetic_share: float = number(0.5, minimum=0, maximum=1)
     flip: bool = True
     shift: int = number(2, minimum=0)

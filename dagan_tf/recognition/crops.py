@@ -43,6 +43,8 @@ REAL = "real"
 # While they are made, crops lie in files of so many in this folder.
 _PARTS_NAME = "parts"
 _PART = 8
+# Of a store's files; another one is made anew.
+_FORMAT = 2
 # An image's path, and what is known of it.
 _Task = tuple[Path, "RealFace | ManifestRow"]
 
@@ -57,6 +59,7 @@ class ImageRow:
         yaw: degrees; nominal where it is told, else of the fit.
         kind: `real`, or the name of a folder of synthetic images.
         sighting: tells people in one image apart.
+        source: of a synthetic image, the photo it was made of.
     """
 
     path: str
@@ -64,6 +67,7 @@ class ImageRow:
     yaw: float
     kind: str
     sighting: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,9 +192,10 @@ def _make_part(aligner: Aligner, job: tuple[Path, str, Sequence[_Task]]) -> int:
             skipped.append(asdict(SkippedRow(str(path), str(error))))
         else:
             sighting = what.sighting if isinstance(what, RealFace) else ""
+            source = "" if isinstance(what, RealFace) else what.source
             images.append(crop)
             points.append(landmarks)
-            rows.append(asdict(ImageRow(str(path), what.identity, yaw, kind, sighting)))
+            rows.append(asdict(ImageRow(str(path), what.identity, yaw, kind, sighting, source)))
     size = aligner.image_size
     with write_whole(file) as partial, partial.open("wb") as stream:
         np.savez(
@@ -242,7 +247,7 @@ def _read(folder: Path, mark: str) -> Store:
 
 
 def _fingerprint(tasks: Sequence[_Task], settings: CropConfig) -> str:
-    digest = hashlib.sha256(repr((settings.image_size, settings.alignment)).encode())
+    digest = hashlib.sha256(repr((_FORMAT, settings.image_size, settings.alignment)).encode())
     for path, what in tasks:
         try:
             stamp = path.stat().st_mtime_ns

@@ -17,6 +17,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from dagan_tf.core.files import write_whole
+from dagan_tf.core.pixels import tensor_to_signed
 from dagan_tf.embedders.dlib_resnet import FaceEmbedder
 from dagan_tf.embedders.mobilefacenet import MobileFaceNet
 from dagan_tf.errors import DaganError
@@ -32,7 +33,16 @@ _BATCH = 32
 class Network(Protocol):
     """What embeds a crop by its landmarks."""
 
-    def embed(self, photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray: ...
+    def embed(self, photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """The face's embedding.
+
+        Args:
+            photo: uint8 (H, W, 3) RGB.
+            landmarks: (68, 2) float32 pixels.
+
+        Returns:
+            (D,) float32.
+        """
 
 
 def training_values(crops: Crops, config: RecogniserConfig, *, progress: bool = True) -> Stacked:
@@ -106,7 +116,7 @@ def frozen_layers(crops: Crops, config: RecogniserConfig, *, progress: bool = Tr
 
 def _save_layers(file: Path, store: Store, frozen: keras.Model, progress: bool) -> None:
     compute = tf.function(
-        lambda crops: frozen(tf.cast(crops, tf.float32) / 127.5 - 1.0, training=False),
+        lambda crops: frozen(tensor_to_signed(crops), training=False),
         input_signature=[tf.TensorSpec((None, *store.images.shape[1:]), tf.uint8)],
     )
     count = len(store.rows)

@@ -16,7 +16,11 @@ class Stacked:
     """
 
     def __init__(self, parts: Sequence[np.ndarray]) -> None:
-        """Args: parts: at least one array (N_i, ...); memmaps stay on disk."""
+        """Puts the parts in order.
+
+        Args:
+            parts: at least one array (N_i, ...); memmaps stay on disk.
+        """
         self._parts = list(parts)
         self._ends = np.cumsum([len(part) for part in self._parts])
         self.shape = (int(self._ends[-1]), *self._parts[0].shape[1:])

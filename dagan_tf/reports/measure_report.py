@@ -107,7 +107,7 @@ def table_rows(columns: Mapping[str, Row]) -> list[list[Value]]:
 
 
 def verdict(measure: Measure, columns: Mapping[str, Row]) -> str:
-    """ "yes" or "no": is the refined figure the better one; "" where neither is better."""
+    """Whether the refined figure is the better one: "yes" or "no", "" where neither is better."""
     before, after = (value_of(columns[name].get(measure)) for name in ("simulated", "refined"))
     if measure.better is None or before is None or after is None:
         return ""

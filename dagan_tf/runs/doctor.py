@@ -77,6 +77,7 @@ class Finding:
 
     @property
     def missing(self) -> bool:
+        """Whether it is needed and absent."""
         return self.level == NEEDED and not self.found
 
 

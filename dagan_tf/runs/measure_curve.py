@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dagan_tf.core.files import write_bytes
+from dagan_tf.core.pixels import from_signed, to_signed
 from dagan_tf.evaluation.bench import Bench, Question
 from dagan_tf.evaluation.measure import value_of
 from dagan_tf.loop.checkpoints import list_checkpoints, load_generator, read_identities
@@ -115,8 +116,8 @@ def curve_lines(curves: Curves) -> Iterator[str]:
 
 
 def _refined(refiner: keras.Model, images: np.ndarray) -> np.ndarray:
-    answer = refiner.predict(images.astype(np.float32) / 127.5 - 1.0, batch_size=32, verbose=0)
-    return np.rint((np.clip(answer, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
+    answer = refiner.predict(to_signed(images), batch_size=32, verbose=0)
+    return from_signed(answer)
 
 
 def _checkpoints(model_dir: str, every: int) -> Iterator[tuple[int, float, str]]:

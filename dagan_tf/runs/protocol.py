@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -77,7 +78,7 @@ def run_protocol(
 
     Args:
         evaluation: what is scored.
-        output: folder of the results; a model's features that are in it are used again.
+        output: folder of the results; features in it of the same model and images are used again.
         command: goes into both files.
         report: whether to write report.html.
 
@@ -156,11 +157,28 @@ def _features(evaluation: Evaluation, protocol: Protocol, folder: Path) -> dict[
     files = {name: Path(file) for name, file in evaluation.features.items()}
     if evaluation.model:
         name = Path(evaluation.model).stem
-        files = {name: _extracted(evaluation, protocol, folder / f"features-{name}.npz")}
+        mark = _mark(evaluation.model, protocol)[:12]
+        files = {name: _extracted(evaluation, protocol, folder / f"features-{name}-{mark}.npz")}
     skip = evaluation.skip_missing
     return {
         name: read_features(file, protocol.faces, skip_missing=skip) for name, file in files.items()
     }
+
+
+def _mark(model: str, protocol: Protocol) -> str:
+    """Stands for a network and what it sees: another file, folder, image or box is another mark."""
+    faces, network = protocol.faces, Path(model)
+    facts = [__version__, model, str(protocol.root.resolve())]
+    if network.is_file():
+        facts.append(hashlib.sha256(network.read_bytes()).hexdigest())
+    files = ImageFiles(protocol.root, faces.paths)
+    for path, sighting, box in zip(faces.paths, faces.sightings, faces.boxes, strict=True):
+        try:
+            stamp = files(path).stat().st_mtime_ns
+        except OSError:
+            stamp = 0  # An error, or left out, when it is read.
+        facts.append(f"{path}\0{sighting}\0{box.tolist()}\0{stamp}")
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
 def _extracted(evaluation: Evaluation, protocol: Protocol, file: Path) -> Path:

@@ -1,5 +1,7 @@
-"""A portrait turned with the refiner in the box, then the whole chain on one folder of photos:
-simulate, train, export, refine, report, and the portrait once more."""
+"""A portrait turned with the refiner in the box, then the whole chain on one folder of photos.
+
+Simulate, train, export, refine, report, and the portrait once more.
+"""
 
 from __future__ import annotations
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
+from dagan_tf.core.blas import one_blas_thread
+from dagan_tf.core.pixels import to_mask
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import apply_similarity
 from dagan_tf.faces.face import Face, FaceFinder
 from dagan_tf.faces.filling import frame_photo
-from dagan_tf.simulator.camera import Pose
-from dagan_tf.simulator.fitting.fit import MAX_FIT_ERROR, FaceFit, FitError, fit_landmarks
-from dagan_tf.simulator.framing import frame_matrix, mean_landmarks
+from dagan_tf.simulator.fitting.fit import MAX_FIT_ERROR, FaceFit, FitError, fit_person
+from dagan_tf.simulator.fitting.framing import frame_matrix, mean_landmarks
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.profile_frame import PROFILE_YAW, SEEN_PROFILE_YAW, profile_matrix
+from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.scene.head_scene import PreparedPhoto, SceneMaker
 
 BACKGROUNDS = ("keep", "blur", "none")
@@ -85,19 +85,7 @@ class ProfileError(FitError):
 
 
 class Simulator:
-    """Turns faces in photos.
-
-    Args:
-        model: 3D head; the packaged CC0 one if None.
-        image_size: side of the views, pixels, at least 16.
-        background: "keep" carries the photo's surroundings along, "blur" softens them, "none"
-            replaces them by mid grey.
-        finder: how faces are found in photos; detectors of dlib if None.
-        max_fit_error: fits worse than this raise `FitError`.
-
-    Raises:
-        DaganError: an argument is out of range.
-    """
+    """Turns faces in photos."""
 
     def __init__(
         self,
@@ -108,6 +96,19 @@ class Simulator:
         finder: FaceFinder | None = None,
         max_fit_error: float = MAX_FIT_ERROR,
     ):
+        """Checks the settings; detectors load with the first photo.
+
+        Args:
+            model: 3D head; the packaged CC0 one if None.
+            image_size: side of the views, pixels, at least 16.
+            background: "keep" carries the photo's surroundings along, "blur" softens them, "none"
+                replaces them by mid grey.
+            finder: how faces are found in photos; detectors of dlib if None.
+            max_fit_error: fits worse than this raise `FitError`.
+
+        Raises:
+            DaganError: an argument is out of range.
+        """
         if background not in BACKGROUNDS:
             raise DaganError(f"background: got {background!r}, expected one of {BACKGROUNDS}")
         if image_size < 16:
@@ -219,7 +220,7 @@ class Simulator:
             points = mean_landmarks(self.model, math.copysign(90.0, side), self.image_size)
             pose = Pose(side, math.nan, math.nan)
         image, shown = frame_photo(photo, matrix, self.image_size)
-        mask = np.where(shown, 255, 0).astype(np.uint8)
+        mask = to_mask(shown)
         return AlignedFace(image, mask, pose, points, fit)
 
     def fit(
@@ -240,10 +241,23 @@ class Simulator:
         """
         face = face or self.finder.find_one(photo)
         self.check_turn(face, yaw)
-        with _blas().limit(limits=1):
-            fit = fit_landmarks(self.model, face.landmarks)
+        fit = self.fit_person([face])[0]
         self.check_fit(fit, face, yaw)
         return fit
+
+    def fit_person(self, faces: Sequence[Face]) -> list[FaceFit]:
+        """Fits the 3D head to photos of one person, who has one shape in all of them.
+
+        Args:
+            faces: one a photo, none of them turned too far (see `check_turn`).
+
+        Returns:
+            One fit a photo, as good as the landmarks let it be: see `check_fit`.
+
+        Raises:
+            FitError: as `fitting.fit.fit_person`, for any of the photos.
+        """
+        return fit_person(self.model, [face.landmarks for face in faces])
 
     @staticmethod
     def check_turn(face: Face, yaw: float | None = None) -> None:
@@ -286,7 +300,7 @@ class Simulator:
         Returns:
             What `render` draws from.
         """
-        with _blas().limit(limits=1):
+        with one_blas_thread():
             return self._scenes.prepare(photo, fit)
 
     def render(self, prepared: PreparedPhoto, pose: Pose, *, identity: str = "") -> SimulatedView:
@@ -300,7 +314,7 @@ class Simulator:
         Returns:
             The view.
         """
-        with _blas().limit(limits=1):
+        with one_blas_thread():
             drawn = self._scenes.draw(prepared, pose)
         return SimulatedView(
             image=drawn.image,
@@ -313,16 +327,6 @@ class Simulator:
             identity=identity,
             fit_error=prepared.fit.error,
         )
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    """To hold BLAS to one thread: the systems solved here are small, and threads only wait.
-
-    Measured: with two a photo with six views takes five times the CPU time. Not the simulator's
-    own: its handles of libraries cannot go to another process, and a simulator can.
-    """
-    return ThreadpoolController().select(user_api="blas")
 
 
 def yaw_refusal(own: float, yaw: float) -> str | None:

@@ -235,12 +235,12 @@ def test_jitter_is_in_the_manifest_and_the_same_on_any_path_to_it(photos, tmp_pa
 @pytest.fixture
 def turned(monkeypatch):
     """Fits say that every photo is turned by -40 degrees."""
-    real = view_maker.fit_person
+    real = Simulator.fit_person
 
-    def fit_person(model, landmarks):
-        return [replace(fit, pose=replace(fit.pose, yaw=-40.0)) for fit in real(model, landmarks)]
+    def fit_person(simulator, faces):
+        return [replace(fit, pose=replace(fit.pose, yaw=-40.0)) for fit in real(simulator, faces)]
 
-    monkeypatch.setattr(view_maker, "fit_person", fit_person)
+    monkeypatch.setattr(Simulator, "fit_person", fit_person)
     monkeypatch.setattr(Simulator, "check_fit", lambda *_: None)
 
 
@@ -259,7 +259,7 @@ def test_a_yaw_that_a_photo_does_not_allow_is_a_row_and_is_not_tried_again(
     def searched(*_):
         raise AssertionError("tried again")
 
-    monkeypatch.setattr(view_maker, "fit_person", searched)
+    monkeypatch.setattr(Simulator, "fit_person", searched)
     again = simulate_folder(items, output, (30, -60), SETTINGS, progress=False)
     assert (again.made, again.done_before) == (0, 1)
 
@@ -329,14 +329,14 @@ def test_a_person_s_photos_share_one_shape(tmp_path, astronaut, monkeypatch):
     write_png(folder / "ann" / "2.png", np.ascontiguousarray(portrait[:, ::-1]))
     write_png(folder_of(folder, "ben") / "3.png", portrait)
     fitted = []
-    real = view_maker.fit_person
+    real = Simulator.fit_person
 
-    def watched(model, landmarks):
-        fits = real(model, landmarks)
+    def watched(simulator, faces):
+        fits = real(simulator, faces)
         fitted.append([fit.identity for fit in fits])
         return fits
 
-    monkeypatch.setattr(view_maker, "fit_person", watched)
+    monkeypatch.setattr(Simulator, "fit_person", watched)
     items = list_photos(folder, "folder")
     settings = replace(SETTINGS, share_identity=True)
     simulate_folder(items[:2], tmp_path / "v", (20,), settings, progress=False)
@@ -386,3 +386,21 @@ def test_rows_stand_in_the_order_of_the_photos_whatever_the_workers(tmp_path, as
         order[workers] = [row["path"] for row in rows(output / "manifest.csv")]
     assert order[1] == order[2]
     assert order[1] == [f"p{n}/a_yaw{yaw}.png" for n in range(6) for yaw in ("+030", "-030")]
+
+
+@pytest.mark.parametrize(("room", "reads"), [(view_maker.KEPT_BYTES, 1), (0, 2)])
+def test_a_photo_is_decoded_once_unless_there_is_no_room(
+    photos, tmp_path, monkeypatch, room, reads
+):
+    read = []
+
+    def watched(path):
+        read.append(path)
+        return read_photo(path)
+
+    monkeypatch.setattr(view_maker, "read_photo", watched)
+    monkeypatch.setattr(view_maker, "KEPT_BYTES", room)
+    items = list_photos(photos, "folder")[:1]
+    summary = simulate_folder(items, tmp_path / "v", (20, 40), SETTINGS, progress=False)
+    assert summary.views == 2
+    assert len(read) == reads

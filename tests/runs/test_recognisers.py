@@ -10,14 +10,17 @@ import pytest
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
+from dagan_tf.folders import keep
 from dagan_tf.metrics.intervals import over_splits
 from dagan_tf.recognition import crops, features, systems
 from dagan_tf.recognition.apart import Division
 from dagan_tf.recognition.config import load_recogniser_config
 from dagan_tf.recognition.features import frozen_features
 from dagan_tf.recognition.people import turned
-from dagan_tf.runs.recognisers import Experiment, run_experiment, summary, summary_lines
+from dagan_tf.runs.experiment import Experiment, default_systems
+from dagan_tf.runs.recognisers import run_experiment, summary, summary_lines
 from tests.helpers.programs import run_program
+from tests.helpers.tiny_pretrained import package_tiny
 from tests.helpers.toy_cfp import write_cfp
 from tests.helpers.toy_folders import make_frll
 
@@ -214,13 +217,47 @@ def test_what_there_is_is_said(cfp, tmp_path, capsys):
     assert "1 of 16 people to train on have one real photo (020)" in lines
 
 
+def test_views_are_made_by_the_refiner_in_the_box_and_filtered(experiment, tmp_path, monkeypatch):
+    (tmp_path / "box").mkdir()
+    package_tiny(tmp_path / "box", monkeypatch, discriminator=False)
+    costs = {"003": 9.0, "004": 9.0}
+    monkeypatch.setattr(
+        keep,
+        "make_scorer",
+        lambda _: lambda images, people: np.array([[costs.get(one, 0.0)] * 2 for one in people]),
+    )
+    one = replace(experiment, systems=["filtered", "pretrained"], splits=1, judge="model")
+    out = tmp_path / "out"
+    runs, _ = run_experiment(one, CONFIG, out, report=False, verbose=False)
+    scores = json.loads((out / "scores.json").read_text())
+    assert scores["images"] == {"real": 220, "pretrained": 44, "filtered": 40}
+    assert [run.system for run in runs] == ["filtered", "pretrained"]
+    assert "weights face-224 " in (out / "pretrained" / "refine.json").read_text()
+    simulated = read_photo(Path(experiment.synthetic["simulated"]) / "000-90.png")
+    assert (read_photo(out / "pretrained" / "000-90.png") != simulated).any()
+
+
+def test_systems_by_the_views_that_are_given():
+    assert default_systems([]) == ["b1"]
+    assert default_systems(["simulated"]) == ["b1", "b2", "pretrained"]
+    assert default_systems(["simulated", "refined"]) == ["b1", "b2", "dagan"]
+    assert default_systems(["refined"], "model") == ["b1", "dagan", "filtered"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"systems": ["pretrained"]}, "--pretrained, or --simulated and --refiner"),
+        (
+            {"systems": ["pretrained"], "synthetic": {}},
+            "needs the folder of pretrained images: --pretrained, or --simulated$",
+        ),
         ({"systems": ["b3"]}, "system 'b3': expected some of b1, b2, dagan"),
         ({"synthetic": {}}, "system 'b2' needs the folder of simulated images: --simulated"),
         ({"seeds": 0}, "splits = 3, seeds = 0: expected 1 or more"),
+        (
+            {"protocol": "lfw", "test_people": ["001"]},
+            "--test_people with --protocol=lfw: expected frll",
+        ),
         ({"reserved": ["999"]}, "reserved person '999' is not there"),
     ],
 )

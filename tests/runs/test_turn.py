@@ -13,7 +13,7 @@ from dagan_tf.faces.face import FaceNotFoundError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.runs import turn as module
 from dagan_tf.runs.turn import contact_sheet, turn, turn_files
-from dagan_tf.simulator.camera import Pose
+from dagan_tf.simulator.render.camera import Pose
 from tests.helpers.tiny_pretrained import IMAGE_SIZE, package_tiny
 
 

@@ -11,7 +11,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import Face, FaceFinder, FaceNotFoundError
 from dagan_tf.faces.filling import inside_photo
 from dagan_tf.simulator.fitting.fit import FitError, fit_landmarks
-from dagan_tf.simulator.framing import frame_matrix
+from dagan_tf.simulator.fitting.framing import frame_matrix
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.simulator import ProfileError, Simulator
 

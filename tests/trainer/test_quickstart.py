@@ -13,8 +13,8 @@ from dagan_tf.data.manifest import read_manifest, read_skipped
 from dagan_tf.data.photos import list_photos, orl_folder
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo
+from dagan_tf.loop import packaged
 from dagan_tf.loop.checkpoints import load_generator, read_identities
-from dagan_tf.pretrained import weights
 from dagan_tf.reports.run_report import report_run
 from dagan_tf.runs import turn
 from tests.helpers.programs import run_program
@@ -120,7 +120,7 @@ def test_the_portrait_is_shown_first_and_once_more_after_the_training(chain):
 
 def test_the_training_goes_on_from_the_refiner_in_the_box(chain):
     """Four steps from weights drawn at random would be far from them."""
-    refiner = weights.load_generator().get_weights()
+    refiner = packaged.load_generator().get_weights()
     trained = load_generator(chain[0] / "run" / "model").get_weights()
     for box, own in zip(refiner, trained, strict=True):
         assert np.abs(box - own).max() < 1e-2

@@ -18,6 +18,12 @@ class ServiceError(DaganError):
     """
 
     def __init__(self, message: str, code: grpc.StatusCode | None = None) -> None:
+        """Names the error.
+
+        Args:
+            message: one line for people.
+            code: see the class.
+        """
         super().__init__(message)
         self.code = code
 

@@ -1,5 +1,4 @@
-"""When a client asks again: only a server that was not reached, ever more slowly, never past the
-deadline.
+"""When a client asks again: if the server was not reached, ever more slowly, until the deadline.
 
 gRPC's own retry policy ends after five attempts, too few for a server that restarts and loads its
 model; so it is switched off and this is used in its place, by the blocking and the asyncio client.

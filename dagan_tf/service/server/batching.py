@@ -23,7 +23,7 @@ from dagan_tf.service.server.status import RequestError, invalid
 _Key = tuple[object, ...]
 
 # Larger images keep two cores busy by themselves, and putting them together only drives their
-# activations out of the cache (docs/experiments.md).
+# activations out of the cache (docs/results/speed.md).
 CPU_BATCH_PIXELS = 128 * 128
 
 
@@ -31,6 +31,12 @@ class Ticket:
     """A request that has been handed to the batcher."""
 
     def __init__(self, batcher: "Batcher", tasks: Sequence[BatchTask]) -> None:
+        """Made by the batcher.
+
+        Args:
+            batcher: works on them.
+            tasks: the request's parts, in order.
+        """
         self._batcher = batcher
         self._tasks = tasks
 

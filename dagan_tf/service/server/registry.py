@@ -38,6 +38,7 @@ class ModelRegistry:
     """The models a server answers for, by name and version; for use from any thread."""
 
     def __init__(self) -> None:
+        """No model yet."""
         self._lock = threading.Condition()  # Re-entrant.
         self._available: dict[str, dict[int, ServedModel]] = {}
         self._states: dict[str, dict[int, VersionStatus]] = {}

@@ -261,14 +261,15 @@ def start_server(
     """Loads models and serves them.
 
     Args:
-        model_base_path: Base folder of one model, as for TensorFlow Serving. None when there is a
-            `model_config_file`.
+        model_base_path: Base folder of one model, as for TensorFlow Serving: a path or a URI.
+            None when there is a `model_config_file`.
         model_name: Name requests ask for; of the model in `model_base_path`.
         max_message_bytes: Short for `limits`.
         **options: Fields of `ServerOptions`.
 
     Raises:
         ModelNotFoundError: `model_base_path` holds no version.
+        LocationError: It is a URI that cannot be read.
         ServerError: A model cannot be read or a port cannot be had.
         ConfigFileError: `model_config_file` is wrong.
     """

@@ -9,14 +9,15 @@ from scipy.spatial import cKDTree
 
 
 class Mesh:
-    """Connectivity of a head, worked out once a model.
-
-    Args:
-        vertices: (V, 3) float32 rest shape, model units.
-        triangles: (T, 3) int32.
-    """
+    """Connectivity of a head, worked out once a model."""
 
     def __init__(self, vertices: np.ndarray, triangles: np.ndarray):
+        """Works out edges, neighbours and the distance from the rim.
+
+        Args:
+            vertices: (V, 3) float32 rest shape, model units.
+            triangles: (T, 3) int32.
+        """
         self.triangles = np.ascontiguousarray(triangles, np.int32)
         self.size = len(vertices)
         edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])

@@ -18,6 +18,7 @@ from scipy.ndimage import gaussian_filter
 from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
 from dagan_tf.simulator.render import shading
+from dagan_tf.simulator.render.grid import Grid, Grids
 from dagan_tf.simulator.render.rasterizer import Raster
 from dagan_tf.simulator.render.sampling import sample
 from dagan_tf.simulator.scene.lighting import estimate_light, light_on
@@ -144,6 +145,7 @@ def head_texture(
     photo: np.ndarray, shown: np.ndarray, coarse: np.ndarray, projected: np.ndarray,
     normals: np.ndarray, raster: Raster, person: np.ndarray, mesh: Mesh,
     mirror: np.ndarray | None, regions: HeadRegions, rest: np.ndarray, sky: np.ndarray,
+    grids: Grids,
 ) -> HeadTexture:  # fmt: skip
     """Reads the head's surface off a photo.
 
@@ -153,28 +155,28 @@ def head_texture(
         coarse: (W, W, 3) uint8, the photo at a lower resolution.
         projected: (V, 3) float32, the fitted head in the photo (x, y, depth in pixels).
         normals: (V, 3) float32 unit normals in camera axes (z towards the viewer).
-        raster: the head as the photo shows it, at any square resolution.
+        raster: the head as the photo shows it, W pixels a side.
         person: (W, W) bool, which of the coarse pixels are the person.
         mesh: the head's connectivity.
         mirror: (V,) index of each vertex' mirror image, or None.
         regions: the head's regions.
         rest: (V, 3) float32, the mean head in model units.
         sky: (V,) float32, what `sky_seen` returned for it.
+        grids: whose canvas has C pixels a side and whose work W.
 
     Returns:
         The texture.
     """
-    side = photo.shape[0]
+    canvas, work = grids.canvas, grids.work
     height = float(np.ptp(projected[regions.skull, 1]))
     positions = np.ascontiguousarray(projected[:, :2], np.float32)
-    visible = _visible(projected, raster, side, DEPTH_TOLERANCE * height)
+    visible = _visible(projected, raster, canvas, work, DEPTH_TOLERANCE * height)
     # No triangle with a corner beyond the photo: what lies between would count as seen in part.
     within = mesh.least_around((_at_vertices(shown, positions) > 0.99).astype(np.float32))
     visible = visible & (within > 0.0)
-    scale = person.shape[0] / side
     distance = cv2.distanceTransform(person.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    places = (positions + 0.5) * scale - 0.5
-    depth_inside = _at_vertices(distance, places) / (scale * height)
+    places = canvas.carry(positions, work)
+    depth_inside = _at_vertices(distance, places) / (work.per(canvas) * height)
     inside = smoothstep(*INSIDE, depth_inside).astype(np.float32)
     facing = normals[:, 2]
     hair = regions.hair
@@ -235,14 +237,15 @@ def head_texture(
     )
 
 
-def _visible(projected: np.ndarray, raster: Raster, side: int, tolerance: float) -> np.ndarray:
-    """(V,) bool: nothing of the head is nearer by more than the tolerance, pixels."""
-    work = raster.depth.shape[0]
-    scale = work / side
+def _visible(
+    projected: np.ndarray, raster: Raster, canvas: Grid, work: Grid, tolerance: float
+) -> np.ndarray:
+    """(V,) bool: nothing of the head is nearer by more than the tolerance, canvas pixels."""
+    scale = work.per(canvas)
     # A grazing surface is steep: what is compared is the nearest depth of the four pixels around.
-    at = np.floor((projected[:, :2] + 0.5) * scale - 0.5).astype(np.int64)
-    inside = ((at >= 0) & (at < work - 1)).all(axis=1)
-    column, row = np.clip(at, 0, work - 2).T
+    at = np.floor(canvas.carry(projected[:, :2], work)).astype(np.int64)
+    inside = ((at >= 0) & (at < work.side - 1)).all(axis=1)
+    column, row = np.clip(at, 0, work.side - 2).T
     around = [raster.depth[row + i, column + j] for i in (0, 1) for j in (0, 1)]
     # Of four pixels the second farthest: an occluder covers them all.
     nearest = np.sort(np.stack(around), axis=0)[1]

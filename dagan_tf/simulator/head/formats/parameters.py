@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from dagan_tf.errors import DaganError
-from dagan_tf.simulator.camera import Pose, pose_from_rotation
 from dagan_tf.simulator.head.formats import common
 from dagan_tf.simulator.head.formats.bfm import read_mat
 from dagan_tf.simulator.head.formats.pickles import field
+from dagan_tf.simulator.render.camera import Pose, pose_from_rotation
 
 
 @dataclass(frozen=True, eq=False)
