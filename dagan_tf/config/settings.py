@@ -26,7 +26,6 @@ from dagan_tf.config.sections import (
 )
 from dagan_tf.core import files
 from dagan_tf.errors import DaganError
-from dagan_tf.pretrained.card import PRETRAINED, read_card
 
 PRESETS = "dagan_tf.presets.refiner"
 # Alarms had no section of their own.
@@ -151,15 +150,14 @@ def load_config(source: str | os.PathLike[str], overrides: Iterable[str] = ()) -
     """Reads a preset or a YAML file and applies overrides.
 
     Args:
-        source: name of a preset (`preset_names()`), path of a YAML file, or the word `pretrained`
-            for the settings of the refiner in the box. Keys left out are those of its `base`,
-            another of these (a file: beside it), else the defaults of the dataclasses above.
+        source: name of a preset (`preset_names()`) or path of a YAML file. Keys left out are
+            those of its `base`, another preset or a file beside it, else the defaults of the
+            dataclasses above.
         overrides: `section.key=value` items, values in YAML syntax; the last one wins.
 
     Raises:
         ConfigError: unknown preset, file or key (the nearest name is offered), or a value of the
             wrong type or range (key, value and expectation are quoted).
-        PretrainedError: the card of the refiner in the box cannot be read.
     """
     return read_config(Config, PRESETS, source, overrides, moved=_MOVED)
 
@@ -219,8 +217,6 @@ def _read(
     if str(source) in above:
         raise ConfigError(f"config {above[0]!r}: its base leads back to {str(source)!r}")
     path = Path(source)
-    if package == PRESETS and source == PRETRAINED:
-        return dict(read_card().facts["settings"])
     if str(source) in preset_names(package):
         text = (resources.files(package) / f"{source}.yaml").read_text(encoding="utf-8")
     elif path.suffix in (".yaml", ".yml"):
@@ -247,7 +243,7 @@ def _read(
         return tree
     if not isinstance(base, str):
         raise ConfigError(f"base = {base!r}: expected a preset or a .yaml file")
-    if base != PRETRAINED and base not in preset_names(package):
+    if base not in preset_names(package):
         base = str(path.parent / base)
     return _laid_over(_read(base, package, moved, (*above, str(source))), tree)
 

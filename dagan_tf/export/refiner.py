@@ -15,8 +15,8 @@ from dagan_tf.export.locations import Location
 from dagan_tf.export.module import ExportModule
 from dagan_tf.export.versions import resolve_version
 from dagan_tf.faces.resizing import resized
-from dagan_tf.loop.packaged import load_generator
 from dagan_tf.pretrained.card import DEFAULT, PRETRAINED, read_card
+from dagan_tf.pretrained.weights import load_generator
 
 
 class RefinerError(DaganError):

@@ -33,8 +33,8 @@ from dagan_tf.export.self_ensemble import check_transforms, self_ensemble
 from dagan_tf.export.versions import draft_version
 from dagan_tf.export.warmup import write_warmup
 from dagan_tf.gan.generator import build_generator
-from dagan_tf.loop import packaged
 from dagan_tf.loop.checkpoints import CONFIG_NAME, load_generator
+from dagan_tf.pretrained import weights as pretrained
 from dagan_tf.pretrained.card import PRETRAINED, read_card
 
 CARD_FILE = "model_card.md"
@@ -214,7 +214,7 @@ def _export_pretrained(
 ) -> Location:
     """As `export_model_dir`, of the refiner in the box."""
     card = read_card()
-    generator = packaged.load_generator()
+    generator = pretrained.load_generator()
     settings = GeneratorConfig(**card.facts["generator"])
     return export_generator(
         generator,

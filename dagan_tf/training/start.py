@@ -7,7 +7,6 @@ import keras
 
 from dagan_tf.errors import DaganError
 from dagan_tf.gan.dagan import DAGAN
-from dagan_tf.loop import packaged
 from dagan_tf.loop.checkpoints import load_discriminator, load_generator
 from dagan_tf.pretrained import weights
 from dagan_tf.pretrained.card import DEFAULT, PRETRAINED
@@ -33,7 +32,7 @@ def start_from(dagan: DAGAN, source: str | os.PathLike[str]) -> list[str]:
     generator: keras.Model
     discriminator: keras.Model | None
     if source == PRETRAINED:
-        generator, discriminator = packaged.load_generator(), packaged.load_discriminator()
+        generator, discriminator = weights.load_generator(), weights.load_discriminator()
     else:
         generator, discriminator = load_generator(source), load_discriminator(source)
     given = weights.named_weights(generator)

@@ -7,10 +7,11 @@ import pytest
 
 from dagan_tf.export.refiner import Refiner
 from dagan_tf.gan.generator import build_generator
-from dagan_tf.loop.packaged import load_generator
 from dagan_tf.pretrained import card
 from dagan_tf.pretrained.card import DEFAULT, PretrainedError, packaged_names, read_card
 from dagan_tf.pretrained.weights import (
+    load_discriminator,
+    load_generator,
     misfits,
     named_weights,
     read_weights,
@@ -23,6 +24,13 @@ from tests.helpers.tiny_pretrained import GENERATOR, IMAGE_SIZE, package_tiny
 @pytest.fixture
 def tiny(tmp_path, monkeypatch):
     return package_tiny(tmp_path, monkeypatch)
+
+
+def test_weights_come_back_to_half_precision(tiny):
+    generator, discriminator = tiny
+    for made, read in ((generator, load_generator()), (discriminator, load_discriminator())):
+        for before, after in zip(made.get_weights(), read.get_weights(), strict=True):
+            np.testing.assert_array_equal(before.astype(np.float16).astype(np.float32), after)
 
 
 def test_the_refiner_answers_as_its_network(tiny):
@@ -49,6 +57,18 @@ def test_images_of_another_size_are_refined_at_its_own(tiny):
     assert seen == [(1, IMAGE_SIZE, IMAGE_SIZE // 2, 3)]
 
 
+def test_a_damaged_file_is_refused(tiny, tmp_path):
+    (tmp_path / f"{DEFAULT}.npz").write_bytes(b"no weights")
+    with pytest.raises(PretrainedError, match=r"damaged .SHA-256 .*install dagan-tf anew"):
+        load_generator()
+
+
+def test_a_missing_file_is_refused(tiny, tmp_path):
+    (tmp_path / f"{DEFAULT}.npz").unlink()
+    with pytest.raises(PretrainedError, match="cannot be read"):
+        Refiner.pretrained()
+
+
 def test_an_unknown_name_is_refused(tiny):
     with pytest.raises(PretrainedError, match=f"got 'face-1', expected one of {DEFAULT}"):
         read_card("face-1")
@@ -58,6 +78,11 @@ def test_a_damaged_card_is_refused(tiny, tmp_path):
     (tmp_path / f"{DEFAULT}.json").write_text("{")
     with pytest.raises(PretrainedError, match="card cannot be read"):
         read_card()
+
+
+def test_without_discriminator(tmp_path, monkeypatch):
+    package_tiny(tmp_path, monkeypatch, discriminator=False)
+    assert load_discriminator() is None
 
 
 def test_no_pickle_is_read(tmp_path):
