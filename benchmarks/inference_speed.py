@@ -49,8 +49,8 @@ def export(folder: Path, filters: int | None, blocks: int) -> None:
     from dagan_tf.core.keras_compat import dtype_policy
     from dagan_tf.export.write import export_generator
     from dagan_tf.gan.generator import build_generator
-    from dagan_tf.loop.packaged import load_generator
     from dagan_tf.pretrained.card import read_card
+    from dagan_tf.pretrained.weights import load_generator
 
     if filters is None:
         config = GeneratorConfig(**read_card().facts["generator"])
@@ -60,7 +60,9 @@ def export(folder: Path, filters: int | None, blocks: int) -> None:
         generator = build_generator(config)
         random = np.random.default_rng(0)
         weights = generator.get_weights()
-        generator.set_weights([w + random.normal(0, 0.02, w.shape) * (w.ndim == 1) for w in weights])
+        generator.set_weights(
+            [w + random.normal(0, 0.02, w.shape) * (w.ndim == 1) for w in weights]
+        )
     with dtype_policy("mixed_bfloat16"):
         reduced = build_generator(config)
     reduced.set_weights(generator.get_weights())

@@ -45,7 +45,7 @@ def run_selfcheck(folder: Path, report: Callable[[str], None]) -> None:
         report: gets a line for each part that works.
 
     Raises:
-        Exception: of whatever does not work.
+        Exception: whatever the part that does not work raised.
     """
     report(f"dagan_tf {dagan_tf.__version__}, Python {sys.version.split()[0]}: imported")
     report(_check_faces())

@@ -14,12 +14,9 @@ from pathlib import Path
 
 from dagan_tf.config.settings import load_config
 from dagan_tf.gan.adversaries import REALISM
-from dagan_tf.loop.checkpoints import (
-    CONFIG_NAME,
-    load_generator,
-    read_identities,
-)
+from dagan_tf.loop.checkpoints import CONFIG_NAME
 from dagan_tf.pretrained.card import DEFAULT
+from dagan_tf.pretrained.model_folder import load_generator, read_identities
 from dagan_tf.pretrained.weights import write_weights
 
 FOLDER = Path(__file__).resolve().parents[1] / "dagan_tf" / "pretrained"

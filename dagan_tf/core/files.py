@@ -90,7 +90,7 @@ def claim(
     Args:
         file: JSON file in the folder that holds the settings; written if it is not there.
         facts: the settings, as JSON has them.
-        defaults: what settings were before there was a key for them: of folders of older versions.
+        defaults: what a setting was before it had a key, for folders of older versions.
         may_change: dotted keys that may differ.
 
     Returns:
@@ -123,7 +123,7 @@ def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
     file. Where there are none (Windows, some network file systems) the block runs without.
 
     Args:
-        folder: that is written; it must exist.
+        folder: the one that is written; it must exist.
 
     Raises:
         DaganError: another process, or another block of this one, writes to it.

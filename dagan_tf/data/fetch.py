@@ -54,7 +54,7 @@ def fetch_frll(
     """Downloads, checks and unpacks the set; goes on where an earlier call stopped.
 
     Leaves OUTPUT/{neutral,smiling}_{front,left_3quarter,...}/NNN_VV.jpg, the set's tables and
-    ATTRIBUTION.md. What is on its way lies in OUTPUT/.fetch.
+    ATTRIBUTION.md. Unfinished downloads lie in OUTPUT/.fetch.
 
     Args:
         output: The folder; made if absent.
@@ -127,7 +127,7 @@ def list_files(article: str, timeout: float = 60.0) -> list[RemoteFile]:
 
 
 def download(file: RemoteFile, folder: Path, bar: Any, timeout: float = 60.0) -> Path:
-    """Downloads a file to FOLDER/NAME by way of NAME.part, which a later call goes on with.
+    """Downloads a file to FOLDER/NAME by way of NAME.part, which a later call continues.
 
     Args:
         file: What to download.
@@ -176,7 +176,7 @@ def unpack_views(archive: Path, output: Path) -> int:
     """Unpacks the photos of an archive into the folders of their views; returns how many.
 
     The view is the innermost folder named like one, or the archive's own name. Files of macOS,
-    landmarks (.tem) and what belongs to no view are passed over.
+    landmarks (.tem) and files of no view are passed over.
 
     Raises:
         DaganError: The archive is broken or a path in it leads out of the folder.

@@ -63,7 +63,7 @@ class SkippedRow:
 
 
 def landmarks_text(points: np.ndarray) -> str:
-    """Points (N, 2), pixels, as a manifest has them: "x,y" with one decimal, between spaces."""
+    """Points (N, 2), pixels, in a manifest's form: "x,y" with one decimal, between spaces."""
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 

@@ -20,7 +20,7 @@ class PhotoItem:
     Attributes:
         path: The file.
         identity: The person.
-        stem: Names the photo among those of its person, also where case does not count.
+        stem: Names the photo among those of its person, even where case does not count.
         yaw: Nominal yaw in degrees if the layout tells, > 0 when the nose points to the right.
     """
 
@@ -235,7 +235,7 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _natural(text: str) -> tuple[list[tuple[bool, int, str]], str]:
-    """Sort key: digits by value, the rest by letters; the text itself settles what is left."""
+    """Sort key: digits by value, the rest by letters; the text itself settles ties."""
     parts = re.findall(r"\d+|\D+", text.casefold())
     return [(not p[0].isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts], text
 

@@ -277,7 +277,7 @@ def _decoded(data: tf.Tensor, channels: int) -> tf.Tensor:
 
 
 def read_records(folder: str | os.PathLike[str]) -> list[Record]:
-    """Reads a whole record folder into memory, for looking at it; training streams it instead.
+    """Reads a whole record folder into memory, to look at it; training streams it instead.
 
     Raises:
         RecordError: no readable records of this schema.

@@ -1,4 +1,4 @@
-"""What the page asks for: the faces of a photo, and one of them in another pose, refined too."""
+"""What the page asks for: a photo's faces, and one of them in another pose, refined as well."""
 
 import math
 import threading

@@ -1,4 +1,4 @@
-"""The demo page's web server: the loopback only, one page, few requests.
+"""The demo page's web server: loopback only, one page, few requests.
 
     POST   /photos                              a file's bytes -> its name, faces and a small copy
     GET    /views?photo=&face=[&yaw=&pitch=]    -> simulated and refined picture, pose
@@ -88,7 +88,7 @@ class DemoServer(ThreadingHTTPServer):
         return f"http://{HOST}:{self.server_address[1]}/"
 
     def service_actions(self) -> None:
-        """Forgets photos in time also when nobody asks for anything; called twice a second."""
+        """Forgets photos in time even when nobody asks for anything; called twice a second."""
         self.turner.store.purge()
 
 

@@ -2,7 +2,7 @@
 
 Read with the interpreter alone: its list of operations and its tensors. Strides and padding follow
 from shapes; what the list does not tell, such as an activation fused into an operation, would show
-in the outputs, which are compared before the model is given away. Norms were folded into kernels
+in the outputs, which are compared before the model is handed out. Norms were folded into kernels
 when the file was made, so that nothing depends on a batch's statistics.
 """
 
@@ -70,7 +70,7 @@ def read_tflite(path: str | os.PathLike[str], *, input_scale: float = 1.0) -> ke
         From float32 (N, H, W, C) to (N, D).
 
     Raises:
-        DaganError: not such a file; what in it is not understood.
+        DaganError: not such a file, or one with something that is not understood.
     """
     interpreter = open_tflite(
         path,
@@ -234,7 +234,7 @@ class _Builder:
 def _stride(
     before: tuple[int, ...], after: tuple[int, ...], kernel: tuple[int, ...]
 ) -> tuple[int, str]:
-    """The least stride, and the padding, that make `after` of `before`."""
+    """The smallest stride, and the padding, that turn `before` into `after`."""
     for stride in range(1, max(before) + 1):
         for padding, sides in (
             ("same", tuple(-(-side // stride) for side in before)),

@@ -1,4 +1,4 @@
-"""All that a refiner's faces are held against, read and learned once for several refiners."""
+"""Everything a refiner's faces are compared with, read and learned once for several refiners."""
 
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -38,7 +38,7 @@ class Question:
         yaws: only views near these angles, degrees; empty takes all that have a real photo.
         mobilefacenet: TFLite file of a second network; None asks dlib's alone.
         conv: also train convolutional judges.
-        noise_draws: measure likeness so often again, each time with noise of one grey level.
+        noise_draws: measure likeness this many times more, each time with noise of one grey level.
     """
 
     photos: str
@@ -138,7 +138,7 @@ class Bench:
         Args:
             name: of the kind.
             images: (N, S, S, 3) uint8 of the test views, in the order of `test`.
-            own_judges: taught on the same kind of faces, whose own marks they know.
+            own_judges: trained on the same kind of faces, and so acquainted with their faults.
 
         Returns:
             The faces and their column of the table.

@@ -120,7 +120,7 @@ def leakage(
 
 
 def pose_row(found: np.ndarray, asked: np.ndarray, people: Sequence[str] | np.ndarray) -> Row:
-    """Mean yaw error of the faces whose yaw was found, and the share of those it was not of.
+    """Mean yaw error of the faces whose yaw was found, and the share of those where it was not.
 
     Args:
         found: (N,) degrees, as `fitted_yaws`.

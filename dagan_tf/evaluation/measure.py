@@ -1,4 +1,4 @@
-"""What a figure is called and which way is better: one record, held by all tables and reports."""
+"""What a figure is called and which way is better: one record, shared by all tables and reports."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

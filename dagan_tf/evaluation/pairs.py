@@ -97,7 +97,7 @@ def gallery_photos(
 
 
 def _shared(one: str, other: str) -> int:
-    """Letters that two paths begin with alike."""
+    """Number of letters with which two paths begin alike."""
     pairs = zip(one, other, strict=False)
     return sum(1 for _ in itertools.takewhile(lambda letters: letters[0] == letters[1], pairs))
 

@@ -105,7 +105,7 @@ def encode_png(image: np.ndarray) -> bytes:
 
 
 def write_png(path: str | os.PathLike[str], image: np.ndarray) -> None:
-    """Writes a PNG atomically: a killed process leaves the old file or the new one, no half.
+    """Writes a PNG atomically: a killed process leaves the old file or the new one, not a half.
 
     Args:
         path: The file; its folder must exist.

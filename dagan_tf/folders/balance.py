@@ -119,11 +119,11 @@ def measure_poses(
 def plan_views(
     photos: Sequence[PhotoItem], poses: Sequence[PhotoPose], *, seed: int = 0
 ) -> BalancePlan:
-    """Chooses views at the middles of the yaw bins until each holds as many as the fullest.
+    """Chooses views at the centres of the yaw bins until each bin holds as many as the fullest.
 
     Photos and people take turns: in every bin the photo that has given the fewest views so far
     gives the next one, of those the photo of the person who has given the fewest; what is left to
-    chance the seed decides. A photo gives a bin at most one view, and none that
+    chance is decided by the seed. A photo gives a bin at most one view, and none that
     `Simulator.refusal` refuses.
 
     Args:

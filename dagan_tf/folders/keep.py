@@ -1,4 +1,4 @@
-"""Keeps the refined images that the discriminator finds real and knows the person in.
+"""Keeps the refined images in which the discriminator sees a real photo and the right person.
 
 The rows left out move from `manifest.csv` to `rejected/manifest.csv`, whose paths still count from
 the folder itself; no image is deleted. `scores.csv` has every image's two costs. Filtering again,
@@ -122,14 +122,14 @@ def filtered_copy(
 def make_scorer(model_dir: str | os.PathLike[str]) -> Scorer:
     """Scores by the discriminator of a training's newest checkpoint.
 
-    The realism error is |x - D(x)|, or in the forms without auto-encoder -log of the probability to
-    be real; the identity cost is L_ip.
+    The realism error is |x - D(x)|, or in the forms without auto-encoder -log of the probability of
+    being real; the identity cost is L_ip.
 
     Raises:
         DaganError: no readable checkpoint there; when scoring, images of another size.
     """
     from dagan_tf.gan import losses
-    from dagan_tf.loop.checkpoints import load_discriminator, read_identities
+    from dagan_tf.pretrained.model_folder import load_discriminator, read_identities
 
     discriminator = load_discriminator(model_dir)
     labels = {name: label for label, name in enumerate(read_identities(model_dir))}

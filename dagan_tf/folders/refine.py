@@ -68,7 +68,7 @@ def refine_folder(
 
     Args:
         input_folder: What `trainer.simulate` wrote.
-        output_folder: Folder to fill; another one than `input_folder`.
+        output_folder: Folder to fill; not `input_folder` itself.
         refine: uint8 (N, H, W, 3) to the same; a `Refiner` or a `RefinerClient`'s
             `request_images`.
         label: Names the model. A folder begun with one model, or with one at another `image_size`
@@ -86,7 +86,7 @@ def refine_folder(
         Counts. Images that cannot be read are skipped and named in `skipped.csv`.
 
     Raises:
-        RefiningError: `input_folder` is no simulated folder, or `output_folder` was begun with
+        RefiningError: `input_folder` is not a simulated folder, or `output_folder` was begun with
             another model or is `input_folder`.
         DaganError: A manifest is damaged or names a path outside its folder.
         OSError: `output_folder` cannot be written.
@@ -177,7 +177,7 @@ def _read(
 
 
 def _batches(images: Iterable[tuple[ManifestRow, np.ndarray]], size: int) -> Iterator[_Batch]:
-    """Groups neighbours of one shape."""
+    """Groups neighbouring images of one shape."""
     batch: _Batch = []
     for row, image in images:
         if batch and (len(batch) == size or batch[0][1].shape != image.shape):
@@ -207,7 +207,7 @@ def _shrunk(image: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _scaled(row: ManifestRow, scale: float) -> ManifestRow:
-    """The row of the image written: its depth stays with the view."""
+    """The row of the image that is written; the depth stays with the view."""
     landmarks = row.landmarks
     if landmarks and scale != 1.0:
         landmarks = landmarks_text((landmark_points(landmarks) + 0.5) * scale - 0.5)

@@ -44,7 +44,7 @@ class SimulationSummary:
         skipped: photos that gave none, in all.
         views: views in the folder.
         refused: views that their photos do not allow, in all.
-        reasons: how often each reason stands in the skip list, numbers in it left out.
+        reasons: how often each reason occurs in the skip list, regardless of the numbers in it.
     """
 
     made: int

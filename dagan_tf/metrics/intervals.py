@@ -41,8 +41,8 @@ def bootstrap_pairs(
 ) -> tuple[float, float]:
     """Percentile interval of a 1:1 measure, people drawn with replacement.
 
-    Pairs of one person hang together, so people are resampled, not pairs: a pair is repeated as
-    often as the product of its two people's draws (of the one person's draws if it is genuine).
+    Pairs of one person are not independent, so people are resampled, not pairs: a pair is repeated
+    as often as the product of its two people's draws (of the one person's draws if it is genuine).
 
     Args:
         measure: of (N,) scores and (N,) bool same.

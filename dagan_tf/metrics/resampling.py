@@ -65,7 +65,7 @@ def bootstrap_people(
 
 
 def mean_interval(values: np.ndarray, people: Sequence[str] | np.ndarray) -> Interval:
-    """`bootstrap_people` of the mean of (N,) values, `people` (N,) being whose each is."""
+    """`bootstrap_people` of the mean of (N,) values, `people` (N,) saying whose each is."""
     values = np.asarray(values, dtype=float)
     return bootstrap_people(lambda drawn: float(values[rows_of(people, drawn)].mean()), people)
 

@@ -1,4 +1,4 @@
-"""IJB-B and IJB-C from the meta files that insightface's evaluation made usual.
+"""IJB-B and IJB-C from the meta files that insightface's evaluation made customary.
 
 For all: META/ijbc_face_tid_mid.txt (image, template, media) and META/ijbc_name_5pts_score.txt
 (image, x and y of five points, detector score). 1:1: META/ijbc_template_pair_label.txt (template,
@@ -32,7 +32,7 @@ def read_ijb_meta(
         name: "ijbb" or "ijbc", as the files begin.
 
     Returns:
-        A protocol of one split; subjects are not told, only whether a pair is of one.
+        A protocol of one split; subjects are not given, only whether a pair shows one person.
 
     Raises:
         DaganError: A file is missing or a row is malformed: file and line.

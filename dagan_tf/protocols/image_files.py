@@ -19,8 +19,8 @@ class ImageFiles:
 
         Args:
             root: the protocol's.
-            paths: of all its faces, below `root`, with "/". If none of the first ones is there,
-                one folder more is looked for at each depth, such as `lfw/` before a path or
+            paths: of all its faces, below `root`, with "/". If none of the first few exists, one
+                more folder is looked for at each depth, such as `lfw/` before a path or
                 `train/` within it.
         """
         self._root = root

@@ -33,7 +33,7 @@ def read_lists(file: Path, root: Path) -> Protocol:
 
     Raises:
         DaganError: file and row of what is wrong: other columns, a person or path left empty, a
-            path out of the folder, an image that shows two people, a fold that is no number.
+            path out of the folder, an image that shows two people, a fold that is not a number.
     """
     header = table_columns(file)
     if set(PAIR_COLUMNS) <= set(header):

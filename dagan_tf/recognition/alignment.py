@@ -27,7 +27,7 @@ _SOURCE_SIZE = 224
 class Aligner:
     """Frames images of all kinds alike.
 
-    Profiles are framed by the detector's box, all else by the fitted head; for the
+    Profiles are framed by the detector's box, all others by the fitted head; for the
     alignment `five_points` the eyes, nose and mouth of that frame are then put onto ArcFace's.
     """
 
@@ -59,7 +59,7 @@ class Aligner:
             (S, S, 3) uint8 crop, (68, 2) float32 landmarks in it, pixels, and yaw, degrees.
 
         Raises:
-            DaganError: it cannot be read, or no face be found or fitted.
+            DaganError: it cannot be read, or no face can be found or fitted in it.
         """
         if isinstance(what, RealFace):
             crop, landmarks, yaw = self._real(what)

@@ -84,7 +84,7 @@ def _with_head(
 def _pretrained(
     settings: NetworkConfig, shape: tuple[int, ...]
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Input and flat output of a network of others."""
+    """Input and flat output of somebody else's network."""
     model = _any_keras(settings, shape)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ConfigError(
@@ -107,7 +107,7 @@ def _residual(
 ) -> keras.KerasTensor:
     """Residual network (He et al., CVPR 2016) without the pooling after its first convolution.
 
-    Faces of 64 to 112 px are small: the first convolution has 3x3, and each stage halves.
+    Faces of 64 to 112 px are small: the first convolution is 3x3, and each stage halves.
     """
     features = _convolution(images, filters, 3, 2 if images.shape[1] > 32 else 1)
     for stage, blocks in enumerate(stages):

@@ -3,7 +3,7 @@
 `FOLDER/KIND-MARK/crops.npy` (N, S, S, 3) uint8, `landmarks.npy` (N, 68, 2) float32 pixels,
 `images.json` a row an image, `skipped.csv`; KIND is `real` or the name of a folder of synthetic
 images, MARK stands for the images and the crops' settings. So several experiments may share a
-folder, another kind is added without making one anew, and a killed run is gone on with.
+folder, another kind is added without making any anew, and a killed run is continued.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class RealFace:
         box: left, top, width, height of the face, pixels, where the set tells; else None.
         central: of several faces in the photo it is the one nearest the centre; else such a photo
             is left out.
-        least_yaw: it is turned at least so far, degrees, to whichever side the fit says.
+        least_yaw: it is turned at least this far, degrees, to whichever side the fit says.
         tested: it is one of the protocol's.
     """
 
@@ -100,7 +100,7 @@ def read_poses(
 
     Raises:
         DaganError: file and row of a photo that is not among the faces, of one named twice, or of
-            a yaw that is no number within 90 degrees.
+            a yaw that is not a number within 90 degrees.
     """
     known = {face.path.relative_to(root).as_posix() for face in faces}
     yaws: dict[str, float] = {}
@@ -122,7 +122,7 @@ def read_poses(
 def protocol_faces(protocol: Protocol) -> list[RealFace]:
     """The faces of a protocol, in its order.
 
-    Their people are named where the protocol tells; FRLL's yaws are its layout's.
+    Their people are named where the protocol names them; FRLL's yaws are its layout's.
     """
     files = ImageFiles(protocol.root, protocol.faces.paths)
     people = _people(protocol)

@@ -16,7 +16,7 @@ import numpy as np
 from dagan_tf.config.settings import Config
 from dagan_tf.core.pixels import LEVELS_A_UNIT, from_signed, to_signed
 from dagan_tf.data.digits import NAMES, handwritten_digits, printed_digits, write_digit_records
-from dagan_tf.loop.checkpoints import load_generator
+from dagan_tf.pretrained.model_folder import load_generator
 from dagan_tf.training.run import TrainingResult, train_on_records
 
 PRINTED = 4000
@@ -114,7 +114,7 @@ def classifier_accuracy(
         seed: of weights and batches.
 
     Returns:
-        Share of the test images named rightly.
+        Share of the test images named correctly.
     """
     model = keras.Sequential(
         [

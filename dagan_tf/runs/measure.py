@@ -1,6 +1,6 @@
 """Is a refined face nearer to real photos than a simulated one, and still the same person?
 
-Asked of people the refiner never saw, for any photos of people from several sides. All that is
+Asked of people the refiner never saw, for any photos of people from several sides. Whatever is
 learned on the way is learned from the other people.
 """
 
@@ -106,7 +106,7 @@ def untrained_people(model_dir: str | None, simulated: str) -> list[str]:
     """People of a simulated folder that a training did not see."""
     if not model_dir:
         raise DaganError("give --test_people, or --model_dir to take those it was not trained on")
-    from dagan_tf.loop.checkpoints import read_identities
+    from dagan_tf.pretrained.model_folder import read_identities
 
     seen = set(read_identities(model_dir))
     return sorted({row.identity for row in read_manifest(simulated)} - seen)

@@ -15,7 +15,8 @@ from dagan_tf.core.files import write_bytes
 from dagan_tf.core.pixels import from_signed, to_signed
 from dagan_tf.evaluation.bench import Bench, Question
 from dagan_tf.evaluation.measure import value_of
-from dagan_tf.loop.checkpoints import list_checkpoints, load_generator, read_identities
+from dagan_tf.loop.checkpoints import list_checkpoints
+from dagan_tf.pretrained.model_folder import load_generator, read_identities
 from dagan_tf.reports.measure_report import CREDITS
 from dagan_tf.reports.plots import Curve, plot_curves
 from dagan_tf.reports.report import Chart, Section, build_report, write_report

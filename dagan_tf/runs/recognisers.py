@@ -64,8 +64,8 @@ def run_experiment(
     Args:
         experiment: what to compare.
         config: the recogniser, the same for all systems.
-        output: gets crops/, runs/, config.yaml, scores.json and report.html; an earlier one is gone
-            on with.
+        output: gets crops/, runs/, config.yaml, scores.json and report.html; an earlier one is
+            continued.
         command: goes into scores.json.
         devices: see `make_strategy`.
         kept: folder of crops and features, which several experiments may share; "" is crops/ in the
@@ -156,7 +156,7 @@ def _groups(
 
 
 def _say_what_there_is(crops: Crops, protocol: Protocol) -> None:
-    """What is trained on, who has but one photo, and whom no system can find."""
+    """What is trained on, who has only one photo, and whom no system can find."""
     counts = Counter(row.identity for row in crops.rows if row.kind == REAL)
     people = {name for split in protocol.splits for name in split.training_subjects.tolist()}
     alone = sorted(name for name in people if counts[name] == 1)

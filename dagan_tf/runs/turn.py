@@ -64,7 +64,7 @@ def turn(
         One face a yaw, in their order; yaws of a side that the photo does not show are left out.
 
     Raises:
-        PhotoError: The file is no photo.
+        PhotoError: The file is not a photo.
         FaceNotFoundError: No face in it, or several and none clearly the main one.
         DaganError: A yaw is out of range, the photo shows the side of none, or no model is there.
     """

@@ -165,7 +165,7 @@ class Simulator:
         """Why a photo cannot be shown at a yaw.
 
         A photo within 15 degrees of frontal can be shown at any yaw. One that is turned further
-        hides a cheek, which nothing in it tells about: it is only turned further to its own side.
+        hides a cheek, about which it tells nothing: it is only turned further to its own side.
 
         Args:
             fit: the photo's fit.

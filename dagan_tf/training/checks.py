@@ -12,10 +12,11 @@ from dagan_tf.errors import DaganError
 
 
 def check_devices(config: Config, devices: int) -> None:
-    """Checks that a step can be shared out: each device gets as much, in parts as large.
+    """Checks that a step can be shared out: each device gets an equal share, in equal parts.
 
     Raises:
-        DaganError: the batch does not split evenly, or the history would be of several devices.
+        DaganError: the batch does not split evenly, or the history would be shared by several
+            devices.
     """
     settings = config.training
     size, parts = settings.batch_size, settings.accumulate

@@ -16,18 +16,14 @@ from dagan_tf.errors import DaganError
 from dagan_tf.gan.dagan import DAGAN
 from dagan_tf.gan.generator import build_generator
 from dagan_tf.loop.callbacks import MetricsLog, Profile, StopTraining
-from dagan_tf.loop.checkpoints import (
-    claim_model_dir,
-    make_manager,
-    restore_best,
-    restore_latest,
-)
+from dagan_tf.loop.checkpoints import restore_best, restore_latest
 from dagan_tf.loop.saving import Checkpoints, Realism
 from dagan_tf.loop.strategy import make_strategy
 from dagan_tf.loop.tensorboard import EventWriter
 from dagan_tf.loop.watch import DivergedError, TrainingFailure, Watch
 from dagan_tf.training.build import build_dagan
 from dagan_tf.training.checks import check_counts, check_devices, memory_hint
+from dagan_tf.training.model_folder import claim_model_dir, make_manager
 from dagan_tf.training.samples import SampleGrid
 from dagan_tf.training.start import say_misfits, start_from
 from dagan_tf.training.workers import Workers, check_same_step, own_folder, workers_of

@@ -12,10 +12,10 @@ from dagan_tf.data.manifest import read_manifest
 from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
 from dagan_tf.folders.pack import pack_paired, pack_real, pack_simulated
-from dagan_tf.loop.checkpoints import check_config
 from dagan_tf.loop.saving import Realism
 from dagan_tf.loop.strategy import make_cluster_strategy, make_strategy
 from dagan_tf.training.checks import check_devices, check_identities
+from dagan_tf.training.model_folder import check_config
 from dagan_tf.training.run import TrainingResult, train_on_records
 from dagan_tf.training.workers import workers_of
 

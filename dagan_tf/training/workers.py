@@ -17,7 +17,8 @@ import tensorflow as tf
 
 from dagan_tf.errors import DaganError
 from dagan_tf.gan.dagan import DAGAN
-from dagan_tf.loop.checkpoints import BEST_NAME, CONFIG_NAME, FOLDER_NAME, IDENTITIES_NAME
+from dagan_tf.loop.checkpoints import BEST_NAME, CONFIG_NAME, FOLDER_NAME
+from dagan_tf.pretrained.model_folder import IDENTITIES_NAME
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import pytest
 from dagan_tf.config.sections import GeneratorConfig
 from dagan_tf.config.settings import Config, ConfigError, differences, load_config, preset_names
 from dagan_tf.pretrained.card import read_card
-from tests.helpers.tiny_pretrained import GENERATOR, package_tiny
 
 PRESETS = [
     "paper-224",
@@ -98,21 +97,14 @@ def test_a_smooth_change_needs_a_coarse_grid_and_the_input():
     assert load_config("face-64", ["generator.smooth=true"]).generator.smooth
 
 
-def test_the_refiner_in_the_box_is_a_base(tmp_path, monkeypatch):
-    """By its card: other weights with other settings need no other preset."""
-    package_tiny(tmp_path, monkeypatch)
-    assert load_config("pretrained").generator == GENERATOR
-    changed = differences(load_config("pretrained"), load_config("fine-tune"))
-    assert changed["training.learning_rate_floor"][1] == 0
-    assert not [key for key in changed if key.startswith(("generator", "discriminator", "data.im"))]
-
-
-def test_the_settings_of_the_box_are_those_of_its_card():
+def test_the_preset_of_the_box_is_what_its_card_says():
+    """So `--config=NAME --init=pretrained` fits, and so does fine-tuning."""
     card = read_card()
-    config = load_config("pretrained")
-    assert config.generator == GeneratorConfig(**card.facts["generator"])
-    assert config.data.image_size == card.image_size
-    assert config.generator.stride == card.facts["stride"]
+    for name in (card.name, "fine-tune"):
+        config = load_config(name)
+        assert config.generator == GeneratorConfig(**card.facts["generator"])
+        assert config.data.image_size == card.image_size
+        assert config.generator.stride == card.facts["stride"]
 
 
 def test_a_literal_loss_needs_a_first_balance():

@@ -12,7 +12,7 @@ from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.folders import keep
 from dagan_tf.folders.keep import filter_folder, filtered_copy, make_scorer, rejected_rows
 from dagan_tf.folders.refine import refine_folder
-from dagan_tf.loop.checkpoints import load_discriminator
+from dagan_tf.pretrained.model_folder import load_discriminator
 from dagan_tf.training.train import RealPhotos, train
 from tests.helpers.toy_folders import make_real, make_simulated
 from tests.training.test_train import TINY

@@ -9,7 +9,7 @@ from dagan_tf.data.records import Record, write_records
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import encode_png
 from dagan_tf.gan.likeness import Likeness
-from dagan_tf.loop.checkpoints import load_generator
+from dagan_tf.pretrained.model_folder import load_generator
 from dagan_tf.training.run import train_on_records
 from tests.gan.test_dagan import TINY
 

@@ -4,8 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict
 
-from dagan_tf.config.sections import DataConfig, DiscriminatorConfig, GeneratorConfig
-from dagan_tf.config.settings import Config
+from dagan_tf.config.sections import DiscriminatorConfig, GeneratorConfig
 from dagan_tf.gan.discriminator import build_discriminator
 from dagan_tf.gan.generator import build_generator
 from dagan_tf.pretrained import card
@@ -36,14 +35,6 @@ def package_tiny(folder, monkeypatch, discriminator=True):
         "discriminator": asdict(DISCRIMINATOR) if discriminator else None,
         "identities": IDENTITIES,
         "realism": "reconstruction",
-        "settings": asdict(
-            Config(
-                name=card.DEFAULT,
-                data=DataConfig(image_size=IMAGE_SIZE),
-                generator=GENERATOR,
-                discriminator=DISCRIMINATOR,
-            )
-        ),
         "sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
         "trained_on": [{"name": "toys", "licence": "CC0", "credit": "nobody"}],
         "licence": "CC0",

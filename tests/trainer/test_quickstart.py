@@ -4,6 +4,7 @@ The refiner in the box is one of a few weights, so that all of it is small.
 """
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,22 @@ from dagan_tf.data.manifest import read_manifest, read_skipped
 from dagan_tf.data.photos import list_photos, orl_folder
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.loop import packaged
-from dagan_tf.loop.checkpoints import load_generator, read_identities
+from dagan_tf.pretrained import model_folder, weights
 from dagan_tf.reports.run_report import report_run
 from dagan_tf.runs import turn
 from tests.helpers.programs import run_program
-from tests.helpers.tiny_pretrained import IMAGE_SIZE, package_tiny
+from tests.helpers.tiny_pretrained import GENERATOR, IMAGE_SIZE, package_tiny
 
 pytestmark = pytest.mark.slow
 
 PEOPLE = ("s1", "s2", "s3", "s4", "s5")
 SMALL = (
+    # As the refiner in this box is.
+    f"data.image_size={IMAGE_SIZE}",
+    *(f"generator.{key}={value}" for key, value in asdict(GENERATOR).items()),
+    "loss.matte_weight=0",
+    "discriminator.filters=4",
+    "discriminator.downsample=1",
     "training.steps=4",
     "training.warmup_steps=1",
     "training.batch_size=4",
@@ -79,7 +85,7 @@ def test_every_view_is_refined(chain):
 
 
 def test_the_held_out_person_is_unknown_to_the_training(chain):
-    assert read_identities(chain[0] / "run" / "model") == ["s1", "s2", "s3"]
+    assert model_folder.read_identities(chain[0] / "run" / "model") == ["s1", "s2", "s3"]
 
 
 def test_the_report_and_the_model_are_there(chain):
@@ -120,8 +126,8 @@ def test_the_portrait_is_shown_first_and_once_more_after_the_training(chain):
 
 def test_the_training_goes_on_from_the_refiner_in_the_box(chain):
     """Four steps from weights drawn at random would be far from them."""
-    refiner = packaged.load_generator().get_weights()
-    trained = load_generator(chain[0] / "run" / "model").get_weights()
+    refiner = weights.load_generator().get_weights()
+    trained = model_folder.load_generator(chain[0] / "run" / "model").get_weights()
     for box, own in zip(refiner, trained, strict=True):
         assert np.abs(box - own).max() < 1e-2
 

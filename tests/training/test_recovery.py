@@ -12,13 +12,9 @@ import tensorflow as tf
 
 from dagan_tf.config.settings import load_config
 from dagan_tf.loop import callbacks
-from dagan_tf.loop.checkpoints import (
-    CheckpointError,
-    list_checkpoints,
-    load_generator,
-    read_best,
-)
+from dagan_tf.loop.checkpoints import CheckpointError, list_checkpoints, read_best
 from dagan_tf.loop.watch import DivergedError
+from dagan_tf.pretrained.model_folder import load_generator
 from dagan_tf.training.train import RealPhotos, train
 from tests.helpers.toy_folders import make_real, make_simulated
 from tests.training.test_train import TINY

@@ -13,8 +13,9 @@ from dagan_tf.data.records import read_records
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.loop import callbacks
-from dagan_tf.loop.checkpoints import CheckpointError, load_generator, read_identities
+from dagan_tf.loop.checkpoints import CheckpointError
 from dagan_tf.loop.watch import DivergedError
+from dagan_tf.pretrained.model_folder import load_generator, read_identities
 from dagan_tf.training.train import RealPhotos, train
 from tests.helpers.toy_folders import make_real, make_simulated
 

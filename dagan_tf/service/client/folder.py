@@ -1,6 +1,6 @@
 """Streams a folder of image files through a server; resumable at any moment.
 
-For folders without `manifest.csv`; a simulated folder has more to it than images, see
+For folders without `manifest.csv`; a simulated folder holds more than images, see
 `dagan_tf.folders.refine`. The files go to the server as they are, and its PNG files are what
 is written.
 """
@@ -36,7 +36,7 @@ def refine_image_folder(
         client: With its version pinned, or the folder is refined by whatever is served.
         input_folder: Any folders within it are kept; hidden ones are passed over.
         output_folder: Gets `NAME.png` for each, of the size the model was trained at, and
-            `skipped.csv` (source, reason) for those the server calls no image.
+            `skipped.csv` (source, reason) for those that the server does not take for images.
         progress: A bar on stderr.
 
     Returns:

@@ -203,7 +203,7 @@ def _validated(config: model_server_config_pb2.ModelServerConfig) -> _Configs:
 
 
 class Periodic:
-    """Calls a function every so many seconds, in a thread of its own."""
+    """Calls a function at intervals, in a thread of its own."""
 
     def __init__(self, function: Callable[[], None], seconds: float) -> None:
         """Starts; the first call comes after `seconds`."""

@@ -47,7 +47,7 @@ class Mesh:
         self._sign = float(np.sign((self.normals(vertices) * outward).sum())) or 1.0
 
     def front_facing(self, projected: np.ndarray) -> np.ndarray:
-        """The triangles (N, 3) whose outer side is seen.
+        """The triangles (N, 3) whose outer side is visible.
 
         Args:
             projected: (V, 3) in the image: x right, y down, pixels.
@@ -83,7 +83,7 @@ class Mesh:
         return out
 
     def fill(self, values: np.ndarray, confidence: np.ndarray, region: np.ndarray) -> np.ndarray:
-        """The smoothest values that agree with the given ones where these are sure.
+        """The smoothest values that agree with the given ones where these are certain.
 
         Minimises sum c (x - v)^2 + sum over edges w (x_i - x_j)^2, where w is 0.05 inside a
         region and 0.000001 across regions.

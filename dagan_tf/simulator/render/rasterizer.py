@@ -74,7 +74,7 @@ def _draw(vertices, triangles, keys, height, width):  # type: ignore[no-untyped-
 
     An edge is a linear function of the pixel, positive inside. Solving for where a row enters and
     leaves would test fewer pixels, but mispredicts a branch or two a row, which costs more than
-    a block of tests. Indices are unsigned because numba lets negative ones wrap round, and the
+    a block of tests. Indices are unsigned because numba lets negative ones wrap around, and the
     compiler could not make vector instructions of that.
     """
     stride = width + _BLOCK

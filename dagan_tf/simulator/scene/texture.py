@@ -270,7 +270,7 @@ def _of_one_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def _grown(colours: np.ndarray, scalp: np.ndarray, face: np.ndarray) -> np.ndarray:
     """(V,) what of the scalp gives hair its colour.
 
-    A bare forehead or scalp is not hair's colour, unless there is hardly anything else.
+    A bare forehead or scalp does not have the hair's colour, unless there is hardly anything else.
 
     Args:
         colours: (V, 3).
