@@ -87,7 +87,7 @@ def _balance(photos, settings, workers):  # type: ignore[no-untyped-def]
 def main(argv: list[str]) -> None:
     """Makes the views that are not there yet."""
     del argv
-    from dagan_tf.data.photos import list_photos
+    from dagan_tf.data.photos import check_apart, read_folder
     from dagan_tf.errors import DaganError
     from dagan_tf.folders.simulate import simulate_views
     from dagan_tf.folders.view_maker import SimulationSettings
@@ -98,9 +98,11 @@ def main(argv: list[str]) -> None:
         raise DaganError("--dry_run: expected --balance with it")
     if FLAGS.balance and (FLAGS["yaws"].present or FLAGS["pitch"].present):
         raise DaganError("--balance chooses the yaws: expected neither --yaws nor --pitch with it")
-    photos = list_photos(
+    check_apart(FLAGS.output, FLAGS.photos)
+    listed = read_folder(
         FLAGS.photos, FLAGS.layout, include=FLAGS.include, identities=FLAGS.identities
     )
+    photos, left_out = listed.photos, listed.left_out
     settings = SimulationSettings(
         image_size=FLAGS.image_size,
         background=FLAGS.background,
@@ -125,9 +127,11 @@ def main(argv: list[str]) -> None:
     if FLAGS.beam:
         from dagan_tf.folders.beam import simulate_on_beam
 
-        summary = simulate_on_beam(wanted, FLAGS.output, settings, FLAGS.beam_arg)
+        summary = simulate_on_beam(
+            wanted, FLAGS.output, settings, FLAGS.beam_arg, left_out=left_out
+        )
     else:
-        summary = simulate_views(wanted, FLAGS.output, settings, workers=workers)
+        summary = simulate_views(wanted, FLAGS.output, settings, left_out=left_out, workers=workers)
     print(
         f"{len(photos)} photos: {summary.made} made now, {summary.done_before} done before, "
         f"{summary.skipped} skipped; {summary.views} views in {FLAGS.output}"

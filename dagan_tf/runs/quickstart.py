@@ -17,7 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from dagan_tf.config.settings import Config
-from dagan_tf.data.photos import PhotoItem, list_photos, orl_folder, portrait_file
+from dagan_tf.core.files import writing_to
+from dagan_tf.data.photos import (
+    PhotoItem,
+    check_apart,
+    orl_folder,
+    portrait_file,
+    read_folder,
+)
 from dagan_tf.errors import DaganError
 from dagan_tf.export.refiner import Refiner
 from dagan_tf.export.versions import list_versions
@@ -94,7 +101,9 @@ def run_quickstart(
     """
     output = Path(output)
     folder, layout = (photos, "folder") if photos else (orl_folder(), "orl")
-    listed = list_photos(folder, layout)
+    check_apart(output, folder)
+    found = read_folder(folder, layout)
+    listed = found.photos
     people = list(dict.fromkeys(photo.identity for photo in listed))
     # Two a side is the least over which an interval over people can be drawn.
     if not 2 <= held_out <= len(people) - 2:
@@ -107,66 +116,68 @@ def run_quickstart(
     portrait = of_measured[0].path if photos else portrait_file()
     seconds: dict[str, float] = {}
 
-    with _stage("portrait", seconds):
-        first = _turn(portrait, output / "portrait" / PRETRAINED, yaws, PRETRAINED)
-        print(f"portrait       {first / SHEET_NAME}", flush=True)
-    with _stage("simulate", seconds):
-        simulate_folder(
-            listed if photos else _first_of_each(listed, _ORL_TURNED),
-            output / "simulated",
-            yaws,
-            SimulationSettings(image_size=config.data.image_size, head=True),
-            workers=os.cpu_count() or 1,
-        )
-    base = output / "saved_model"
-    # An exported model ends the training, also one that was stopped by its time limit.
-    if not list_versions(base):
-        with _stage("train", seconds):
-            result = train(
-                config,
+    with writing_to(output):
+        with _stage("portrait", seconds):
+            first = _turn(portrait, output / "portrait" / PRETRAINED, yaws, PRETRAINED)
+            print(f"portrait       {first / SHEET_NAME}", flush=True)
+        with _stage("simulate", seconds):
+            simulate_folder(
+                listed if photos else _first_of_each(listed, _ORL_TURNED),
                 output / "simulated",
-                RealPhotos(folder, layout),
-                output / "model",
-                held_out=measured,
-                init=init,
+                yaws,
+                SimulationSettings(image_size=config.data.image_size, head=True),
+                left_out=found.left_out,
+                workers=os.cpu_count() or 1,
             )
-        if result.reason == "interrupted":
-            return None
-        with _stage("export", seconds):
-            export_model_dir(output / "model", base, training_data=str(folder))
-    with _stage("refine", seconds):
-        refiner = Refiner.load(base)
-        refine_folder(output / "simulated", output / "refined", refiner, label=refiner.label)
-        last = _turn(portrait, output / "portrait" / "trained", yaws, base)
-    with _stage("report", seconds):
-        pack_real(
-            of_measured,
-            output / "model" / "records" / "held_out",
-            image_size=config.data.image_size,
-        )
-        report = report_run(
-            output / "report.html",
-            simulated=output / "simulated",
-            refined=output / "refined",
-            model_dir=output / "model",
-            held_out=measured,
-            title="DA-GAN quickstart: frontal photos in, refined profile faces out",
-            opening=[
-                _portrait_section(
-                    portrait,
-                    yaws,
-                    {
-                        "simulated": first / "simulated",
-                        "refined by the refiner in the box": first / "refined",
-                        "refined after this training": last / "refined",
-                    },
+        base = output / "saved_model"
+        # An exported model ends the training, also one that was stopped by its time limit.
+        if not list_versions(base):
+            with _stage("train", seconds):
+                result = train(
+                    config,
+                    output / "simulated",
+                    RealPhotos(folder, layout),
+                    output / "model",
+                    held_out=measured,
+                    init=init,
                 )
-            ],
-            seconds=seconds,
-            commands=[command],
-            credits=CREDITS if not photos else CREDITS[2:],
-        )
-    return Quickstart(last / SHEET_NAME, output / "refined", base, report)
+            if result.reason == "interrupted":
+                return None
+            with _stage("export", seconds):
+                export_model_dir(output / "model", base, training_data=str(folder))
+        with _stage("refine", seconds):
+            refiner = Refiner.load(base)
+            refine_folder(output / "simulated", output / "refined", refiner, label=refiner.label)
+            last = _turn(portrait, output / "portrait" / "trained", yaws, base)
+        with _stage("report", seconds):
+            pack_real(
+                of_measured,
+                output / "model" / "records" / "held_out",
+                image_size=config.data.image_size,
+            )
+            report = report_run(
+                output / "report.html",
+                simulated=output / "simulated",
+                refined=output / "refined",
+                model_dir=output / "model",
+                held_out=measured,
+                title="DA-GAN quickstart: frontal photos in, refined profile faces out",
+                opening=[
+                    _portrait_section(
+                        portrait,
+                        yaws,
+                        {
+                            "simulated": first / "simulated",
+                            "refined by the refiner in the box": first / "refined",
+                            "refined after this training": last / "refined",
+                        },
+                    )
+                ],
+                seconds=seconds,
+                commands=[command],
+                credits=CREDITS if not photos else CREDITS[2:],
+            )
+        return Quickstart(last / SHEET_NAME, output / "refined", base, report)
 
 
 def _turn(
