@@ -17,6 +17,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.faces.resizing import resized
 from dagan_tf.folders.views import View, all_views
+from dagan_tf.simulator.angles import read_angles
 from dagan_tf.simulator.simulator import SimulatedView, Simulator, yaw_refusal
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def turn(
     refiner = _refiner(os.fspath(model))
     size = image_size or refiner.image_size or 224
     pixels = photo if isinstance(photo, np.ndarray) else read_photo(photo)
-    views = _simulator(size).simulate(pixels, yaws=list(yaws))
+    views = _simulator(size).simulate(pixels, yaws=yaws)
     refined = refiner(np.stack([view.image for view in views]))
     return [TurnedFace(view, image) for view, image in zip(views, refined, strict=True)]
 
@@ -80,7 +81,7 @@ def turn(
 def turn_files(
     photos: Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str],
-    yaws: Sequence[float] = YAWS,
+    yaws: Iterable[float] = YAWS,
     *,
     model: str | os.PathLike[str] = "pretrained",
     image_size: int | None = None,
@@ -111,6 +112,7 @@ def turn_files(
                 f"{files[place]}: has the same name as {files[stems.index(stem)]}; expected"
                 " different ones, which name the pictures made of them"
             )
+    yaws = read_angles("yaws", yaws)
     all_views(yaws, None)  # Refuses angles that cannot be shown, or named.
     with writing_to(output) as folder:
         for kind in ("simulated", "refined"):

@@ -72,7 +72,8 @@ def test_a_photo_without_a_face_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("yaws", "message"), [([120.0], r"yaw: got 120.0, expected degrees"), ([], "yaws: got none")]
+    ("yaws", "message"),
+    [([120.0], r"yaw: got 120.0, expected degrees"), ([], "yaws: got none"), (30, "yaws: got")],
 )
 def test_bad_yaws_are_refused_before_anything_is_made(yaws, message, tmp_path):
     with pytest.raises(DaganError, match=message):
