@@ -122,7 +122,7 @@ def _rows_of(
                 jobs.append((file, store.folder, first, last))
     if jobs:
         total = sum(last - first for *_, first, last in jobs)
-        with tqdm(total=total, desc=name, unit="image", disable=not progress) as bar:
+        with tqdm(total=total, desc=name.replace("-", " "), unit="image", disable=not progress) as bar:
             for done in run_jobs(jobs, _make_part, start, (), workers):
                 bar.update(done)
     return Stacked([np.load(file, mmap_mode="r") for file in files])
