@@ -99,7 +99,7 @@ def frozen_layers(crops: Crops, config: RecogniserConfig, *, progress: bool = Tr
     settings = config.network
     facts = (settings.backbone, settings.weights, settings.frozen)
     start = partial(_layers_of, settings, crops.images.shape[1:])
-    return _rows_of(crops, "layers", facts, start, 1, progress)
+    return _rows_of(crops, "frozen-layers", facts, start, 1, progress)
 
 
 def _rows_of(
@@ -121,8 +121,8 @@ def _rows_of(
             if not file.is_file():
                 jobs.append((file, store.folder, first, last))
     if jobs:
-        total = sum(last - first for *_, first, last in jobs)
-        with tqdm(total=total, desc=name.replace("-", " "), unit="image", disable=not progress) as bar:
+        total, what = sum(last - first for *_, first, last in jobs), name.replace("-", " ")
+        with tqdm(total=total, desc=what, unit="image", disable=not progress) as bar:
             for done in run_jobs(jobs, _make_part, start, (), workers):
                 bar.update(done)
     return Stacked([np.load(file, mmap_mode="r") for file in files])
