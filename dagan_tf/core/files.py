@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ try:
 except ImportError:  # Not on Windows; there nothing is locked.
     fcntl = None  # type: ignore[assignment]
 
+_MOST_BYTES = 220
 _BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 
 
@@ -41,7 +42,9 @@ def write_whole(path: str | os.PathLike[str], *, sole_writer: bool = False) -> I
     """
     path = Path(path)
     own = "" if sole_writer else f".{secrets.token_hex(4)}"
-    partial = path.with_name(f".{path.name}{own}.tmp")
+    # A name may have 255 bytes: of one near that its beginning must do.
+    name = os.fsdecode(os.fsencode(path.name)[:_MOST_BYTES])
+    partial = path.with_name(f".{name}{own}.tmp")
     try:
         yield partial
         os.replace(partial, path)
@@ -141,6 +144,33 @@ def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
     finally:
         if descriptor is not None:
             os.close(descriptor)
+
+
+@contextmanager
+def writing_to(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """A folder to write to, made if need be, that nobody else writes to meanwhile.
+
+    Args:
+        folder: any; one that was made for a block that fails, and is still empty, goes again.
+
+    Yields:
+        The folder.
+
+    Raises:
+        DaganError: as of `lock`.
+        OSError: it cannot be made.
+    """
+    path = Path(folder)
+    made = not path.exists()
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        with lock(path):
+            yield path
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                path.rmdir()
+        raise
 
 
 def try_lock(folder: str | os.PathLike[str]) -> int | None:

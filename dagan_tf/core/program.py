@@ -6,6 +6,7 @@ else is a defect and keeps its traceback. Import TensorFlow inside `main`, not a
 """
 
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -89,6 +90,9 @@ def run_app(
             _fail("interrupted", INTERRUPTED)
         return None
 
+    # A file's name need not be of the terminal's encoding.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     # --help shows the flags of the program's own file, and this one of all programs.
     FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS["verbose"])
     app.run(guarded, flags_parser=functools.partial(_parse, arguments=arguments))

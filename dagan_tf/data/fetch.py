@@ -17,8 +17,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from dagan_tf.core.files import write_whole
-from dagan_tf.data.photos import FRLL_VIEW, list_photos
+from dagan_tf.core.files import write_whole, writing_to
+from dagan_tf.data.layouts import FRLL_VIEW
+from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
 
 FRLL_ARTICLE = "https://api.figshare.com/v2/articles/5047666"
@@ -70,7 +71,7 @@ def fetch_frll(
     """
     output = Path(output)
     state = output / ".fetch"
-    with _disk_errors(output):
+    with _disk_errors(output), writing_to(output):
         state.mkdir(parents=True, exist_ok=True)
         files = [file for file in list_files(article, timeout) if not _is_done(file, state)]
         missing = sum(file.size for file in files)

@@ -4,6 +4,7 @@ Of simulated and of refined faces; written and read as `row_files` says.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,3 +125,12 @@ def read_skipped(folder: str | os.PathLike[str]) -> list[SkippedRow]:
         DaganError: The file is damaged or has other columns.
     """
     return read_rows_if_there(Path(folder) / SKIPPED_NAME, SkippedRow)
+
+
+def note_left_out(folder: str | os.PathLike[str], rows: Iterable[SkippedRow]) -> None:
+    """Adds files that are no photos to `folder/skipped.csv`, each once."""
+    told = {row.source for row in read_skipped(folder)}
+    with SkippedWriter(folder) as skipped:
+        for row in rows:
+            if row.source not in told:
+                skipped.write(row)

@@ -22,6 +22,7 @@ import tensorflow as tf
 import dagan_tf
 from dagan_tf.config.sections import GeneratorConfig
 from dagan_tf.config.settings import load_config
+from dagan_tf.core.files import writing_to
 from dagan_tf.core.keras_compat import dtype_policy
 from dagan_tf.data.records import RecordError, read_index
 from dagan_tf.export.bless import FACTS_FILE, TOLERANCES, bless
@@ -96,7 +97,7 @@ def export_generator(
     if reduced is not None:
         served = ExportModule(reduced, image_size=image_size, stride=stride)
         precision = "bfloat16"
-    with draft_version(output_base) as draft:
+    with writing_to(output_base), draft_version(output_base) as draft:
         served.save(draft.folder)
         write_warmup(draft.folder, image_size)
         blessing = bless(

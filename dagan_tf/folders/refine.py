@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from dagan_tf.core.files import claim, write_bytes
+from dagan_tf.core.files import claim, write_bytes, writing_to
 from dagan_tf.data.manifest import (
     MANIFEST_NAME,
     ManifestRow,
@@ -103,40 +103,42 @@ def refine_folder(
     if source.resolve() == target.resolve():
         raise RefiningError(f"{target}: is the input folder; expected another one")
     rows = read_manifest(source)
-    target.mkdir(parents=True, exist_ok=True)
-    label += f" at {image_size} pixels" if image_size else ""
-    claim_folder(target, label + (f", shrunk to {shrink_to}" if shrink_to else ""))
-    done = {row.path for row in manifest_so_far(target)}
-    done |= {row.path for row in rejected_rows(target)}
-    failed = {row.source for row in read_skipped(target)}
-    todo = [row for row in rows if row.path not in done and row.path not in failed]
-    refined = skipped = 0
-    with (
-        ManifestWriter(target) as manifest,
-        SkippedWriter(target) as skip_list,
-        tqdm(total=len(todo), unit="image", desc="refine", disable=not progress) as bar,
-    ):
+    with writing_to(target):
+        label += f" at {image_size} pixels" if image_size else ""
+        claim_folder(target, label + (f", shrunk to {shrink_to}" if shrink_to else ""))
+        done = {row.path for row in manifest_so_far(target)}
+        done |= {row.path for row in rejected_rows(target)}
+        failed = {row.source for row in read_skipped(target)}
+        todo = [row for row in rows if row.path not in done and row.path not in failed]
+        refined = skipped = 0
+        with (
+            ManifestWriter(target) as manifest,
+            SkippedWriter(target) as skip_list,
+            tqdm(total=len(todo), unit="image", desc="refine", disable=not progress) as bar,
+        ):
 
-        def skip(row: ManifestRow, reason: str) -> None:
-            nonlocal skipped
-            skip_list.write(SkippedRow(source=row.path, reason=reason))
-            skipped += 1
-            bar.update()
-
-        def refined_batch(batch: _Batch) -> _Refined:
-            images = np.stack([image for _, image in batch])
-            return batch, refine_at(refine, images, image_size) if image_size else refine(images)
-
-        batches = _batches(_read(source, todo, shrink_to or 1, skip), batch_size)
-        for batch, images in stream(refined_batch, batches):
-            for (row, _), image in zip(batch, images, strict=True):
-                scale = shrink_to / max(image.shape[:2]) if shrink_to else 1.0
-                _write(source, target, row, image, scale)
-                manifest.write(_scaled(row, scale))
-                refined += 1
+            def skip(row: ManifestRow, reason: str) -> None:
+                nonlocal skipped
+                skip_list.write(SkippedRow(source=row.path, reason=reason))
+                skipped += 1
                 bar.update()
-    skipped += sum(row.path in failed for row in rows)
-    return RefiningSummary(refined, len(rows) - refined - skipped, skipped)
+
+            def refined_batch(batch: _Batch) -> _Refined:
+                images = np.stack([image for _, image in batch])
+                return batch, refine_at(refine, images, image_size) if image_size else refine(
+                    images
+                )
+
+            batches = _batches(_read(source, todo, shrink_to or 1, skip), batch_size)
+            for batch, images in stream(refined_batch, batches):
+                for (row, _), image in zip(batch, images, strict=True):
+                    scale = shrink_to / max(image.shape[:2]) if shrink_to else 1.0
+                    _write(source, target, row, image, scale)
+                    manifest.write(_scaled(row, scale))
+                    refined += 1
+                    bar.update()
+        skipped += sum(row.path in failed for row in rows)
+        return RefiningSummary(refined, len(rows) - refined - skipped, skipped)
 
 
 def claim_folder(folder: Path, label: str) -> None:

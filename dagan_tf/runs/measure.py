@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dagan_tf.core.files import write_bytes
+from dagan_tf.core.files import write_bytes, writing_to
 from dagan_tf.data.manifest import read_manifest
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation.bench import Bench, Question
@@ -69,37 +69,37 @@ def run_measure(
     Raises:
         DaganError: as `Bench`, or a test person's view that is not refined.
     """
-    there = {row.path for row in read_manifest(refined)}
-    bench = Bench(question)
-    absent = [pair.view.path for pair in bench.test if pair.view.path not in there]
-    if absent:
-        raise DaganError(f"{refined}: {absent[0]} of a test person is not refined")
-    taught = [pair for pair in bench.train if pair.view.path in there]
-    own = bench.judges_of(bench.images(refined, taught)) if taught else None
-    before, simulated = bench.column("simulated", bench.simulated, bench.judges)
-    after, of_refined = bench.column("refined", bench.images(refined, bench.test), own)
-    of_refined |= bench.against(before, after)
-    columns = {"simulated": simulated, "refined": of_refined, "real": bench.real_column()}
-    gains = bench.gains(before, after)
-    folder = Path(output)
-    report = write_measure_report(
-        folder / REPORT_NAME,
-        bench,
-        columns,
-        gains,
-        refined=after.images,
-        model_dir=model_dir,
-        samples=samples,
-        command=command,
-        credits=credits,
-    )
-    document = {
-        "facts": bench.facts,
-        "columns": {name: as_json(row) for name, row in columns.items()},
-        "kernel gain": as_json({Measure(space): gain for space, gain in gains.items()}),
-    }
-    write_bytes(folder / MEASURES_NAME, f"{json.dumps(document, indent=2)}\n".encode())
-    return Outcome(columns, gains, bench.facts, report)
+    with writing_to(output) as folder:
+        there = {row.path for row in read_manifest(refined)}
+        bench = Bench(question)
+        absent = [pair.view.path for pair in bench.test if pair.view.path not in there]
+        if absent:
+            raise DaganError(f"{refined}: {absent[0]} of a test person is not refined")
+        taught = [pair for pair in bench.train if pair.view.path in there]
+        own = bench.judges_of(bench.images(refined, taught)) if taught else None
+        before, simulated = bench.column("simulated", bench.simulated, bench.judges)
+        after, of_refined = bench.column("refined", bench.images(refined, bench.test), own)
+        of_refined |= bench.against(before, after)
+        columns = {"simulated": simulated, "refined": of_refined, "real": bench.real_column()}
+        gains = bench.gains(before, after)
+        report = write_measure_report(
+            folder / REPORT_NAME,
+            bench,
+            columns,
+            gains,
+            refined=after.images,
+            model_dir=model_dir,
+            samples=samples,
+            command=command,
+            credits=credits,
+        )
+        document = {
+            "facts": bench.facts,
+            "columns": {name: as_json(row) for name, row in columns.items()},
+            "kernel gain": as_json({Measure(space): gain for space, gain in gains.items()}),
+        }
+        write_bytes(folder / MEASURES_NAME, f"{json.dumps(document, indent=2)}\n".encode())
+        return Outcome(columns, gains, bench.facts, report)
 
 
 def untrained_people(model_dir: str | None, simulated: str) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dagan_tf import __version__
-from dagan_tf.core.files import write_bytes
+from dagan_tf.core.files import write_bytes, writing_to
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.features import FaceFeatures, read_features, write_features
 from dagan_tf.protocols.image_files import ImageFiles
@@ -123,46 +123,46 @@ def run_protocol(
         raise DaganError(f"--methods: got {methods}, expected some of {', '.join(METHODS)}")
     folder = Path(output)
     protocol = read_protocol(evaluation.protocol, evaluation.data, settings.seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    found = _features(evaluation, protocol, folder)
-    systems = []
-    total = pair_count(protocol) * len(found) * len(methods)
-    with tqdm(total=total, unit="pair", unit_scale=True, desc=protocol.name) as bar:
-        for name, faces in found.items():
-            for method in methods:
-                label = name if len(methods) == 1 else f"{name}, {method}"
-                systems.append(
-                    score_system(label, protocol, faces, method, settings, advance=bar.update)
-                )
-    made = datetime.now(timezone.utc)
-    document = {
-        "protocol": protocol.name,
-        "summary": protocol.summary(),
-        "data": evaluation.data,
-        "command": command,
-        "seed": settings.seed,
-        "date": made.isoformat(timespec="seconds"),
-        "version": __version__,
-        "systems": {one.name: one.as_json() for one in systems},
-    }
-    write_bytes(folder / SCORES_NAME, f"{json.dumps(document, indent=2)}\n".encode())
-    page = None
-    if report:
-        # Plots are slow to import.
-        from dagan_tf.reports.protocol_report import write_protocol_report
+    with writing_to(folder):
+        found = _features(evaluation, protocol, folder)
+        systems = []
+        total = pair_count(protocol) * len(found) * len(methods)
+        with tqdm(total=total, unit="pair", unit_scale=True, desc=protocol.name) as bar:
+            for name, faces in found.items():
+                for method in methods:
+                    label = name if len(methods) == 1 else f"{name}, {method}"
+                    systems.append(
+                        score_system(label, protocol, faces, method, settings, advance=bar.update)
+                    )
+        made = datetime.now(timezone.utc)
+        document = {
+            "protocol": protocol.name,
+            "summary": protocol.summary(),
+            "data": evaluation.data,
+            "command": command,
+            "seed": settings.seed,
+            "date": made.isoformat(timespec="seconds"),
+            "version": __version__,
+            "systems": {one.name: one.as_json() for one in systems},
+        }
+        write_bytes(folder / SCORES_NAME, f"{json.dumps(document, indent=2)}\n".encode())
+        page = None
+        if report:
+            # Plots are slow to import.
+            from dagan_tf.reports.protocol_report import write_protocol_report
 
-        page = write_protocol_report(
-            folder / REPORT_NAME,
-            protocol,
-            systems,
-            found,
-            data=evaluation.data,
-            seed=settings.seed,
-            dlib=evaluation.model is not None,
-            command=command,
-            made=made,
-        )
-    return Scored(protocol, tuple(systems), page)
+            page = write_protocol_report(
+                folder / REPORT_NAME,
+                protocol,
+                systems,
+                found,
+                data=evaluation.data,
+                seed=settings.seed,
+                dlib=evaluation.model is not None,
+                command=command,
+                made=made,
+            )
+        return Scored(protocol, tuple(systems), page)
 
 
 def score_lines(scored: Scored) -> Iterator[str]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dagan_tf.config.settings import Config
-from dagan_tf.data.photos import list_photos, orl_folder
+from dagan_tf.core.files import writing_to
+from dagan_tf.data.photos import check_apart, orl_folder, read_folder
 from dagan_tf.errors import DaganError
 from dagan_tf.export.refiner import Refiner
 from dagan_tf.export.versions import list_versions
@@ -74,7 +75,9 @@ def run_quickstart(
     output = Path(output)
     size = config.data.image_size
     folder, layout = (photos, "folder") if photos else (orl_folder(), "orl")
-    listed = list_photos(folder, layout)
+    check_apart(output, folder)
+    found = read_folder(folder, layout)
+    listed = found.photos
     people = list(dict.fromkeys(photo.identity for photo in listed))
     # Two a side is the least over which an interval over people can be drawn.
     if not 2 <= held_out <= len(people) - 2:
@@ -85,50 +88,52 @@ def run_quickstart(
     measured = people[-held_out:]
     seconds: dict[str, float] = {}
 
-    with _stage("simulate", seconds):
-        simulate_folder(
-            listed,
-            output / "simulated",
-            yaws,
-            SimulationSettings(image_size=size),
-            workers=os.cpu_count() or 1,
-        )
-    base = output / "saved_model"
-    # An exported model ends the training, also one that was stopped by its time limit.
-    if not list_versions(base):
-        with _stage("train", seconds):
-            result = train(
-                config,
+    with writing_to(output):
+        with _stage("simulate", seconds):
+            simulate_folder(
+                listed,
                 output / "simulated",
-                RealPhotos(folder, layout),
-                output / "model",
-                held_out=measured,
+                yaws,
+                SimulationSettings(image_size=size),
+                left_out=found.left_out,
+                workers=os.cpu_count() or 1,
             )
-        if result.reason == "interrupted":
-            return None
-        with _stage("export", seconds):
-            export_model_dir(output / "model", base, training_data=str(folder))
-    with _stage("refine", seconds):
-        refiner = Refiner.load(base)
-        refine_folder(output / "simulated", output / "refined", refiner, label=refiner.label)
-    with _stage("report", seconds):
-        pack_real(
-            [photo for photo in listed if photo.identity in measured],
-            output / "model" / "records" / "held_out",
-            image_size=size,
-        )
-        report = report_run(
-            output / "report.html",
-            simulated=output / "simulated",
-            refined=output / "refined",
-            model_dir=output / "model",
-            held_out=measured,
-            title="DA-GAN quickstart: frontal photos in, refined profile faces out",
-            seconds=seconds,
-            commands=[command],
-            credits=CREDITS if not photos else CREDITS[1:],
-        )
-    return Quickstart(output / "refined", base, report)
+        base = output / "saved_model"
+        # An exported model ends the training, also one that was stopped by its time limit.
+        if not list_versions(base):
+            with _stage("train", seconds):
+                result = train(
+                    config,
+                    output / "simulated",
+                    RealPhotos(folder, layout),
+                    output / "model",
+                    held_out=measured,
+                )
+            if result.reason == "interrupted":
+                return None
+            with _stage("export", seconds):
+                export_model_dir(output / "model", base, training_data=str(folder))
+        with _stage("refine", seconds):
+            refiner = Refiner.load(base)
+            refine_folder(output / "simulated", output / "refined", refiner, label=refiner.label)
+        with _stage("report", seconds):
+            pack_real(
+                [photo for photo in listed if photo.identity in measured],
+                output / "model" / "records" / "held_out",
+                image_size=size,
+            )
+            report = report_run(
+                output / "report.html",
+                simulated=output / "simulated",
+                refined=output / "refined",
+                model_dir=output / "model",
+                held_out=measured,
+                title="DA-GAN quickstart: frontal photos in, refined profile faces out",
+                seconds=seconds,
+                commands=[command],
+                credits=CREDITS if not photos else CREDITS[1:],
+            )
+        return Quickstart(output / "refined", base, report)
 
 
 @contextmanager

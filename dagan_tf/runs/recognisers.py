@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from dagan_tf import __version__
-from dagan_tf.core.files import write_text
-from dagan_tf.data.manifest import SKIPPED_NAME
+from dagan_tf.core.files import write_text, writing_to
+from dagan_tf.data.manifest import SKIPPED_NAME, SkippedRow
+from dagan_tf.data.photos import check_apart, read_folder
 from dagan_tf.loop.strategy import make_strategy
 from dagan_tf.metrics.intervals import over_splits
 from dagan_tf.protocols.frll import read_frll
@@ -27,7 +28,7 @@ from dagan_tf.recognition.config import RecogniserConfig
 from dagan_tf.recognition.crops import REAL, Crops, make_crops
 from dagan_tf.recognition.features import training_values
 from dagan_tf.recognition.groups import frll_groups, read_groups
-from dagan_tf.recognition.people import RealFace, list_training, merged, protocol_faces
+from dagan_tf.recognition.people import SET_LAYOUTS, RealFace, list_training, merged, protocol_faces
 from dagan_tf.recognition.people_interval import with_people
 from dagan_tf.recognition.systems import CEILING, Run, faces_of, run_systems
 from dagan_tf.runs.experiment import Experiment, check_experiment, claim_output, views_of
@@ -84,48 +85,54 @@ def run_experiment(
     check_experiment(experiment)
     folder = Path(output)
     training = list_training(experiment.train, experiment.layout, experiment.poses)
-    protocol = _protocol(experiment, training)
-    claim_output(folder, experiment, config)
-    groups = _groups(experiment, training, protocol)
-    crops = make_crops(
-        merged(training, protocol_faces(protocol)),
-        views_of(experiment, folder, verbose=verbose),
-        kept or folder / "crops",
-        config.crops,
-        workers=workers,
-        progress=verbose,
-    )
-    if verbose:
-        _say_what_there_is(crops, protocol)
-    runs = run_systems(
-        experiment.systems,
-        protocol,
-        training_values(crops, config, progress=verbose),
-        crops,
-        config,
-        folder / "runs",
-        seeds=experiment.seeds,
-        groups=groups,
-        strategy=make_strategy(devices),
-        verbose=verbose,
-    )
-    gains = with_people(
-        _gains(runs, experiment.systems, protocol),
-        runs,
-        protocol,
-        faces_of(protocol, crops),
-        folder / "runs",
-    )
-    scores = _scores(experiment, config, protocol, crops, runs, gains, command)
-    write_text(folder / SCORES_NAME, json.dumps(scores, indent=1) + "\n")
-    if report:
-        # Plots are slow to import.
-        from dagan_tf.reports.recogniser_report import write_experiment_report
-
-        write_experiment_report(
-            folder, runs, gains, protocol, crops, config=config, command=command
+    check_apart(output, experiment.train)
+    left_out: Sequence[SkippedRow] = ()
+    if experiment.layout not in SET_LAYOUTS:
+        left_out = read_folder(experiment.train, experiment.layout).left_out
+    with writing_to(folder):
+        protocol = _protocol(experiment, training)
+        claim_output(folder, experiment, config)
+        groups = _groups(experiment, training, protocol)
+        crops = make_crops(
+            merged(training, protocol_faces(protocol)),
+            views_of(experiment, folder, verbose=verbose),
+            kept or folder / "crops",
+            config.crops,
+            left_out=left_out,
+            workers=workers,
+            progress=verbose,
         )
-    return runs, gains
+        if verbose:
+            _say_what_there_is(crops, protocol)
+        runs = run_systems(
+            experiment.systems,
+            protocol,
+            training_values(crops, config, progress=verbose),
+            crops,
+            config,
+            folder / "runs",
+            seeds=experiment.seeds,
+            groups=groups,
+            strategy=make_strategy(devices),
+            verbose=verbose,
+        )
+        gains = with_people(
+            _gains(runs, experiment.systems, protocol),
+            runs,
+            protocol,
+            faces_of(protocol, crops),
+            folder / "runs",
+        )
+        scores = _scores(experiment, config, protocol, crops, runs, gains, command)
+        write_text(folder / SCORES_NAME, json.dumps(scores, indent=1) + "\n")
+        if report:
+            # Plots are slow to import.
+            from dagan_tf.reports.recogniser_report import write_experiment_report
+
+            write_experiment_report(
+                folder, runs, gains, protocol, crops, config=config, command=command
+            )
+        return runs, gains
 
 
 def _protocol(experiment: Experiment, training: Sequence[RealFace]) -> Protocol:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dagan_tf.core.files import write_bytes
-from dagan_tf.data.photos import PhotoItem, list_photos
+from dagan_tf.data.photos import PhotoItem, check_apart, read_folder
 from dagan_tf.errors import DaganError
 from dagan_tf.folders.balance import balance_record, measure_poses, plan_views
 from dagan_tf.folders.simulate import SimulationSummary, simulate_views
@@ -22,7 +22,7 @@ PLOT_NAME = "balance.png"
 
 @dataclass(frozen=True)
 class Photos:
-    """Which photos are turned; as of `list_photos`."""
+    """Which photos are turned; as of `read_folder`."""
 
     folder: str
     layout: str = "folder"
@@ -74,9 +74,11 @@ def run_simulation(
     Raises:
         DaganError: no photos, a bad setting, or a folder that was begun with others.
     """
-    listed = list_photos(
+    check_apart(output, photos.folder)
+    found = read_folder(
         photos.folder, photos.layout, include=photos.include, identities=photos.identities
     )
+    listed, left_out = found.photos, found.left_out
     if balance:
         settings.simulator()  # A bad setting fails before the photos are measured.
         views, line = _balanced(listed, Path(output), settings, workers)
@@ -89,9 +91,9 @@ def run_simulation(
     if beam_args is not None:
         from dagan_tf.folders.beam import simulate_on_beam
 
-        summary = simulate_on_beam(wanted, output, settings, beam_args)
+        summary = simulate_on_beam(wanted, output, settings, beam_args, left_out=left_out)
     else:
-        summary = simulate_views(wanted, output, settings, workers=workers)
+        summary = simulate_views(wanted, output, settings, left_out=left_out, workers=workers)
     yield from _summary_lines(summary, len(listed), output)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from dagan_tf.core.files import writing_to
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.faces.resizing import resized
@@ -109,27 +110,27 @@ def turn_files(
                 " different ones, which name the pictures made of them"
             )
     Simulator.check_angles(yaws, None)
-    folder = Path(output)
-    for kind in ("simulated", "refined"):
-        (folder / kind).mkdir(parents=True, exist_ok=True)
-    _refiner(os.fspath(model))
-    left_out: dict[Path, str] = {}
-    rows = []
-    for file in files:
-        try:
-            pixels = read_photo(file)
-            faces = turn(pixels, yaws, model=model, image_size=image_size)
-        except DaganError as error:
-            left_out[file] = str(error)
-            continue
-        for face in faces:
-            name = f"{file.stem}_yaw{face.view.pose.yaw:+04.0f}.png"
-            write_png(folder / "simulated" / name, face.simulated)
-            write_png(folder / "refined" / name, face.refined)
-        rows.append((pixels, faces))
-    if rows:
-        write_png(folder / SHEET_NAME, contact_sheet(rows))
-    return left_out
+    with writing_to(output) as folder:
+        for kind in ("simulated", "refined"):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+        _refiner(os.fspath(model))
+        left_out: dict[Path, str] = {}
+        rows = []
+        for file in files:
+            try:
+                pixels = read_photo(file)
+                faces = turn(pixels, yaws, model=model, image_size=image_size)
+            except DaganError as error:
+                left_out[file] = str(error)
+                continue
+            for face in faces:
+                name = f"{file.stem}_yaw{face.view.pose.yaw:+04.0f}.png"
+                write_png(folder / "simulated" / name, face.simulated)
+                write_png(folder / "refined" / name, face.refined)
+            rows.append((pixels, faces))
+        if rows:
+            write_png(folder / SHEET_NAME, contact_sheet(rows))
+        return left_out
 
 
 def contact_sheet(rows: Sequence[tuple[np.ndarray, Sequence[TurnedFace]]]) -> np.ndarray:

@@ -26,7 +26,7 @@ from dagan_tf.training.checks import check_counts, check_devices, memory_hint
 from dagan_tf.training.model_folder import claim_model_dir, make_manager
 from dagan_tf.training.samples import SampleGrid
 from dagan_tf.training.start import say_misfits, start_from
-from dagan_tf.training.workers import Workers, check_same_step, own_folder, workers_of
+from dagan_tf.training.workers import Workers, check_same_step, claimed, own_folder, workers_of
 
 _LESS_MEMORY = (
     "lower training.batch_size, raise training.accumulate, or take"
@@ -83,6 +83,37 @@ def train_on_records(
         DaganError: as of `train`.
     """
     strategy = strategy or make_strategy()
+    with claimed(workers_of(strategy), Path(model_dir)):
+        return train_claimed(
+            config,
+            simulated,
+            real,
+            identities,
+            model_dir,
+            strategy=strategy,
+            verbose=verbose,
+            jit=jit,
+            profile=profile,
+            realism=realism,
+            init=init,
+        )
+
+
+def train_claimed(
+    config: Config,
+    simulated: Path,
+    real: Path,
+    identities: Sequence[str],
+    model_dir: str | os.PathLike[str],
+    *,
+    strategy: tf.distribute.Strategy,
+    verbose: bool,
+    jit: bool,
+    profile: bool,
+    realism: Realism | None,
+    init: str | os.PathLike[str] | None,
+) -> TrainingResult:
+    """As `train_on_records`, in a folder that the caller keeps others out of."""
     check_devices(config, strategy.num_replicas_in_sync)
     check_counts(config, simulated, real)
     workers = workers_of(strategy)

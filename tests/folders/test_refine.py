@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dagan_tf.core.files import writing_to
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter, read_manifest, read_skipped
 from dagan_tf.errors import DaganError
 from dagan_tf.export.refiner import refine_at
@@ -220,3 +221,11 @@ def test_a_damaged_label_is_named(tmp_path, text):
     (tmp_path / "refine.json").write_text(text)
     with pytest.raises(RefiningError, match=r"refine\.json: damaged; expected"):
         claim_folder(tmp_path, "model")
+
+
+def test_a_second_refiner_is_refused(simulated, tmp_path):
+    out = tmp_path / "refined"
+    with writing_to(out), pytest.raises(DaganError, match="another process is writing to it"):
+        _refine(simulated, out)
+    assert not (out / "manifest.csv").exists()
+    assert _refine(simulated, out).refined == 7

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dagan_tf.core.files import writing_to
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
@@ -322,3 +323,9 @@ def test_the_command_refuses_in_one_line(tmp_path):
     assert done.stderr.splitlines() == [
         "recognise.py: system 'b4': expected some of b1, b2, dagan, filtered, pretrained, real"
     ]
+
+
+def test_a_second_experiment_is_refused(experiment, tmp_path):
+    with writing_to(tmp_path / "out"), pytest.raises(DaganError, match="another process"):
+        run_experiment(experiment, CONFIG, tmp_path / "out", verbose=False)
+    assert not list((tmp_path / "out").iterdir())

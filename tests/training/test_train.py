@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from dagan_tf.config.settings import load_config
+from dagan_tf.core.files import writing_to
 from dagan_tf.data.records import read_records
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo
@@ -199,3 +200,9 @@ def test_held_out_people_are_in_no_record(folders, tmp_path):
     everybody = [f"p{number}" for number in range(4)]
     with pytest.raises(DaganError, match="held-out"):
         train(config, *folders, tmp_path / "n", held_out=everybody, verbose=False)
+
+
+def test_a_second_training_is_refused_before_it_packs(folders, tmp_path):
+    with writing_to(tmp_path), pytest.raises(DaganError, match="another process is writing"):
+        run(folders, tmp_path, 1)
+    assert not list(tmp_path.iterdir())
