@@ -18,7 +18,7 @@ from dagan_tf.core.files import write_text, writing_to
 from dagan_tf.data.manifest import SKIPPED_NAME, SkippedRow
 from dagan_tf.data.photos import check_apart, read_folder
 from dagan_tf.loop.strategy import make_strategy
-from dagan_tf.metrics.intervals import over_splits
+from dagan_tf.metrics.spread import over_splits
 from dagan_tf.protocols.frll import read_frll
 from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.protocols.readers import read_protocol
