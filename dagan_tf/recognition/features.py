@@ -23,7 +23,7 @@ from dagan_tf.embedders.mobilefacenet import MobileFaceNet
 from dagan_tf.errors import DaganError
 from dagan_tf.metrics.templates import normalised
 from dagan_tf.recognition.backbones import build_parts
-from dagan_tf.recognition.config import CropConfig, RecogniserConfig
+from dagan_tf.recognition.config import CropConfig, NetworkConfig, RecogniserConfig
 from dagan_tf.recognition.crops import Crops, Store
 from dagan_tf.recognition.stacked import Stacked
 
@@ -59,7 +59,7 @@ def training_values(crops: Crops, config: RecogniserConfig, *, progress: bool = 
     if config.crops.features != "none":
         return frozen_features(crops, config.crops, progress=progress)
     if config.network.frozen:
-        return frozen_layers(crops, config, progress=progress)
+        return frozen_layers(crops, config.network, progress=progress)
     return crops.images
 
 
@@ -91,18 +91,17 @@ def frozen_features(crops: Crops, settings: CropConfig, *, progress: bool = True
     return Stacked(parts)
 
 
-def frozen_layers(crops: Crops, config: RecogniserConfig, *, progress: bool = True) -> Stacked:
+def frozen_layers(crops: Crops, settings: NetworkConfig, *, progress: bool = True) -> Stacked:
     """What the frozen layers of the configured network give of every crop and its mirror image.
 
     Args:
         crops: the crops.
-        config: `network` is read.
+        settings: of the network.
         progress: show a bar on stderr.
 
     Returns:
         float16 (N, 2, ...).
     """
-    settings = config.network
     frozen: keras.Model | None = None
     parts = []
     for store in crops.stores:
