@@ -25,8 +25,9 @@ from dagan_tf.folders.processes import run_jobs
 from dagan_tf.folders.view_maker import SimulationSettings
 from dagan_tf.folders.views import View
 from dagan_tf.metrics.pose_histogram import PoseHistogram, pose_histogram
+from dagan_tf.simulator.angles import yaw_refusal
 from dagan_tf.simulator.render.camera import Pose
-from dagan_tf.simulator.simulator import Simulator, yaw_refusal
+from dagan_tf.simulator.simulator import Simulator
 
 POSES_NAME = "poses.csv"
 

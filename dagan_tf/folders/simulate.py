@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -60,10 +60,10 @@ class SimulationSummary:
 def simulate_folder(
     photos: Sequence[PhotoItem],
     output: str | os.PathLike[str],
-    yaws: Sequence[float],
+    yaws: Iterable[float],
     settings: SimulationSettings,
     *,
-    pitches: Sequence[float] | None = None,
+    pitches: Iterable[float] | None = None,
     left_out: Sequence[SkippedRow] = (),
     workers: int = 1,
     progress: bool = True,

@@ -19,10 +19,11 @@ from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.folders.views import View, jittered_pitch, jittered_yaw, view_path
+from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW
 from dagan_tf.simulator.fitting.fit import FaceFit
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.render.camera import Pose
-from dagan_tf.simulator.simulator import MAX_PITCH, MAX_YAW, SimulatedView, Simulator
+from dagan_tf.simulator.simulator import SimulatedView, Simulator
 
 # Photos of a person that are kept from finding their faces to drawing them, bytes; the others of
 # one who has more are decoded twice.

@@ -12,6 +12,7 @@ import numpy as np
 
 from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
+from dagan_tf.faces.photo_io import PHOTO_SUFFIXES
 from dagan_tf.protocols.image_files import ImageFiles, home
 from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.protocols.readers import read_protocol
@@ -164,7 +165,11 @@ def box_of(values: np.ndarray) -> tuple[float, ...] | None:
 def _lfw(root: Path) -> list[RealFace]:
     folders = [root, *sorted(one for one in root.glob("*") if one.is_dir())]
     for folder in folders:
-        found = sorted(folder.glob("*/*_[0-9][0-9][0-9][0-9].jpg"))
+        found = sorted(
+            path
+            for path in folder.glob("*/*_[0-9][0-9][0-9][0-9].*")
+            if path.suffix.lower() in PHOTO_SUFFIXES
+        )
         if found:
             return [RealFace(path, path.parent.name, central=True) for path in found]
     raise DaganError(f"{root}: no photos in layout 'lfw'; expected NAME/NAME_0001.jpg")
@@ -177,7 +182,7 @@ def _cfp(root: Path) -> list[RealFace]:
             RealFace(path, path.parent.parent.name, central=True, least_yaw=least)
             for view, least in (("frontal", 0.0), ("profile", _CFP_PROFILE))
             for path in sorted(images.glob(pattern.format(view)))
-            if path.suffix.lower() in (".jpg", ".jpeg", ".png")
+            if path.suffix.lower() in PHOTO_SUFFIXES
         ]
         if faces:
             return sorted(faces, key=lambda face: face.path)

@@ -20,7 +20,7 @@ from dagan_tf.protocols.features import FaceFeatures, read_features, write_featu
 from dagan_tf.protocols.image_files import ImageFiles
 from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.protocols.readers import read_protocol
-from dagan_tf.scoring.extraction import Network, extract
+from dagan_tf.scoring.extraction import Network, absent_faces, extract
 from dagan_tf.scoring.scoring import Settings, SystemScores, pair_count, score_system
 from dagan_tf.scoring.templates.methods import METHODS
 
@@ -60,11 +60,13 @@ class Scored:
         protocol: what was compared.
         systems: the scores, one for each system and method.
         report: the HTML page; None if none was asked for.
+        absent: one line about faces without features of the model; empty if there are none.
     """
 
     protocol: Protocol
     systems: tuple[SystemScores, ...]
     report: Path | None
+    absent: str = ""
 
 
 def parse_systems(items: Sequence[str]) -> dict[str, str]:
@@ -162,12 +164,18 @@ def run_protocol(
                 command=command,
                 made=made,
             )
-        return Scored(protocol, tuple(systems), page)
+        absent = ""
+        if evaluation.model:
+            (faces,) = found.values()
+            absent = absent_faces(protocol, faces.present)
+        return Scored(protocol, tuple(systems), page, absent)
 
 
 def score_lines(scored: Scored) -> Iterator[str]:
     """What the protocol holds; then tab-separated system, part, measure and figure, or why not."""
     yield scored.protocol.summary()
+    if scored.absent:
+        yield f"left out: {scored.absent}"
     for one in scored.systems:
         for part, measures in one.figures.items():
             for measure in measures:

@@ -107,7 +107,7 @@ def run_experiment(
         runs = run_systems(
             experiment.systems,
             protocol,
-            training_values(crops, config, progress=verbose),
+            training_values(crops, config, workers=workers, progress=verbose),
             crops,
             config,
             folder / "runs",

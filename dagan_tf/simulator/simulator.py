@@ -15,6 +15,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import apply_similarity
 from dagan_tf.faces.face import Face, FaceFinder
 from dagan_tf.faces.filling import frame_photo
+from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW, read_angles, yaw_refusal
 from dagan_tf.simulator.fitting.fit import MAX_FIT_ERROR, FaceFit, FitError, fit_person
 from dagan_tf.simulator.fitting.framing import frame_matrix, mean_landmarks
 from dagan_tf.simulator.head.morphable_model import MorphableModel
@@ -23,11 +24,6 @@ from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.scene.head_scene import PreparedPhoto, SceneMaker
 
 BACKGROUNDS = ("keep", "blur", "none")
-MAX_YAW = 90.0
-MAX_PITCH = 30.0
-# A photo is free to be shown at any yaw while both its cheeks are seen; beyond this many degrees
-# the side turned away is not in the picture, and the head is only turned further (300W-LP's rule).
-FREE_YAW = 15.0
 # Most degrees between the fitted yaw and the detector's. Of 638 studio and everyday photos up to
 # three-quarter turned they differ by 14 at most, of its profiles by 60 in the median.
 MOST_DISAGREEMENT = 20.0
@@ -149,7 +145,7 @@ class Simulator:
             ProfileError, FitError: as `fit`.
             DaganError: an angle is out of range, or the photo allows none of the yaws.
         """
-        yaws = [float(yaw) for yaw in yaws]
+        yaws = read_angles("yaws", yaws)
         self.check_angles(yaws, pitch)
         fit = fit or self.fit(photo, face=face)
         refusals = [self.refusal(fit, yaw) for yaw in yaws]
@@ -179,7 +175,7 @@ class Simulator:
     @staticmethod
     def check_angles(yaws: Iterable[float], pitch: float | None) -> None:
         """Raises DaganError unless every yaw is in [-90, 90] and pitch in [-30, 30] or None."""
-        yaws = list(yaws)
+        yaws = read_angles("yaws", yaws)
         if not yaws:
             raise DaganError("yaws: got none, expected at least one angle in degrees")
         for yaw in yaws:
@@ -327,17 +323,6 @@ class Simulator:
             identity=identity,
             fit_error=prepared.fit.error,
         )
-
-
-def yaw_refusal(own: float, yaw: float) -> str | None:
-    """As `Simulator.refusal`, for a photo turned by `own` degrees."""
-    if abs(own) <= FREE_YAW or yaw * np.sign(own) >= abs(own) - 0.5:
-        return None
-    side = f"{min(own, 90.0):+.0f} to +90" if own > 0 else f"-90 to {max(own, -90.0):+.0f}"
-    return (
-        f"yaw: got {yaw:+.0f}, expected {side} degrees: the photo is turned by {own:+.0f} and "
-        "hides the other side of the face"
-    )
 
 
 def _profile_side(face: Face, yaw: float | None) -> float | None:

@@ -18,7 +18,7 @@ from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.folders import view_maker
 from dagan_tf.folders.simulate import simulate_folder, simulate_views
 from dagan_tf.folders.view_maker import SimulationSettings
-from dagan_tf.folders.views import all_views
+from dagan_tf.folders.views import View, all_views
 from dagan_tf.simulator.simulator import Simulator
 from tests.helpers.programs import run_program
 
@@ -134,6 +134,15 @@ def test_views_of_another_photo_are_not_taken_for_done(photos, tmp_path):
     photos.rename(tmp_path / "moved")
     moved = list_photos(tmp_path / "moved", "folder")[:1]
     assert simulate_folder(moved, tmp_path / "views", (30,), SETTINGS, progress=False).made == 0
+
+
+def test_angles_may_be_arrays_and_generators():
+    wanted = [View(30.0, 0.0), View(60.0, 0.0)]
+    assert all_views(np.array([30, 60]), np.array([0])) == wanted
+    assert all_views((yaw for yaw in (30, 60)), (0.0 for _ in range(1))) == wanted
+    assert all_views((yaw for yaw in (30, 60)), None) == [View(30.0), View(60.0)]
+    with pytest.raises(DaganError, match="pitches: got 5, expected several degrees"):
+        all_views([30], 5)
 
 
 def test_other_settings_are_refused_with_the_difference(photos, tmp_path):

@@ -291,8 +291,11 @@ def test_features_are_of_length_1_and_computed_once(tmp_path, monkeypatch):
     images = np.random.default_rng(0).integers(0, 255, (3, 8, 8, 3)).astype(np.uint8)
     rows = [crops.ImageRow(str(row), "p", 0.0, "real") for row in range(3)]
 
+    points = np.zeros((3, 68, 2), np.float32)
+    np.save(tmp_path / crops.CROPS_NAME, images)
+    np.save(tmp_path / crops.LANDMARKS_NAME, points)
+
     def store(mark):
-        points = np.zeros((3, 68, 2), np.float32)
         return crops.Crops([crops.Store(tmp_path, mark, images, points, rows)])
 
     first = frozen_features(store("a"), CONFIG.crops, progress=False)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import cv2
-import numba
 import numpy as np
 
+from dagan_tf.core.compiled import compiled
 from dagan_tf.simulator.render.rasterizer import Raster
 
 # Columns of the vertices' values.
@@ -97,7 +97,7 @@ def soften_rim(head: Shaded) -> Shaded:
     return head._replace(colour=blurred[0], cover=blurred[1], seen=blurred[2])
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _bilinear(photo, x, y, channel):  # type: ignore[no-untyped-def]
     c, r = int(x), int(y)
     fx, fy = x - c, y - r
@@ -106,12 +106,12 @@ def _bilinear(photo, x, y, channel):  # type: ignore[no-untyped-def]
     return top * (1 - fy) + low * fy
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _mix(values, a, b, c, w0, w1, w2, column):  # type: ignore[no-untyped-def]
     return w0 * values[a, column] + w1 * values[b, column] + w2 * values[c, column]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "arcp"})
+@compiled(error_model="numpy", fastmath={"contract", "arcp"})
 def _shade(ids, barycentric, fine_depth, triangles, values, photo, grain, fineness, out):  # type: ignore[no-untyped-def]
     colour, cover, seen, depth = out
     limit_x = np.float32(photo.shape[1] - 1.001)
