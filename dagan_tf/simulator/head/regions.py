@@ -28,7 +28,7 @@ _EAR_FORWARD, _EAR_BELOW = 0.075, 0.125
 _EAR_AXES = (0.14, 0.24)
 # The strip before an ear ends between these distances in front of the jaw's first landmark, in face
 # heights.
-_BEFORE_EAR = (0.30, 0.12)
+_BEFORE_EAR = (0.26, 0.12)
 # Below the jaw's edge its shade begins between the first two, and fades between the last two of
 # these distances, in face heights.
 _JAW_EDGE, _JAW_SHADE = (0.0, 0.05), (0.1, 0.75)
