@@ -17,7 +17,7 @@ from dagan_tf.data.manifest import read_manifest
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation.bench import Bench, Question
 from dagan_tf.evaluation.measure import Measure, Row, as_json
-from dagan_tf.metrics.resampling import Interval
+from dagan_tf.metrics.bootstrap import Interval
 from dagan_tf.reports.measure_report import table_rows, write_measure_report
 from dagan_tf.reports.report import format_value
 
