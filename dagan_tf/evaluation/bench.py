@@ -15,12 +15,12 @@ from dagan_tf.evaluation import comparison, kept
 from dagan_tf.evaluation.comparison import FaceSet
 from dagan_tf.evaluation.embedding import FaceFeatures, RealFace, RealFaces, load_networks
 from dagan_tf.evaluation.looks_row import laid_photos, looks_row
-from dagan_tf.evaluation.measure import Measure, Row
+from dagan_tf.evaluation.measure import Row
 from dagan_tf.evaluation.noise import noise_row
 from dagan_tf.evaluation.pairs import Pair, gallery_photos, pair_views
 from dagan_tf.evaluation.realism import LogitFunction, Trainer
 from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.metrics.resampling import Interval
+from dagan_tf.metrics.bootstrap import Interval
 from dagan_tf.simulator.simulator import Simulator
 
 OF_THAT_SIDE, SOURCE = "real photo of that side", "its source"
@@ -146,12 +146,7 @@ class Bench:
         faces = self._faces(name, images)
         row = dict(comparison.pass_row(self.judges, self.real_test, faces))
         if own_judges:
-            fresh = comparison.pass_row(own_judges, self.real_test, faces)
-            row |= {
-                Measure(f"fresh {one.name}", one.better): figure
-                for one, figure in fresh.items()
-                if one.name.startswith("AUC")
-            }
+            row |= comparison.fresh_row(own_judges, self.real_test, faces)
         row |= comparison.two_sample_row(self.real_test, faces)
         row |= comparison.distance_row(self.real_test, faces, self.real_train)
         row |= self.part(faces, np.ones(len(self.test), bool))

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from dagan_tf.config.settings import ConfigError
 from dagan_tf.core.files import write_whole
+from dagan_tf.core.pixels import tensor_to_signed
 from dagan_tf.embedders.dlib_resnet import FaceEmbedder
 from dagan_tf.embedders.mobilefacenet import MobileFaceNet
 from dagan_tf.folders.processes import run_jobs
@@ -59,7 +60,7 @@ def training_values(
     if config.crops.features != "none":
         return frozen_features(crops, config.crops, workers=workers, progress=progress)
     if config.network.frozen:
-        return frozen_layers(crops, config, progress=progress)
+        return frozen_layers(crops, config.network, progress=progress)
     return crops.images
 
 
@@ -82,12 +83,12 @@ def frozen_features(
     return _rows_of(crops, name, facts, start, workers, progress)
 
 
-def frozen_layers(crops: Crops, config: RecogniserConfig, *, progress: bool = True) -> Stacked:
+def frozen_layers(crops: Crops, settings: NetworkConfig, *, progress: bool = True) -> Stacked:
     """What the frozen layers of the configured network give of every crop and its mirror image.
 
     Args:
         crops: the crops.
-        config: `network` is read.
+        settings: of the network.
         progress: show a bar on stderr.
 
     Returns:
@@ -96,10 +97,9 @@ def frozen_layers(crops: Crops, config: RecogniserConfig, *, progress: bool = Tr
     Raises:
         ConfigError: values beyond float16's.
     """
-    settings = config.network
     facts = (settings.backbone, settings.weights, settings.frozen)
     start = partial(_layers_of, settings, crops.images.shape[1:])
-    return _rows_of(crops, "layers", facts, start, 1, progress)
+    return _rows_of(crops, "frozen-layers", facts, start, 1, progress)
 
 
 def _rows_of(
@@ -121,8 +121,8 @@ def _rows_of(
             if not file.is_file():
                 jobs.append((file, store.folder, first, last))
     if jobs:
-        total = sum(last - first for *_, first, last in jobs)
-        with tqdm(total=total, desc=name, unit="image", disable=not progress) as bar:
+        total, what = sum(last - first for *_, first, last in jobs), name.replace("-", " ")
+        with tqdm(total=total, desc=what, unit="image", disable=not progress) as bar:
             for done in run_jobs(jobs, _make_part, start, (), workers):
                 bar.update(done)
     return Stacked([np.load(file, mmap_mode="r") for file in files])
@@ -154,7 +154,7 @@ def _embed_with(features: str, tflite: str) -> _Compute:
 def _layers_of(settings: NetworkConfig, shape: tuple[int, ...]) -> _Compute:
     frozen = build_parts(settings, shape)[0]
     give = tf.function(
-        lambda crops: frozen(tf.cast(crops, tf.float32) / 127.5 - 1.0, training=False),
+        lambda crops: frozen(tensor_to_signed(crops), training=False),
         input_signature=[tf.TensorSpec((None, *shape), tf.uint8)],
     )
 

@@ -20,7 +20,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.evaluation.bench import Bench, Question, people_of
 from dagan_tf.evaluation.comparison import FaceSet
 from dagan_tf.evaluation.measure import Measure, Row, as_json
-from dagan_tf.metrics.resampling import Interval
+from dagan_tf.metrics.bootstrap import Interval
 from dagan_tf.recognition.groups import frll_groups, read_groups
 from dagan_tf.reports.measure_report import table_rows, write_measure_report
 from dagan_tf.reports.report import format_value

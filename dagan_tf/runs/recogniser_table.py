@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from dagan_tf.metrics.intervals import over_splits
+from dagan_tf.metrics.spread import over_splits
 from dagan_tf.recognition.comparison import Gain, ceiling_shares, group_summary
 from dagan_tf.recognition.systems import CEILING, Run
 

@@ -88,7 +88,7 @@ def network(tmp_path, scale):
 
 
 def test_layers_of_crops_and_their_mirror_images(crops, tmp_path):
-    found = frozen_layers(crops, network(tmp_path, 0.5), progress=False)
+    found = frozen_layers(crops, network(tmp_path, 0.5).network, progress=False)
     assert (found.shape, found.dtype) == ((2 * ROWS, 2, 7 * 7 * 4), np.float16)
     images = crops.images[:] / 127.5 - 1
     for side, views in enumerate((images, images[:, :, ::-1])):
@@ -98,4 +98,4 @@ def test_layers_of_crops_and_their_mirror_images(crops, tmp_path):
 
 def test_what_float16_cannot_hold_is_refused(crops, tmp_path):
     with pytest.raises(ConfigError, match=r"network\.frozen = 0\.5: .* beyond float16's"):
-        frozen_layers(crops, network(tmp_path, 1e6), progress=False)
+        frozen_layers(crops, network(tmp_path, 1e6).network, progress=False)

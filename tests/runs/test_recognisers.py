@@ -13,7 +13,7 @@ from dagan_tf.data.manifest import ManifestRow, ManifestWriter
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.folders import keep
-from dagan_tf.metrics.intervals import over_splits
+from dagan_tf.metrics.spread import over_splits
 from dagan_tf.recognition import crops, features, systems
 from dagan_tf.recognition.apart import Division
 from dagan_tf.recognition.config import load_recogniser_config

@@ -146,9 +146,9 @@ def test_parts_must_divide_the_batch_and_each_device_s_share(folders, tmp_path, 
     )
     assert not (tmp_path / "records").exists()  # said before the work
     config = load_config("small-64", ["training.batch_size=8", "training.accumulate=4"])
-    check_devices(config, 2)
+    check_devices(config.training, 2)
     with pytest.raises(DaganError, match="accumulate = 4: 4 devices get 2 images each"):
-        check_devices(config, 4)
+        check_devices(config.training, 4)
 
 
 def test_a_history_is_of_one_device(folders, tmp_path, no_training):
