@@ -17,8 +17,8 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.faces.resizing import resized
 from dagan_tf.folders.views import View, all_views
-from dagan_tf.simulator.angles import read_angles
-from dagan_tf.simulator.simulator import SimulatedView, Simulator, yaw_refusal
+from dagan_tf.simulator.angles import read_angles, yaw_refusal
+from dagan_tf.simulator.simulator import SimulatedView, Simulator
 
 if TYPE_CHECKING:
     from dagan_tf.export.refiner import Refiner
