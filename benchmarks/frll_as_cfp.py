@@ -42,9 +42,11 @@ def linked(photos: Path, output: Path, people: int) -> dict[str, list[tuple[str,
             folder = output / "Data" / "Images" / name / view
             folder.mkdir(parents=True, exist_ok=True)
             own = [
-                one for one in by_person[name] if (abs(one.yaw or 0) > _PROFILE) == (letter == "P")
+                item.path
+                for item in by_person[name]
+                if (abs(item.yaw or 0.0) > _PROFILE) == (letter == "P")
             ]
-            for number, item in enumerate(sorted(own, key=lambda one: one.path), start=1):
+            for number, path in enumerate(sorted(own), start=1):
                 link = folder / f"{number:02d}.jpg"
                 link.unlink(missing_ok=True)
                 link.symlink_to(path.resolve())
