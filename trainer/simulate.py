@@ -4,12 +4,11 @@ python -m trainer.simulate --photos=DIR --output=DIR --yaws=-60,-30,30,60
 python -m trainer.simulate --photos=DIR --output=DIR --balance [--dry_run]
 """
 
-import json
 import os
 
 from absl import flags
 
-from dagan_tf.core.program import run_app
+from dagan_tf.core.program import flag_values, run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("photos", None, "Folder of photos.", required=True)
@@ -46,107 +45,31 @@ flags.DEFINE_multi_string(
 )
 
 
-def _angles(name: str) -> list[float] | None:
-    from dagan_tf.errors import DaganError
-
-    texts = FLAGS[name].value
-    try:
-        return None if texts is None else [float(text) for text in texts]
-    except ValueError as error:
-        raise DaganError(f"--{name}: {error}; expected degrees like -10,0,10") from error
-
-
-def _balance(photos, settings, workers):  # type: ignore[no-untyped-def]
-    """Plans the views, writes balance.json and balance.png, returns the views of each photo."""
-    from dagan_tf.core.files import write_bytes
-    from dagan_tf.folders.balance import balance_record, measure_poses, plan_views
-    from dagan_tf.reports.plots import plot_pose_histograms
-
-    poses = measure_poses(photos, FLAGS.output, settings, workers=workers)
-    plan = plan_views(photos, poses, seed=FLAGS.seed)
-    record = balance_record(plan, poses)
-    plot = plot_pose_histograms(
-        plan.before.edges,
-        plan.before.counts,
-        plan.after.counts,
-        before_label=f"photos, entropy {plan.before.entropy:.2f}",
-        after_label=f"photos and views, entropy {plan.after.entropy:.2f}",
-    )
-    for name, data in (
-        ("balance.json", (json.dumps(record, indent=2) + "\n").encode("utf-8")),
-        ("balance.png", plot.light),
-    ):
-        write_bytes(os.path.join(FLAGS.output, name), data)
-    print(
-        f"yaw entropy of {len(photos)} photos {plan.before.entropy:.3f}, with "
-        f"{record['views_planned']} views {plan.after.entropy:.3f} (1 = even); "
-        f"{plan.missing} views that no photo allows; plot in "
-        f"{os.path.join(FLAGS.output, 'balance.png')}"
-    )
-    return plan.views
-
-
 def main(argv: list[str]) -> None:
     """Makes the views that are not there yet."""
     del argv
-    from dagan_tf.data.photos import check_apart, read_folder
     from dagan_tf.errors import DaganError
-    from dagan_tf.folders.simulate import simulate_views
     from dagan_tf.folders.view_maker import SimulationSettings
-    from dagan_tf.folders.views import all_views
+    from dagan_tf.runs.simulate import Photos, parse_angles, run_simulation
 
-    yaws, pitches = _angles("yaws"), _angles("pitch")
+    yaws, pitches = (parse_angles(name, FLAGS[name].value) for name in ("yaws", "pitch"))
     if FLAGS.dry_run and not FLAGS.balance:
         raise DaganError("--dry_run: expected --balance with it")
     if FLAGS.balance and (FLAGS["yaws"].present or FLAGS["pitch"].present):
         raise DaganError("--balance chooses the yaws: expected neither --yaws nor --pitch with it")
-    check_apart(FLAGS.output, FLAGS.photos)
-    listed = read_folder(
-        FLAGS.photos,
-        FLAGS.layout,
-        include=FLAGS.include,
-        identities=FLAGS.identities,
-        poses=FLAGS.poses,
+    lines = run_simulation(
+        Photos(FLAGS.photos, FLAGS.layout, FLAGS.include, FLAGS.identities, FLAGS.poses),
+        FLAGS.output,
+        SimulationSettings(**flag_values(SimulationSettings)),
+        yaws=yaws or [],
+        pitches=pitches,
+        balance=FLAGS.balance,
+        dry_run=FLAGS.dry_run,
+        workers=FLAGS.workers or os.cpu_count() or 1,
+        beam_args=FLAGS.beam_arg if FLAGS.beam else None,
     )
-    photos, left_out = listed.photos, listed.left_out
-    settings = SimulationSettings(
-        image_size=FLAGS.image_size,
-        background=FLAGS.background,
-        face_model=FLAGS.face_model,
-        yaw_jitter=FLAGS.yaw_jitter,
-        pitch_jitter=FLAGS.pitch_jitter,
-        seed=FLAGS.seed,
-        depth=FLAGS.depth,
-        head=FLAGS.head,
-        share_identity=FLAGS.share_identity,
-        min_face=FLAGS.min_face,
-    )
-    workers = FLAGS.workers or os.cpu_count() or 1
-    if FLAGS.balance:
-        settings.simulator()  # A bad setting fails before the photos are measured.
-        views = _balance(photos, settings, workers)
-        if FLAGS.dry_run:
-            return
-        wanted = list(zip(photos, views, strict=True))
-    else:
-        everything = all_views(yaws or [], pitches)
-        wanted = [(photo, everything) for photo in photos]
-    if FLAGS.beam:
-        from dagan_tf.folders.beam import simulate_on_beam
-
-        summary = simulate_on_beam(
-            wanted, FLAGS.output, settings, FLAGS.beam_arg, left_out=left_out
-        )
-    else:
-        summary = simulate_views(wanted, FLAGS.output, settings, left_out=left_out, workers=workers)
-    print(
-        f"{len(photos)} photos: {summary.made} made now, {summary.done_before} done before, "
-        f"{summary.skipped} skipped; {summary.views} views in {FLAGS.output}"
-    )
-    if summary.reasons:
-        print(f"left out (all rows in {os.path.join(FLAGS.output, 'skipped.csv')}):")
-        for reason, count in summary.reasons.most_common():
-            print(f"{count:6d}  {reason}")
+    for line in lines:
+        print(line)
 
 
 if __name__ == "__main__":

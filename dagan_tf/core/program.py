@@ -10,6 +10,8 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any
 
 from absl import app, flags, logging
 
@@ -50,6 +52,11 @@ def _parse(argv: Sequence[str], arguments: str = "") -> list[str]:
         # Left alone, app.run would raise it to INFO.
         FLAGS.verbosity = logging.INFO if FLAGS.verbose else logging.WARNING
     return rest
+
+
+def flag_values(settings: type) -> dict[str, Any]:
+    """The values of those flags that are called as fields of a dataclass, by name."""
+    return {one.name: FLAGS[one.name].value for one in fields(settings) if one.name in FLAGS}
 
 
 def run_app(

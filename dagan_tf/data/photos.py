@@ -185,6 +185,24 @@ def orl_folder() -> Path:
     )
 
 
+def portrait_file() -> Path:
+    """Returns NASA's portrait of Eileen Collins (public domain) in the pip package `scikit-image`.
+
+    512x512 pixels in colour.
+
+    Raises:
+        DaganError: scikit-image, or the photo in it, is not installed.
+    """
+    spec = importlib.util.find_spec("skimage")
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        file = Path(location) / "data" / "astronaut.png"
+        if file.is_file():
+            return file
+    raise DaganError(
+        "the portrait is not installed; it comes with: pip install dagan-tf[quickstart]"
+    )
+
+
 def _sorted_out(
     folder: Path, layout: str, rules: Layout
 ) -> tuple[list[_Found], list[tuple[Path, str]]]:

@@ -15,7 +15,7 @@ from dagan_tf.evaluation.features import FEATURES, appearance_features, keep_fac
 from dagan_tf.evaluation.identity import identity_margins, paired_distances
 from dagan_tf.evaluation.measure import Measure, Row
 from dagan_tf.faces.resizing import resized
-from dagan_tf.metrics.resampling import (
+from dagan_tf.metrics.bootstrap import (
     Interval,
     bootstrap_people,
     jackknife_people,
@@ -147,6 +147,19 @@ def pass_row(judges: Mapping[str, realism.LogitFunction], real: FaceSet, faces: 
                 judge(real.images), logits, real.people, faces.people
             )
     return row
+
+
+def fresh_row(judges: Mapping[str, realism.LogitFunction], real: FaceSet, faces: FaceSet) -> Row:
+    """How test faces fare before judges that learned the faults of faces of their kind.
+
+    Arguments as `pass_row`; for each judge the AUC against the real test faces.
+    """
+    return {
+        Measure(f"fresh AUC, {name}", "lower"): _auc_interval(
+            judge(real.images), judge(faces.images), real.people, faces.people
+        )
+        for name, judge in judges.items()
+    }
 
 
 def distance_row(

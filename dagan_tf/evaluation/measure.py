@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal, TypeAlias
 
-from dagan_tf.metrics.resampling import Interval
+from dagan_tf.metrics.bootstrap import Interval
 
 
 @dataclass(frozen=True)

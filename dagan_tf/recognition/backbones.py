@@ -10,7 +10,7 @@ import keras
 from dagan_tf.config.settings import ConfigError
 from dagan_tf.embedders.tflite_network import read_tflite
 from dagan_tf.errors import DaganError
-from dagan_tf.recognition.config import NetworkConfig
+from dagan_tf.recognition.config import NetworkConfig, RecogniserConfig
 from dagan_tf.recognition.freezing import cut_network
 
 _SMALL = (1, 1, 1)
@@ -52,6 +52,23 @@ def build_parts(settings: NetworkConfig, shape: tuple[int, ...]) -> tuple[keras.
     inputs, features = _network(settings, shape)
     frozen, rest = cut_network(keras.Model(inputs, features, name="network"), settings.frozen)
     return frozen, _with_head(settings, rest.inputs[0], rest.outputs[0])
+
+
+def check_files(config: RecogniserConfig) -> None:
+    """Says what is missing before hours are spent on crops.
+
+    Raises:
+        ConfigError: a file that the configuration names is not there.
+    """
+    network = config.network
+    files = {"crops.tflite": config.crops.tflite}
+    if network.from_file:
+        files["network.backbone"] = network.backbone
+    if network.weights != "imagenet":
+        files["network.weights"] = network.weights
+    for key, file in files.items():
+        if file and not Path(file).is_file():
+            raise ConfigError(f"{key} = {file!r}: no such file")
 
 
 def _network(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dagan_tf.data.layouts import LAYOUTS
 from dagan_tf.data.photos import list_photos
 from dagan_tf.data.poses import read_yaws
 from dagan_tf.errors import DaganError
@@ -84,6 +85,10 @@ def list_training(
         faces = _cfp(root)
     elif layout in SET_LAYOUTS:
         faces = _named_faces(root, layout)
+    elif layout not in LAYOUTS:
+        raise DaganError(
+            f"layout is {layout!r}; expected one of {', '.join((*LAYOUTS, *SET_LAYOUTS))}"
+        )
     else:
         faces = [RealFace(one.path, one.identity, one.yaw) for one in list_photos(root, layout)]
     return read_poses(poses, root, faces) if poses else faces

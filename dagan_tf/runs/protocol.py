@@ -69,6 +69,36 @@ class Scored:
     absent: str = ""
 
 
+def parse_systems(items: Sequence[str]) -> dict[str, str]:
+    """Files by name, of the texts NAME=FILE.npz of --features.
+
+    Raises:
+        DaganError: a text is no such, or two have one name.
+    """
+    found: dict[str, str] = {}
+    for item in items:
+        name, equals, path = item.partition("=")
+        if not (name and equals and path) or name in found:
+            raise DaganError(f"--features: got {item!r}, expected NAME=FILE.npz, each name once")
+        found[name] = path
+    return found
+
+
+def parse_rates(flag: str, texts: Sequence[str]) -> tuple[float, ...]:
+    """Shares in (0, 1] of a flag's texts.
+
+    Raises:
+        DaganError: there are none, or one is no such share; the message names the flag.
+    """
+    try:
+        rates = tuple(float(text) for text in texts)
+    except ValueError:
+        rates = ()
+    if not rates or not all(0 < rate <= 1 for rate in rates):
+        raise DaganError(f"--{flag}: got {texts}, expected shares in (0, 1]")
+    return rates
+
+
 def run_protocol(
     evaluation: Evaluation,
     output: str | os.PathLike[str],

@@ -83,6 +83,7 @@ def train_on_records(
         DaganError: as of `train`.
     """
     strategy = strategy or make_strategy()
+    check_devices(config.training, strategy.num_replicas_in_sync)
     with claimed(workers_of(strategy), Path(model_dir)):
         return train_claimed(
             config,
@@ -113,9 +114,8 @@ def train_claimed(
     realism: Realism | None,
     init: str | os.PathLike[str] | None,
 ) -> TrainingResult:
-    """As `train_on_records`, in a folder that the caller keeps others out of."""
-    check_devices(config, strategy.num_replicas_in_sync)
-    check_counts(config, simulated, real)
+    """As `train_on_records`, in a folder that is the caller's alone, on devices it checked."""
+    check_counts(config.training.batch_size, simulated, real)
     workers = workers_of(strategy)
     if workers.count > 1 and (jit or realism):
         what = "jit" if jit else "realism"

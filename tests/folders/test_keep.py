@@ -84,7 +84,7 @@ def test_a_copy_is_filtered_and_the_folder_left_alone(tmp_path, monkeypatch):
 @pytest.mark.parametrize("form", ["began", "patch"])
 def test_scores_are_the_discriminator_s(tmp_path, form):
     folder = make_simulated(tmp_path / "sim")
-    config = load_config("quickstart", [*TINY, "training.steps=2", f"loss.adversarial={form}"])
+    config = load_config("small-64", [*TINY, "training.steps=2", f"loss.adversarial={form}"])
     real = RealPhotos(make_real(tmp_path / "real"), aligned=True)
     train(config, folder, real, tmp_path / "m", held_out=["p2"], verbose=False)
     images = np.stack([read_photo(folder / row.path) for row in read_manifest(folder)[:2]])

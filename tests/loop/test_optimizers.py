@@ -124,4 +124,4 @@ def test_what_keras_2_lacks():
 @pytest.mark.skipif(KERAS_3, reason="newer TensorFlow can")
 def test_jit_is_refused_in_one_line():
     with pytest.raises(ConfigError, match=r"^jit: XLA of TensorFlow 2.15 lacks a gradient"):
-        build_dagan(load_config("quickstart"), 3, jit=True)
+        build_dagan(load_config("small-64"), 3, jit=True)

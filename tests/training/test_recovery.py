@@ -29,7 +29,7 @@ def folders(tmp_path_factory):
 
 
 def run(folders, model_dir, steps, *overrides, **kwargs):
-    config = load_config("quickstart", [*TINY, f"training.steps={steps}", *overrides])
+    config = load_config("small-64", [*TINY, f"training.steps={steps}", *overrides])
     return train(config, *folders, model_dir, verbose=False, **kwargs)
 
 
@@ -151,7 +151,7 @@ def killing(self):
 if not os.path.exists(killed):
     callbacks.MetricsLog.after_step = killing
 for model_dir in (killed, whole):
-    train(load_config("quickstart", sys.argv[5:]), simulated, RealPhotos(real, aligned=True),
+    train(load_config("small-64", sys.argv[5:]), simulated, RealPhotos(real, aligned=True),
           model_dir, deterministic=True, verbose=False)
 """
 

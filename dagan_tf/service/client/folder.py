@@ -1,8 +1,8 @@
-"""Streams a folder of image files through a server; resumable at any moment.
+"""Streams a folder of images through a server; resumable at any moment.
 
-For folders without `manifest.csv`; a simulated folder holds more than images, see
-`dagan_tf.folders.refine`. JPEG and PNG files go to the server as they are, other photos as PNG; its
-PNG files are what is written.
+A simulated folder holds more than images, see `dagan_tf.folders.refine`. Of a folder without
+`manifest.csv` JPEG and PNG files go to the server as they are, other photos as PNG; its PNG files
+are what is written.
 """
 
 import os
@@ -14,9 +14,9 @@ from tqdm import tqdm
 from dagan_tf.core.files import write_bytes, writing_to
 from dagan_tf.core.names import one_line
 from dagan_tf.data.layouts import all_files
-from dagan_tf.data.manifest import SkippedRow, SkippedWriter, read_skipped
+from dagan_tf.data.manifest import MANIFEST_NAME, SkippedRow, SkippedWriter, read_skipped
 from dagan_tf.faces.photo_io import PHOTO_SUFFIXES, PhotoError, encode_png, read_photo
-from dagan_tf.folders.refine import RefiningSummary, claim_folder
+from dagan_tf.folders.refine import RefiningSummary, claim_folder, refine_folder
 from dagan_tf.service.client.client import RefinerClient
 from dagan_tf.service.client.messages import split_files
 from dagan_tf.service.client.options import ServiceError, TooLargeError
@@ -25,6 +25,40 @@ from dagan_tf.service.client.options import ServiceError, TooLargeError
 _SENT_AS_THEY_ARE = (".jpg", ".jpeg", ".jpe", ".jfif", ".png")
 
 _Answer = bytes | str
+
+
+def refine_any_folder(
+    client: RefinerClient,
+    input_folder: str | os.PathLike[str],
+    output_folder: str | os.PathLike[str],
+    *,
+    image_size: int | None = None,
+    progress: bool = True,
+) -> RefiningSummary:
+    """Refines a simulated folder with its manifest and masks, of any other one the images.
+
+    Args:
+        client: As of `refine_image_folder`, like the folders.
+        input_folder: With `manifest.csv` or without.
+        output_folder: Made if absent.
+        image_size: As of `refine_folder`; other folders' files are sent as they are.
+        progress: A bar on stderr.
+
+    Raises:
+        DaganError: As `refine_folder` and `refine_image_folder`.
+    """
+    if not (Path(input_folder) / MANIFEST_NAME).is_file():
+        return refine_image_folder(client, input_folder, output_folder, progress=progress)
+    return refine_folder(
+        input_folder,
+        output_folder,
+        client.request_images,
+        label=client.label,
+        image_size=image_size,
+        batch_size=client.options.batch_size,
+        stream=client.in_flight,
+        progress=progress,
+    )
 
 
 def refine_image_folder(
