@@ -9,8 +9,6 @@ from dagan_tf.config.sections import GeneratorConfig
 from dagan_tf.gan.layers import DepthToSpace, Enlarge, HeadOnly, SpaceToDepth
 
 FOLD = 4
-# The folded image is halved three times.
-STRIDE = 8 * FOLD
 MATTE = "matte"
 _FINE_MAPS = 8
 _LAST_MAPS = 16
