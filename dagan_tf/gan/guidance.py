@@ -20,6 +20,8 @@ _TEXTURE_BLOCK = 16
 _STEPS = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
 _FAR = 0.05
 _NOWHERE = 1e3
+# Added to levels before the logarithm, a tenth of white.
+_DARKEST = 0.1
 # Texture fainter than so much counts as none, half a grey level.
 _FAINTEST = 4e-3
 _SOFT = 1e-2
@@ -124,7 +126,7 @@ def pair_perception(
 ) -> tf.Tensor:
     """Difference of tone from the real photo of the same side, as far as both show the head.
 
-    Means over blocks of 8 and 16 pixels are compared, each with the most alike of the photo's
+    Logarithms of means over blocks of 8 and 16 pixels are compared, so that dark hair counts, each with the most alike of the photo's
     there and next to it: what a photo does not have in the same place is not smeared over the view.
 
     Args:
@@ -134,12 +136,15 @@ def pair_perception(
         weight: float32 (N, H, W, 1), how much each pixel counts.
 
     Returns:
-        float32 (N,), at least 0.
+        float32 (N,), nats, at least 0.
     """
     total = 0.0
     for side in _TONE_BLOCKS:
         share = _blocks(inside, side)
-        own, other = (_blocks(x * inside, side) / (share + 1e-6) for x in (refined, target))
+        own, other = (
+            tf.math.log(tf.nn.relu((mean / (share + 1e-6) + 1.0) / 2.0) + _DARKEST)
+            for mean in (_blocks(x * inside, side) for x in (refined, target))
+        )
         total += _nearest(own, other, share, _blocks(weight, side))
     return total
 

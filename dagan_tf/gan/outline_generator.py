@@ -36,9 +36,9 @@ def build_outline_generator(config: GeneratorConfig, image_size: int | None = No
     """Builds the refiner of `generator.form: outline`.
 
     A U-Net (Ronneberger et al., 2015) on the image folded 4 x 4 says how to change each place's
-    hue, tone and texture, in this order less and less smoothly; convolutions at full resolution add
-    fine detail and say how far each pixel is head (`matte`): what is not stays as it was.
-    `BoundedChange` keeps all within limits. Untrained, it is the identity.
+    tone, smoothly, and texture; convolutions at full resolution add fine detail and say how far
+    each pixel is head (`matte`): what is not stays as it was. `BoundedChange` keeps all within
+    limits. Untrained, it is the identity.
 
     Args:
         config: `filters` of the folded image; the other sizes are multiples of it.
@@ -56,7 +56,6 @@ def build_outline_generator(config: GeneratorConfig, image_size: int | None = No
         x = _conv(skips[-1], (level + 1) * n, f"halve{level}", kernel=4, strides=2)
         skips.append(_residual(x, (level + 1) * n, f"down{level}"))
     x = _residual(skips.pop(), 4 * n, "deepest")
-    hue = Enlarge(STRIDE, dtype="float32", name="hue_enlarged")(_change(x, 3, "hue"))
     for level in (2, 1, 0):
         x = Enlarge(2, name=f"double{level}")(x)
         x = layers.Concatenate(name=f"join{level}")([x, skips.pop()])
@@ -73,8 +72,7 @@ def build_outline_generator(config: GeneratorConfig, image_size: int | None = No
     fine = _conv(_conv(fine, _LAST_MAPS, "fine_a", kernel=5), _LAST_MAPS, "fine_b")
     detail, matte = _change(fine, 1, "detail", 3), _change(fine, 1, MATTE, 3)
     # The output stays float32 under mixed precision.
-    parts = [images, tone, hue, texture, detail, matte]
-    refined = BoundedChange(dtype="float32", name="refined")(parts)
+    refined = BoundedChange(dtype="float32", name="refined")([images, tone, texture, detail, matte])
     return keras.Model(images, refined, name="generator")
 
 

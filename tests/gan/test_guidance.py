@@ -44,7 +44,8 @@ ALL = plane(1.0, 1, side=64)
 def test_pairs_are_held_against_each_other_where_both_show_the_head():
     refined, target = plane(0.3, side=64), plane(0.1, side=64)
     got = float(guidance.pair_perception(refined, target, ALL, ALL)[0])
-    assert got == pytest.approx(2 * (math.hypot(0.2, 0.01) - 0.01), rel=1e-4)
+    step = math.log(0.75) - math.log(0.65)
+    assert got == pytest.approx(2 * (math.hypot(step, 0.01) - 0.01), rel=1e-4)
     half = float(guidance.pair_perception(refined, target, ALL, 0.5 * ALL)[0])
     assert half == pytest.approx(got / 2, rel=1e-4)
     assert float(guidance.pair_perception(refined, target, 0 * ALL, ALL)[0]) == 0.0
@@ -94,7 +95,7 @@ def test_only_what_has_a_weight_is_added_up_and_the_shown_part_counts_less():
     config = LossConfig(pair_weight=2.0, surroundings_weight=3.0, pair_shown=0.5)
     refined = plane(0.3, side=64)
     values = guidance.guide(config, batch, refined, None)
-    pair = 2 * (math.hypot(0.2, 0.01) - 0.01)
+    pair = 2 * (math.hypot(math.log(0.75) - math.log(0.65), 0.01) - 0.01)
     assert float(values["pair_loss"]) == pytest.approx(pair, rel=1e-4)
     assert float(values["surroundings_loss"]) == pytest.approx(0.3, rel=1e-5)
     assert float(values["detail_loss"]) == float(values["texture_loss"]) == 0.0
