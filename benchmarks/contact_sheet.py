@@ -15,14 +15,15 @@ import numpy as np
 from absl import flags
 
 from benchmarks.frll import real_photos
+from benchmarks.labels import labelled
 from dagan_tf.core.program import run_app
 from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
-from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.fitting.fit import FaceFit
-from dagan_tf.simulator.framing import frame_camera
+from dagan_tf.simulator.fitting.framing import frame_camera
 from dagan_tf.simulator.head.mesh import Mesh
+from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.render.rasterizer import interpolate, rasterize
 from dagan_tf.simulator.simulator import Simulator
 
@@ -36,14 +37,6 @@ flags.DEFINE_enum("background", "keep", ["keep", "blur", "none"], "The photo's s
 
 YAWS = (-90, -60, -30, 0, 30, 60, 90)
 REAL = {-90: "left_profile", -45: "left_3quarter", 45: "right_3quarter", 90: "right_profile"}
-
-
-def labelled(image: np.ndarray, text: str) -> np.ndarray:
-    out = np.ascontiguousarray(image)
-    scale = image.shape[0] / 400
-    for colour, thick in (((0, 0, 0), 2), ((255, 255, 255), 1)):
-        cv2.putText(out, text, (4, int(36 * scale)), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thick)
-    return out
 
 
 def photo_row(simulator: Simulator, photo: np.ndarray) -> list[np.ndarray]:

@@ -36,10 +36,10 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
 import cv2
 import numpy as np
 
-from dagan_tf.simulator.camera import Camera, Pose
 from dagan_tf.simulator.fitting.fit import FaceFit
-from dagan_tf.simulator.framing import frame_camera
+from dagan_tf.simulator.fitting.framing import frame_camera
 from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.render.camera import Camera, Pose
 from dagan_tf.simulator.render.rasterizer import rasterize
 
 DENSE = 38_000

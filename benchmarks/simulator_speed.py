@@ -1,32 +1,39 @@
 """How long the simulator's steps take on one core: medians, milliseconds of processor time.
 
-python -m benchmarks.simulator_speed [--photos=DIR]
+python -m benchmarks.simulator_speed [--photos=DIR] [--files]
 
 Without --photos it reads the public-domain NASA portrait that scikit-image ships, cut to the size
-of a portrait photo. "a photo with 6 views" is everything from the decoded photo on: detection by
-HOG, landmarks, fit, reading the photo, six views.
+of a portrait photo. "a photo with 6 views" is everything from the decoded photo on: detection,
+landmarks, fit, reading the photo, six views.
+
+With --files it measures the way of `trainer.simulate` instead, from photos on disk to views on
+disk, with all threads, side by side: as it is, and as it was while each photo was decoded twice and
+the fit left BLAS its threads. Both do all photos in turn, --rounds times.
 """
 
-import os
+import tempfile
 import time
 from collections.abc import Callable
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ[_name] = "1"
+from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
 from absl import flags
+from threadpoolctl import threadpool_limits
 
 from dagan_tf.core.program import run_app
-from dagan_tf.data.photos import list_photos
-from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.simulator.camera import Pose
+from dagan_tf.data.photos import PhotoItem, list_photos
+from dagan_tf.faces.photo_io import read_photo, write_png
+from dagan_tf.folders import view_maker
+from dagan_tf.folders.views import all_views
 from dagan_tf.simulator.fitting import fit as fitting
+from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.simulator import Simulator
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("photos", None, "Folder of photos, flat or one folder a person.")
+flags.DEFINE_bool("files", False, "From photos on disk to views on disk, as it is and as it was.")
 flags.DEFINE_integer("count", 12, "Photos to take, the first ones.")
 flags.DEFINE_integer("image_size", 224, "Side of the views, pixels.")
 flags.DEFINE_integer("rounds", 5, "Times each photo is measured.")
@@ -49,16 +56,66 @@ def five_iterations(simulator: Simulator, landmarks: np.ndarray) -> None:
         fitting.ROUNDS = rounds
 
 
+def portrait() -> np.ndarray:
+    """NASA's, cut to the size of a portrait photo."""
+    from skimage.data import astronaut
+
+    return np.ascontiguousarray(astronaut()[:400, 60:400])
+
+
+def files_to_files() -> None:
+    """Prints photos a second, as it is and as it was."""
+    settings = view_maker.SimulationSettings(image_size=FLAGS.image_size, head=True)
+    views = all_views(YAWS, None)
+    unheld = mock.patch.object(fitting, "_fit", fitting._fit.__wrapped__)
+    times: dict[str, list[tuple[float, float]]] = {"as it was": [], "as it is": []}
+    with tempfile.TemporaryDirectory() as scratch:
+        context = view_maker.start_maker(settings, Path(scratch))
+        if FLAGS.photos:
+            items = list_photos(FLAGS.photos, "folder")[: FLAGS.count]
+        else:
+            items = [PhotoItem(Path(scratch) / "portrait.png", "portrait", "portrait", None)]
+            write_png(items[0].path, portrait())
+
+        def all_photos() -> None:
+            for item in items:
+                view_maker.make_views(context, [(item, views)])
+
+        all_photos()
+        for _ in range(FLAGS.rounds):
+            with unheld, mock.patch.object(view_maker, "KEPT_BYTES", 0):
+                times["as it was"].append(both_clocks(all_photos))
+            times["as it is"].append(both_clocks(all_photos))
+    print(f"{len(items)} photos, {len(YAWS)} views of {FLAGS.image_size} px each, files to files")
+    for name, values in times.items():
+        wall, processor = len(items) / np.median(values, axis=0)
+        print(f"{name:10} {wall:6.2f} photos a second, {processor:6.2f} a second of the processor")
+
+
+def both_clocks(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds by the wall's clock and of all threads together."""
+    began = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - began[0], time.process_time() - began[1]
+
+
 def main(argv: list[str]) -> None:
     del argv
+    if FLAGS.files:
+        files_to_files()
+        return
     cv2.setNumThreads(1)
+    with threadpool_limits(1):
+        steps()
+
+
+def steps() -> None:
+    """Prints the time of each step, on one core."""
     if FLAGS.photos:
         items = list_photos(FLAGS.photos, "folder")[: FLAGS.count]
         photos = [read_photo(item.path) for item in items]
     else:
-        from skimage.data import astronaut
-
-        photos = [astronaut()[:400, 60:400]]
+        photos = [portrait()]
     simulator = Simulator(image_size=FLAGS.image_size)
     simulator.simulate(photos[0], YAWS)  # compiles, and loads the detectors
     times: dict[str, list[float]] = {
@@ -74,8 +131,6 @@ def main(argv: list[str]) -> None:
     }
     for photo in photos:
         face = simulator.finder.find_one(photo)
-        if face.box.detector != "hog":
-            continue
         fit = simulator.fit(photo, face=face)
         prepared = simulator.prepare(photo, fit)
         for _ in range(FLAGS.rounds):

@@ -14,14 +14,16 @@ from dagan_tf.core.program import BAD_INPUT, run_app
 FLAGS = flags.FLAGS
 flags.DEFINE_list("yaws", ["-60", "-30", "30", "60"], "Angles to turn to, degrees.")
 flags.DEFINE_string("output", None, "Folder for the pictures.", required=True)
-flags.DEFINE_string("model", "pretrained", "The refiner in the box, or what serving.export wrote.")
+flags.DEFINE_string(
+    "model", "pretrained", "The refiner in the box, or what serving.export wrote, path or URI."
+)
 flags.DEFINE_integer(
     "image_size", None, "Side of the views, pixels; default: that of the model's training.", 16
 )
 
 
 def main(argv: list[str]) -> int:
-    """Turns all photos; those without a face are named, the others done."""
+    """Turns all photos; what cannot be shown is named, the rest done."""
     from dagan_tf.errors import DaganError
     from dagan_tf.runs.turn import turn_files
 
@@ -35,7 +37,9 @@ def main(argv: list[str]) -> int:
     )
     for reason in left_out.values():
         print(f"left out: {reason}", file=sys.stderr)
-    print(f"{len(photos) - len(left_out)} of {len(photos)} photos turned: {FLAGS.output}")
+    print(
+        f"{len(photos) - len(left_out)} of {len(photos)} photos turned to all sides: {FLAGS.output}"
+    )
     return BAD_INPUT if left_out else 0
 
 

@@ -45,7 +45,7 @@ def run_selfcheck(folder: Path, report: Callable[[str], None]) -> None:
         report: gets a line for each part that works.
 
     Raises:
-        Exception: of whatever does not work.
+        Exception: whatever the part that does not work raised.
     """
     report(f"dagan_tf {dagan_tf.__version__}, Python {sys.version.split()[0]}: imported")
     report(_check_faces())
@@ -75,9 +75,9 @@ def _check_faces() -> str:
 
 def _check_simulator() -> str:
     """Turns the packaged head, takes its landmarks for a photo's and fits the head to them."""
-    from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
     from dagan_tf.simulator.fitting.fit import fit_landmarks
     from dagan_tf.simulator.head.morphable_model import MorphableModel
+    from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 
     model = MorphableModel.load()
     middle = np.full(2, 128.0)
@@ -98,7 +98,7 @@ def _check_training(report: Callable[[str], None]) -> Any:
     from dagan_tf.training.build import build_dagan
 
     keras.utils.set_random_seed(0)
-    config = load_config("quickstart", _SETTINGS)
+    config = load_config("small-64", _SETTINGS)
     model = build_dagan(config, _PEOPLE)
     rng = np.random.default_rng(0)
     images = rng.uniform(-1, 1, (2, 2, _SIZE, _SIZE, 3)).astype(np.float32)
@@ -139,6 +139,7 @@ def _check_export(generator: Any, folder: Path, report: Callable[[str], None]) -
 
 
 def main() -> int:
+    """Runs the check and prints a line a part; returns the exit code."""
     argparse.ArgumentParser(description=str(__doc__).splitlines()[0]).parse_args()
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="dagan_tf_selfcheck_") as folder:

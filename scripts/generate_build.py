@@ -88,7 +88,7 @@ def _dependencies(name: str, known: dict[str, Path]) -> tuple[set[str], set[str]
     for imported in imports(known[name]):
         top = imported.split(".")[0]
         if top in TOP:
-            own.add(_home(imported, known))
+            own.add(home(imported, known))
             parts = imported.split(".")
             # Importing a.b.c also runs a and a.b.
             own |= {p for n in range(1, len(parts)) if (p := ".".join(parts[:n])) in known}
@@ -104,7 +104,8 @@ def _dependencies(name: str, known: dict[str, Path]) -> tuple[set[str], set[str]
     return {item for item in own if item in known and item != name}, pip
 
 
-def _home(imported: str, known: dict[str, Path]) -> str:
+def home(imported: str, known: dict[str, Path]) -> str:
+    """The module that an imported name is, or in which it stands."""
     while imported not in known and "." in imported:
         imported = imported.rpartition(".")[0]
     return imported

@@ -20,11 +20,11 @@ from dagan_tf.core.files import write_whole
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.simulator.camera import Camera, Pose, pose_from_rotation, rotation_matrix
 from dagan_tf.simulator.fitting.basis import fit_basis
 from dagan_tf.simulator.fitting.fit import fit_landmarks
 from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.render.camera import Camera, Pose, pose_from_rotation, rotation_matrix
 from dagan_tf.simulator.render.rasterizer import interpolate, rasterize
 
 HEAD = (

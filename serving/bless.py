@@ -11,7 +11,9 @@ from absl import flags
 from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model", None, "What serving.export wrote: the base folder or one version.")
+flags.DEFINE_string(
+    "model", None, "What serving.export wrote, path or URI: the base folder or one version."
+)
 flags.mark_flags_as_required(["model"])
 
 

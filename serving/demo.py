@@ -13,7 +13,9 @@ from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("server", None, "HOST:PORT of a PredictionService that refines.")
-flags.DEFINE_string("model", "pretrained", "The refiner in the box, or what serving.export wrote.")
+flags.DEFINE_string(
+    "model", "pretrained", "The refiner in the box, or what serving.export wrote, path or URI."
+)
 flags.DEFINE_string("model_name", "dagan", "Name the model is served under.")
 flags.DEFINE_integer("port", 8600, "Port of the page; 0 takes a free one.", 0, 65535)
 flags.DEFINE_integer(

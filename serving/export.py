@@ -14,7 +14,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "model_dir", "pretrained", "What trainer.task wrote, or the refiner in the box, pretrained."
 )
-flags.DEFINE_string("output", None, "Base folder; the model becomes <output>/<next version>.")
+flags.DEFINE_string(
+    "output", None, "Base folder, path or URI; the model becomes OUTPUT/<next version>."
+)
 flags.DEFINE_bool("ema", True, "Export the running mean of the weights, not the last ones.")
 flags.DEFINE_list(
     "average",

@@ -23,6 +23,7 @@ _SEEDS = flags.DEFINE_integer("seeds", 1, "Runs, with the seeds 0, 1, ...", lowe
 
 
 def main(argv: list[str]) -> int:
+    """Refines and reads once a seed; prints a line a seed and the means."""
     del argv
     from dagan_tf.config.settings import load_config
     from dagan_tf.runs.digits import digits_lines, run_digits

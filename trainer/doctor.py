@@ -14,6 +14,7 @@ flags.DEFINE_string("output", ".", "Folder the runs would go to; its free space 
 
 
 def main(argv: list[str]) -> int:
+    """Prints a line a finding; returns 1 if something needed is absent."""
     del argv
     from dagan_tf.runs.doctor import inspect_machine
 

@@ -16,6 +16,7 @@ flags.DEFINE_string("article", None, "Address of the figshare article in its API
 
 
 def main(argv: list[str]) -> int:
+    """Fetches the set; a second call goes on where the first one stopped."""
     del argv
     from dagan_tf.data.fetch import FRLL_ARTICLE, fetch_frll
 

@@ -35,12 +35,30 @@ _PRETRAINED = flags.DEFINE_string(
     "pretrained", "", "Views refined by a refiner that was not trained on these photos."
 )
 _REFINER = flags.DEFINE_string(
-    "refiner", "", "Instead of --pretrained: the exported refiner, which makes them of --simulated."
+    "refiner",
+    "pretrained",
+    "What makes them of --simulated where --pretrained is not given: the refiner in the box, or"
+    " what serving.export wrote.",
+)
+_JUDGE = flags.DEFINE_string(
+    "judge",
+    "",
+    "Folder of the training whose discriminator filters --refined where --filtered is not given.",
+)
+_KEEP = flags.DEFINE_float(
+    "keep_percentile",
+    90.0,
+    "As of trainer.refine, for --judge.",
+    lower_bound=0.0,
+    upper_bound=100.0,
 )
 _PROTOCOL = flags.DEFINE_string("protocol", "", "As of trainer.evaluate; by default the layout.")
 _DATA = flags.DEFINE_string("data", "", "Folder of the protocol, by default --train.")
 _SYSTEMS = flags.DEFINE_list(
-    "systems", ["b1", "b2", "dagan"], "Of b1, b2, dagan, filtered, pretrained and real."
+    "systems",
+    [],
+    "Of b1, b2, dagan, filtered, pretrained and real; by default b1 and those whose views are"
+    " given, pretrained in the place of dagan where --refined is not.",
 )
 _CONFIG = flags.DEFINE_string(
     "config",
@@ -63,6 +81,12 @@ _SEEDS = flags.DEFINE_integer("seeds", 3, "Seeds a split; a solved head has but 
 _RESERVED = flags.DEFINE_list(
     "reserved", [], "People never tested, always trained on: those the refiner was trained on."
 )
+_TEST_PEOPLE = flags.DEFINE_list(
+    "test_people",
+    [],
+    "Of FRLL, the only people tested: those the refiner was not trained on. Each split trains on"
+    " two in three of the others.",
+)
 _GROUPS = flags.DEFINE_string(
     "groups", "", "CSV file with a column person and others: figures by group, too."
 )
@@ -75,21 +99,25 @@ _OUTPUT = flags.DEFINE_string("output", None, "Folder of the results.")
 
 
 def main(_: list[str]) -> int:
+    """Trains and tests what is still to be done, and prints the comparison."""
     from dagan_tf.recognition.apart import Division
     from dagan_tf.recognition.config import load_recogniser_config
-    from dagan_tf.runs.recognisers import Experiment, run_experiment, summary_lines
+    from dagan_tf.runs.experiment import Experiment, default_systems
+    from dagan_tf.runs.recogniser_table import summary_lines
+    from dagan_tf.runs.recognisers import run_experiment
 
-    synthetic = {
+    folders = {
         "simulated": _SIMULATED.value,
         "refined": _REFINED.value,
         "filtered": _FILTERED.value,
         "pretrained": _PRETRAINED.value,
     }
+    given = {kind: path for kind, path in folders.items() if path}
     runs, gains = run_experiment(
         Experiment(
             _TRAIN.value,
-            {kind: path for kind, path in synthetic.items() if path},
-            _SYSTEMS.value,
+            given,
+            _SYSTEMS.value or default_systems(given, _JUDGE.value),
             layout=_LAYOUT.value,
             poses=_POSES.value,
             protocol=_PROTOCOL.value or _LAYOUT.value,
@@ -97,9 +125,12 @@ def main(_: list[str]) -> int:
             splits=_SPLITS.value,
             seeds=_SEEDS.value,
             reserved=_RESERVED.value,
+            test_people=_TEST_PEOPLE.value,
             divide=Division(_DIVIDE.value, _TEST_SHARE.value),
             groups=_GROUPS.value,
             refiner=_REFINER.value,
+            judge=_JUDGE.value,
+            keep_percentile=_KEEP.value,
         ),
         load_recogniser_config(_CONFIG.value, _SET.value),
         _OUTPUT.value,

@@ -14,7 +14,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "model",
     "pretrained",
-    "The refiner in the box, or what serving.export wrote: the base folder or one version.",
+    "The refiner in the box, or what serving.export wrote, path or URI: base folder or version.",
 )
 flags.DEFINE_string("input", None, "Simulated folder, with its manifest.csv.")
 flags.DEFINE_string("output", None, "Folder to fill; a run that was stopped is continued.")

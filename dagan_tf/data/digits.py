@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from sklearn.datasets import load_digits
 
+from dagan_tf.core.pixels import from_levels
 from dagan_tf.data.records import Record, RecordIndex, write_records
 from dagan_tf.faces.photo_io import encode_png
 
@@ -25,7 +26,7 @@ def printed_digits(count: int, size: int, seed: int) -> tuple[np.ndarray, np.nda
     """Draws digits white on black, each in a font, tilt, size and place drawn at random.
 
     Args:
-        count: of images; the labels go round.
+        count: of images; the labels take turns.
         size: side, pixels.
         seed: fixes everything.
 
@@ -39,7 +40,7 @@ def printed_digits(count: int, size: int, seed: int) -> tuple[np.ndarray, np.nda
 
 
 def handwritten_digits(size: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """Handwritten digits in their published order, cut in the middle.
+    """Handwritten digits in their published order, halved.
 
     Args:
         size: side to enlarge to, pixels.
@@ -116,5 +117,5 @@ def _draw(
 
 
 def _grey(image: np.ndarray) -> np.ndarray:
-    pixels = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    pixels = from_levels(image)
     return np.repeat(pixels[:, :, None], 3, axis=2)

@@ -29,6 +29,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from dagan_tf.core.files import writing_to
+from dagan_tf.core.pixels import tensor_to_signed, tensor_to_unit
 from dagan_tf.errors import DaganError
 
 INDEX_NAME = "index.json"
@@ -154,34 +156,40 @@ def write_records(
         RecordError: no records, or records of different domains or sizes.
     """
     folder = Path(folder)
-    work = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    names = [f"records-{i:05d}-of-{shards:05d}.tfrecord" for i in range(shards)]
-    identities: set[str] = set()
-    kinds: set[tuple[str, int]] = set()
-    count = 0
-    try:
-        writers = [tf.io.TFRecordWriter(str(work / name)) for name in names]
+    # Not the folder itself, which is replaced: who is locked out waits for the new one.
+    work = folder.with_name(f".{folder.name}.work")
+    with writing_to(work):
+        for left in work.iterdir():  # of a process that was killed
+            left.unlink()
+        names = [f"records-{i:05d}-of-{shards:05d}.tfrecord" for i in range(shards)]
+        identities: set[str] = set()
+        kinds: set[tuple[str, int]] = set()
+        count = 0
         try:
-            for record in records:
-                writers[count % shards].write(record.to_example().SerializeToString())
-                identities.add(record.identity)
-                kinds.add((record.domain, record.size))
-                count += 1
+            writers = [tf.io.TFRecordWriter(str(work / name)) for name in names]
+            try:
+                for record in records:
+                    writers[count % shards].write(record.to_example().SerializeToString())
+                    identities.add(record.identity)
+                    kinds.add((record.domain, record.size))
+                    count += 1
+            finally:
+                for writer in writers:
+                    writer.close()
+            if len(kinds) != 1:
+                what = (
+                    f"records of several kinds {sorted(kinds)}" if kinds else "no records to write"
+                )
+                raise RecordError(
+                    f"{str(folder)!r}: {what}; expected one domain and one image size"
+                )
+            domain, size = kinds.pop()
+            index = RecordIndex(domain, count, size, sorted(identities - {""}), names, fingerprint)
+            (work / INDEX_NAME).write_text(json.dumps(asdict(index), indent=1), encoding="utf-8")
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(work, folder)
         finally:
-            for writer in writers:
-                writer.close()
-        if len(kinds) != 1:
-            what = f"records of several kinds {sorted(kinds)}" if kinds else "no records to write"
-            raise RecordError(f"{str(folder)!r}: {what}; expected one domain and one image size")
-        domain, size = kinds.pop()
-        index = RecordIndex(domain, count, size, sorted(identities - {""}), names, fingerprint)
-        (work / INDEX_NAME).write_text(json.dumps(asdict(index), indent=1), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(work, folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+            shutil.rmtree(work, ignore_errors=True)
     return index
 
 
@@ -256,11 +264,10 @@ def parse_example(serialized: tf.Tensor, image_size: int) -> dict[str, tf.Tensor
     for name in _IMAGES:
         data, channels = example[f"{name}/encoded"], 3 if name in ("image", "target") else 1
         shape = (image_size, image_size, channels)
-        scale, shift = (127.5, -1.0) if channels == 3 else (255.0, 0.0)
         pixels = tf.cond(
             tf.equal(tf.strings.length(data), 0),
             functools.partial(tf.fill, shape, 0.0 if channels == 3 else 1.0),
-            functools.partial(_decoded, data, channels, scale, shift),
+            functools.partial(_decoded, data, channels),
         )
         found[name] = tf.ensure_shape(pixels, shape)
     paired = tf.cast(tf.strings.length(example["target/encoded"]) > 0, tf.float32)
@@ -271,12 +278,13 @@ def parse_example(serialized: tf.Tensor, image_size: int) -> dict[str, tf.Tensor
     }
 
 
-def _decoded(data: tf.Tensor, channels: int, scale: float, shift: float) -> tf.Tensor:
-    return tf.cast(tf.io.decode_png(data, channels=channels), tf.float32) / scale + shift
+def _decoded(data: tf.Tensor, channels: int) -> tf.Tensor:
+    pixels = tf.io.decode_png(data, channels=channels)
+    return tensor_to_signed(pixels) if channels == 3 else tensor_to_unit(pixels)
 
 
 def read_records(folder: str | os.PathLike[str]) -> list[Record]:
-    """Reads a whole record folder into memory, for looking at it; training streams it instead.
+    """Reads a whole record folder into memory, to look at it; training streams it instead.
 
     Raises:
         RecordError: no readable records of this schema.

@@ -25,13 +25,22 @@ if TYPE_CHECKING:
 Row = TypeVar("Row", bound="DataclassInstance")
 
 # Fields of these names hold paths inside the file's folder.
-_PATHS = ("path", "mask_path", "depth_path")
+_PATHS = ("path", "mask_path", "depth_path", "head_path")
 
 
 class RowWriter(Generic[Row]):
     """Appends rows durably. Use it as a context manager."""
 
     def __init__(self, file: Path, row_type: type[Row]) -> None:
+        """Opens the file; what a killed writer left half written is cut off.
+
+        Args:
+            file: csv; made if it is absent.
+            row_type: dataclass whose fields are the columns.
+
+        Raises:
+            DaganError: the file holds another kind of rows.
+        """
         columns = [field.name for field in fields(row_type)]
         repaired = b""
         if file.exists():
@@ -139,7 +148,7 @@ def _parse(file: Path, data: bytes, row_type: type[Row]) -> tuple[list[str], lis
 def _line(values: list[str]) -> bytes:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(values)
-    return line.getvalue().encode("utf-8")
+    return line.getvalue().encode("utf-8", "backslashreplace")
 
 
 def _values(row: Any, columns: list[str]) -> list[str]:

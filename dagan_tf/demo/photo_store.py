@@ -35,13 +35,7 @@ class StoredPhoto:
 
 
 class PhotoStore:
-    """A bounded, forgetful dictionary; safe to use from several threads.
-
-    Args:
-        most: Photos kept; the one unused for longest goes when another comes.
-        seconds: A photo unused for so long is forgotten.
-        clock: Tells seconds.
-    """
+    """A bounded, forgetful dictionary; safe to use from several threads."""
 
     def __init__(
         self,
@@ -50,6 +44,13 @@ class PhotoStore:
         seconds: float = 900.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """An empty store.
+
+        Args:
+            most: Photos kept; the one unused for longest goes when another comes.
+            seconds: A photo unused for so long is forgotten.
+            clock: Tells seconds.
+        """
         self._most = most
         self._seconds = seconds
         self._clock = clock

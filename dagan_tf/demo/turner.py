@@ -1,4 +1,4 @@
-"""What the page asks for: the faces of a photo, and one of them in another pose, refined too."""
+"""What the page asks for: a photo's faces, and one of them in another pose, refined as well."""
 
 import math
 import threading
@@ -11,11 +11,11 @@ import numpy as np
 from dagan_tf.demo.photo_store import PhotoStore, StoredPhoto
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.detector import FaceBox
-from dagan_tf.faces.face import FaceNotFoundError
+from dagan_tf.faces.face import Face, FaceNotFoundError
 from dagan_tf.faces.photo_io import decode_photo
-from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
-from dagan_tf.simulator.fitting.fit import fit_landmarks
-from dagan_tf.simulator.simulator import MAX_PITCH, MAX_YAW, Simulator
+from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW
+from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
+from dagan_tf.simulator.simulator import Simulator
 
 # A photo is kept at no more than this many pixels: 12 MB, and still plenty for a view of 224.
 KEPT_PIXELS = 4_000_000
@@ -43,17 +43,18 @@ class TurnedFace:
 
 
 class Turner:
-    """Answers the page's questions; safe to use from several threads.
-
-    Args:
-        simulator: Draws the views.
-        refine: (S, S, 3) uint8 to the same, refined; None to show simulated views only.
-        store: Where photos are kept.
-    """
+    """Answers the page's questions; safe to use from several threads."""
 
     def __init__(
         self, simulator: Simulator, *, refine: Refine | None = None, store: PhotoStore | None = None
     ) -> None:
+        """Nothing is loaded before `warm_up` or the first photo.
+
+        Args:
+            simulator: Draws the views.
+            refine: (S, S, 3) uint8 to the same, refined; None to show simulated views only.
+            store: Where photos are kept.
+        """
         self.simulator = simulator
         self.store = store or PhotoStore()
         self._refine = refine
@@ -74,8 +75,9 @@ class Turner:
         grey = np.full((256, 256, 3), 128, np.uint8)
         with self._lock:
             simulator.finder.find_all(grey)
-            simulator.finder.find_one(grey, box=FaceBox(64.0, 64.0, 128.0, 128.0, 1.0, "given"))
-            fit = fit_landmarks(model, landmarks)
+            box = FaceBox(64.0, 64.0, 128.0, 128.0, 1.0, "given")
+            simulator.finder.find_one(grey, box=box)
+            fit = simulator.fit_person([Face(box, landmarks)])[0]
             view = simulator.render(simulator.prepare(grey, fit), Pose(30.0))
         if self._refine is not None:
             self._refine(view.image)

@@ -1,4 +1,4 @@
-"""The demo page's web server: the loopback only, one page, few requests.
+"""The demo page's web server: loopback only, one page, few requests.
 
     POST   /photos                              a file's bytes -> its name, faces and a small copy
     GET    /views?photo=&face=[&yaw=&pitch=]    -> simulated and refined picture, pose
@@ -46,26 +46,33 @@ class RefusedError(Exception):
     """
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
+        """Names the error.
+
+        Args:
+            status: HTTP status.
+            message: one line for the page.
+        """
         super().__init__(message)
         self.status = status
 
 
 class DemoServer(ThreadingHTTPServer):
-    """Serves the page until `shutdown`.
-
-    Args:
-        turner: Answers the questions.
-        port: 0 takes a free one.
-        refiner: Names the refiner on the page; empty when there is none.
-        card: Its model card, text that the page links to; empty when there is none.
-
-    Raises:
-        OSError: The port cannot be had.
-    """
+    """Serves the page until `shutdown`."""
 
     daemon_threads = True
 
     def __init__(self, turner: Turner, *, port: int = 0, refiner: str = "", card: str = "") -> None:
+        """Takes the port; `serve_forever` answers on it.
+
+        Args:
+            turner: Answers the questions.
+            port: 0 takes a free one.
+            refiner: Names the refiner on the page; empty when there is none.
+            card: Its model card, text that the page links to; empty when there is none.
+
+        Raises:
+            OSError: The port cannot be had.
+        """
         super().__init__((HOST, port), _Handler)
         self.turner = turner
         self.refiner = refiner
@@ -81,7 +88,7 @@ class DemoServer(ThreadingHTTPServer):
         return f"http://{HOST}:{self.server_address[1]}/"
 
     def service_actions(self) -> None:
-        """Forgets photos in time also when nobody asks for anything; called twice a second."""
+        """Forgets photos in time even when nobody asks for anything; called twice a second."""
         self.turner.store.purge()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from dagan_tf.core.pixels import signed_levels
 from dagan_tf.embedders.dlib_weights import read_layers
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.weights import FACE_EMBEDDING, weight_path
@@ -23,7 +24,7 @@ _BLOCKS = (
 
 
 class FaceEmbedding:
-    """Says who a face is in 128 numbers, differentiably: the same as `faces.embedding`'s network.
+    """Says who a face is in 128 numbers, differentiably: the network of `embedders.dlib_resnet`.
 
     The weights (public domain) come from the package face-recognition-models. They are constants:
     no variables, nothing to train or to save.
@@ -54,7 +55,7 @@ class FaceEmbedding:
         Returns:
             float32 (N, 128); two of one person lie less than 0.6 apart.
         """
-        x = (127.5 * (chips + 1.0) - tf.constant(_MEAN_COLOUR)) / 256.0
+        x = (signed_levels(chips) - tf.constant(_MEAN_COLOUR)) / 256.0
         x = tf.nn.relu(_convolved(x, self._stem, 2, "VALID"))
         x = tf.nn.max_pool2d(x, 3, 2, "VALID")
         for (_, halves), (first, second) in zip(_BLOCKS, self._blocks, strict=True):

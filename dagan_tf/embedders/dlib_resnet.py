@@ -23,6 +23,7 @@ class FaceEmbedder:
     """
 
     def __init__(self) -> None:
+        """Loads nothing yet."""
         self._network: Any = None
 
     def embed(self, photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -77,5 +78,5 @@ def _shape(landmarks: np.ndarray) -> dlib.full_object_detection:
 
 
 def distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Euclidean distance of two embeddings; dlib calls it one person below 0.6."""
+    """Euclidean distance of two embeddings; below 0.6 dlib takes both for one person."""
     return float(np.linalg.norm(np.asarray(a, np.float64) - np.asarray(b, np.float64)))

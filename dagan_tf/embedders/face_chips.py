@@ -4,17 +4,21 @@ import numpy as np
 import tensorflow as tf
 
 from dagan_tf.embedders.dlib_resnet import CHIP_SIZE, chip_matrix
-from dagan_tf.simulator.framing import mean_landmarks
+from dagan_tf.simulator.fitting.framing import mean_landmarks
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 
 _MAX_YAW = 90
 
 
 class FaceChips:
-    """Frames faces as `faces.embedding` does, by the mean head's landmarks at the image's yaw."""
+    """Frames faces as `dlib_resnet` does, by the mean head's landmarks at the image's yaw."""
 
     def __init__(self, image_size: int) -> None:
-        """Args: image_size: side of the frames, pixels."""
+        """Works out where the chip lies in a frame.
+
+        Args:
+            image_size: side of the frames, pixels.
+        """
         self._size = image_size
         model = MorphableModel.load()
         degrees = range(-_MAX_YAW, _MAX_YAW + 1)

@@ -29,7 +29,11 @@ class MobileFaceNet:
     """Embeds faces with a MobileFaceNet TFLite file (Chen et al., CCBR 2018)."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Args: path: The .tflite file; input (B, 112, 112, 3) float32, output (B, D)."""
+        """Opens the network.
+
+        Args:
+            path: The .tflite file; input (B, 112, 112, 3) float32, output (B, D).
+        """
         self._interpreter = open_tflite(path)
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from dagan_tf.core.pixels import to_signed
 from dagan_tf.evaluation.features import check_images
 from dagan_tf.evaluation.realism import LogitFunction
 
@@ -39,7 +40,7 @@ def train_conv(
     steps = epochs * -(-max(len(real), len(fake)) // half)
     for _ in range(steps):
         kinds = [kind[generator.integers(len(kind), size=half)] for kind in (real, fake)]
-        batch = _scale(np.concatenate(kinds))
+        batch = to_signed(np.concatenate(kinds))
         mirrored = generator.random(len(batch)) < 0.5
         batch[mirrored] = batch[mirrored, :, ::-1]
         model.train_on_batch(batch, labels)
@@ -47,14 +48,10 @@ def train_conv(
     def logits(images: np.ndarray) -> np.ndarray:
         # Called directly: `predict` would compile a function for each of many small networks.
         parts = np.array_split(images, -(-len(images) // 128))
-        outputs = [np.asarray(model(_scale(part), training=False)) for part in parts]
+        outputs = [np.asarray(model(to_signed(part), training=False)) for part in parts]
         return np.concatenate(outputs)[:, 0].astype(np.float64)
 
     return logits
-
-
-def _scale(images: np.ndarray) -> np.ndarray:
-    return images.astype(np.float32) / 127.5 - 1.0
 
 
 def _build(size: int, seed: int) -> keras.Model:

@@ -42,15 +42,21 @@ def load_networks(mobilefacenet: str | None = None) -> dict[str, Network]:
 
 
 class FaceFeatures:
-    """Embeds sets of faces in the canonical frame, also those that no detector finds.
+    """Embeds sets of faces in the canonical frame, including those that no detector finds.
 
     Attributes:
         networks: by name.
-        ways: by set, how many faces were found in which way.
+        ways: by set, how many faces were found in each way.
         landmarks: by set, each face's (68, 2) landmarks, None where no detector found it.
     """
 
     def __init__(self, networks: dict[str, Network], finder: FaceFinder) -> None:
+        """Nothing is embedded yet.
+
+        Args:
+            networks: by name.
+            finder: finds faces and their landmarks.
+        """
         self.networks = networks
         self.ways: dict[str, dict[str, int]] = {}
         self.landmarks: dict[str, list[np.ndarray | None]] = {}
@@ -120,6 +126,12 @@ class RealFaces:
     """
 
     def __init__(self, simulator: Simulator, networks: dict[str, Network]) -> None:
+        """Nothing is read yet.
+
+        Args:
+            simulator: fits and frames the faces.
+            networks: what embeds them, by name.
+        """
         self.refused: dict[Path, str] = {}
         self._simulator = simulator
         self._networks = networks

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from dagan_tf.core.pixels import from_levels, to_unit
+
 # The spaces divide an image into this many cells a side, whatever its size.
 _CELLS = 8
 _ORIENTATIONS = 9
@@ -41,7 +43,7 @@ def pixel_features(images: np.ndarray) -> np.ndarray:
     """
     check_images(images)
     small = [cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA) for image in images]
-    return np.stack(small).reshape(len(images), -1).astype(np.float64) / 255.0
+    return to_unit(np.stack(small).reshape(len(images), -1), np.float64)
 
 
 def appearance_features(images: np.ndarray) -> np.ndarray:
@@ -85,11 +87,11 @@ def keep_face(images: np.ndarray) -> np.ndarray:
     axis = (np.arange(size) + 0.5) / size * 2 - 1
     radius = np.hypot(axis[None, :] / 0.62, axis[:, None] / 0.74)
     window = np.clip((1.08 - radius) / 0.16, 0.0, 1.0)[..., None]
-    return np.rint(images * window + 128.0 * (1.0 - window)).astype(np.uint8)
+    return from_levels(images * window + 128.0 * (1.0 - window))
 
 
 def _appearance(image: np.ndarray) -> np.ndarray:
-    luma = cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb).astype(np.float64) / 255.0
+    luma = to_unit(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb), np.float64)
     return np.concatenate([_hog(luma[..., 0]), _cell_statistics(luma), _bands(luma[..., 0])])
 
 

@@ -1,5 +1,7 @@
-"""What an eye holds against a refined face and a recogniser does not see: a halo in the backdrop,
-stains of colour, skin without its finest detail. Pure functions of images in one frame.
+"""What the eye holds against a refined face, and a recogniser does not see.
+
+A halo in the backdrop, stains of colour, skin without its finest detail: pure functions of images
+in one frame.
 """
 
 from __future__ import annotations
@@ -7,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from dagan_tf.core.pixels import to_unit
 from dagan_tf.errors import DaganError
 
 # Grey levels within which a pixel is backdrop; where a halo lies, in parts of the side; and the
@@ -30,10 +33,10 @@ def backdrop_change(
 
     Returns:
         Mean and 95th percentile of |refined - simulated|, grey levels, over the backdrop's pixels
-        from 1 to 7 % of the side away from all else; None if there are hardly any.
+        that lie 1 to 7 % of the side away from everything else; None if there are hardly any.
 
     Raises:
-        DaganError: shapes that differ or are no square.
+        DaganError: shapes that differ or are not square.
     """
     _check(simulated, refined)
     before, after = (image.astype(np.float32) for image in (simulated, refined))
@@ -62,7 +65,7 @@ def colour_distance(image: np.ndarray, photo: np.ndarray, inside: np.ndarray) ->
         Mean distance in CIELAB's a* and b* between blocks of S / 28 pixels that lie wholly inside.
 
     Raises:
-        DaganError: shapes that differ or are no square, or no block inside.
+        DaganError: shapes that differ or are not square, or no block inside.
     """
     _check(image, photo)
     whole = cv2.resize(
@@ -73,9 +76,7 @@ def colour_distance(image: np.ndarray, photo: np.ndarray, inside: np.ndarray) ->
         raise DaganError("inside: expected at least one block of S / 28 pixels, found none")
     hues = [
         cv2.cvtColor(
-            cv2.resize(
-                one.astype(np.float32) / 255.0, (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA
-            ),
+            cv2.resize(to_unit(one), (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA),
             cv2.COLOR_RGB2LAB,
         )[compared][:, 1:]
         for one in (image, photo)
@@ -84,7 +85,7 @@ def colour_distance(image: np.ndarray, photo: np.ndarray, inside: np.ndarray) ->
 
 
 def top_octave_power(image: np.ndarray, inside: np.ndarray) -> float:
-    """Power of the finest detail: of brightness at half to all of the highest frequency.
+    """Power of the finest detail: of brightness between half the highest frequency and the highest.
 
     Args:
         image: (S, S, 3) uint8 RGB.

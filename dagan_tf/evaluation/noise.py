@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from dagan_tf.core.pixels import from_levels
 from dagan_tf.evaluation.comparison import FaceSet
 from dagan_tf.evaluation.measure import Measure, Row, value_of
 
@@ -31,7 +32,7 @@ def noise_row(
     values: dict[Measure, list[float]] = {}
     for _ in range(draws):
         noise = generator.integers(-1, 2, faces.images.shape)
-        images = np.clip(faces.images + noise, 0, 255).astype(np.uint8)
+        images = from_levels(faces.images + noise)
         figures = measure(FaceSet(images, faces.people, embed(images)))
         for one, figure in figures.items():
             value = value_of(figure)

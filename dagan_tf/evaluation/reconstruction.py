@@ -6,13 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from dagan_tf.config.settings import load_config
+from dagan_tf.core.pixels import from_signed, to_signed
 from dagan_tf.gan.adversaries import REALISM
-from dagan_tf.loop.checkpoints import (
-    CONFIG_NAME,
-    CheckpointError,
-    list_checkpoints,
-    load_discriminator,
-)
+from dagan_tf.loop.checkpoints import CONFIG_NAME, CheckpointError, list_checkpoints
+from dagan_tf.pretrained.model_folder import load_discriminator
 
 
 def reconstruct(model_dir: str | os.PathLike[str], images: np.ndarray) -> np.ndarray | None:
@@ -38,6 +35,6 @@ def reconstruct(model_dir: str | os.PathLike[str], images: np.ndarray) -> np.nda
     if images.shape[1:] != (size, size, 3):
         raise ValueError(f"images are {images.shape}; expected (N, {size}, {size}, 3)")
     reconstruction, _ = load_discriminator(model_dir).predict(
-        images.astype(np.float32) / 127.5 - 1.0, batch_size=32, verbose=0
+        to_signed(images), batch_size=32, verbose=0
     )
-    return np.rint((np.clip(reconstruction, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
+    return from_signed(reconstruction)

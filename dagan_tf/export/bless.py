@@ -15,7 +15,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dagan_tf.core.pixels import LEVELS_A_UNIT, signed_levels, to_signed
 from dagan_tf.export import probe, session
+from dagan_tf.export.locations import Location, fetched
 from dagan_tf.export.module import ExportError, ExportModule
 from dagan_tf.export.signatures import read_signature_defs
 from dagan_tf.export.warmup import warmup_image
@@ -68,8 +70,8 @@ def bless(
         )
     if direct.shape[1:] == probes["pixels"].shape[1:]:
         # Half a level for rounding, and what the floats may differ by.
-        levels = np.abs((direct[0] + 1.0) * 127.5 - answers["pixels"][0]).max()
-        if levels > 0.51 + 127.5 * allowed:
+        levels = np.abs(signed_levels(direct[0]) - answers["pixels"][0]).max()
+        if levels > 0.51 + LEVELS_A_UNIT * allowed:
             raise ExportError(
                 f"signature 'serving_default' differs from the generator by {levels:g} levels"
             )
@@ -83,7 +85,7 @@ def bless(
     }
 
 
-def bless_again(folder: Path, *, clean_process: bool = True) -> float:
+def bless_again(folder: Location, *, clean_process: bool = True) -> float:
     """Blesses an export without its generator: do its signatures agree, in both loaders?
 
     Args:
@@ -95,6 +97,7 @@ def bless_again(folder: Path, *, clean_process: bool = True) -> float:
 
     Raises:
         ExportError: It holds no `export.json`, or as `bless`.
+        LocationError: The URI cannot be read.
     """
     try:
         facts = json.loads((folder / FACTS_FILE).read_text("utf-8"))
@@ -105,7 +108,8 @@ def bless_again(folder: Path, *, clean_process: bool = True) -> float:
             f"{folder / FACTS_FILE}: {type(error).__name__}: {error}; "
             "expected what serving.export writes beside a SavedModel"
         ) from error
-    return _ask_twice(folder, probes, allowed, clean_process)[1]
+    with fetched(folder) as copy:
+        return _ask_twice(copy, probes, allowed, clean_process)[1]
 
 
 def _probes(side: int, stride: int) -> dict[str, np.ndarray]:
@@ -117,7 +121,7 @@ def _probes(side: int, stride: int) -> dict[str, np.ndarray]:
         "pixels": batch,
         # One image wider than high whose sides the stride need not divide.
         "odd": batch[:1, : side // 2 + 1],
-        "floats": fitting[None].astype(np.float32) / 127.5 - 1.0,
+        "floats": to_signed(fitting[None]),
         "png": np.frombuffer(tf.io.encode_png(image).numpy(), np.uint8),
     }
 
@@ -158,7 +162,7 @@ def _difference(
                 f"tf.saved_model.load {answer.dtype} {answer.shape}"
             )
         floats = found.dtype.kind == "f"
-        unit = 1.0 if floats else 127.5
+        unit = 1.0 if floats else LEVELS_A_UNIT
         difference = float(np.abs(found.astype(float) - answer).max()) / unit
         if not difference <= allowed + (0.0 if floats else 1.0 / unit):
             raise ExportError(
@@ -225,7 +229,7 @@ def _reason(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def _check_answers(answers: dict[str, np.ndarray], probes: dict[str, np.ndarray]) -> None:
-    """Are the answers whole, and the signatures of one mind?"""
+    """Checks that the answers are whole and that the signatures agree."""
     floats, expected = answers["floats"], probes["floats"].shape
     if floats.shape != expected or not np.isfinite(floats).all():
         raise ExportError(

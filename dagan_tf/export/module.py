@@ -5,6 +5,7 @@ import os
 import keras
 import tensorflow as tf
 
+from dagan_tf.core.pixels import tensor_from_signed, tensor_to_signed
 from dagan_tf.errors import DaganError
 
 SIGNATURES = ("serving_default", "float", "encoded")
@@ -23,11 +24,12 @@ class ExportModule(tf.Module):
     | `float` | `images` float32 (N, H, W, 3), [-1, 1] | `refined` float32 (N, H, W, 3), [-1, 1] |
     | `encoded` | `image_bytes` (N,) JPEG or PNG | `refined_bytes` (N,) PNG of the training size |
 
-    N, H and W are free, from 1 on. Sides that the generator's stride does not divide are mirrored
-    up at the right and bottom and cut again. `encoded` takes images of different sizes in one
-    request: from each the central square is cut and resized (antialiased) to the training size
-    unless it has it already, so that what comes back never depends on the other images of a batch;
-    grey becomes RGB, an alpha channel is dropped, and an EXIF orientation is not applied.
+    N, H and W are free, from 1 on. Sides that are not multiples of the generator's stride are
+    extended at the right and bottom by mirroring, and the answer is cut back. `encoded` takes
+    images of different sizes in one request: from each the central square is cut and resized
+    (antialiased) to the training size unless it has it already, so that what comes back never
+    depends on the other images of a batch; grey becomes RGB, an alpha channel is dropped, and an
+    EXIF orientation is not applied.
     """
 
     def __init__(self, generator: keras.Model, *, image_size: int, stride: int = 1) -> None:
@@ -36,7 +38,7 @@ class ExportModule(tf.Module):
         Args:
             generator: float32 (N, H, W, 3) in [-1, 1] to the same shape, with free H and W.
             image_size: Side in pixels the generator was trained at; the size `encoded` works in.
-            stride: Number the generator needs both sides to be divisible by.
+            stride: Number by which the generator needs both sides to be divisible.
 
         Raises:
             ExportError: The generator takes something else, or a number is not positive.
@@ -58,12 +60,12 @@ class ExportModule(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8, "images")])
     def refine_uint8(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `serving_default`."""
-        return {"refined": _to_uint8(self._refine(_to_float(images)))}
+        return {"refined": tensor_from_signed(self._refine(tensor_to_signed(images)))}
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32, "images")])
     def refine_float(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `float`."""
-        return {"refined": self._refine(images)}
+        return {"refined": tf.clip_by_value(self._refine(images), -1.0, 1.0)}
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, "image_bytes")])
     def refine_encoded(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -74,7 +76,7 @@ class ExportModule(tf.Module):
             image_bytes,
             fn_output_signature=tf.TensorSpec((size, size, 3), tf.uint8),
         )
-        refined = _to_uint8(self._refine(_to_float(images)))
+        refined = tensor_from_signed(self._refine(tensor_to_signed(images)))
         encoded = tf.map_fn(tf.io.encode_png, refined, fn_output_signature=tf.string)
         return {"refined_bytes": encoded}
 
@@ -110,20 +112,11 @@ class ExportModule(tf.Module):
             images = tf.identity(images)
         padded = _mirror_up(_mirror_up(images, 1, self.stride), 2, self.stride)
         refined = tf.cast(self.generator(padded, training=False), tf.float32)
-        refined = tf.ensure_shape(refined[:, :height, :width], (None, None, None, 3))
-        return tf.clip_by_value(refined, -1.0, 1.0)
-
-
-def _to_float(images: tf.Tensor) -> tf.Tensor:
-    return tf.cast(images, tf.float32) / 127.5 - 1.0
-
-
-def _to_uint8(images: tf.Tensor) -> tf.Tensor:
-    return tf.cast(tf.round((images + 1.0) * 127.5), tf.uint8)
+        return tf.ensure_shape(refined[:, :height, :width], (None, None, None, 3))
 
 
 def _mirror_up(images: tf.Tensor, axis: int, stride: int) -> tf.Tensor:
-    """Extends one axis at its end, mirrored as often as needed, to what the generator takes."""
+    """Extends one axis at its end, mirroring as often as needed, to a size the generator takes."""
     side = tf.shape(images)[axis]
     # Of positive numbers only: ONNX rounds the quotient of a negative one towards zero.
     multiple = (side + stride - 1) // stride * stride

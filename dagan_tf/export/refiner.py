@@ -3,14 +3,15 @@
 import json
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import tensorflow as tf
 
+from dagan_tf.core.pixels import from_levels
 from dagan_tf.errors import DaganError
+from dagan_tf.export.locations import Location
 from dagan_tf.export.module import ExportModule
 from dagan_tf.export.versions import resolve_version
 from dagan_tf.faces.resizing import resized
@@ -84,12 +85,13 @@ class Refiner:
         """Loads what `serving.export` wrote, or the refiner that comes with the package.
 
         Args:
-            model: Base folder, whose highest version is taken, or one version, or the word
-                `pretrained` (a folder of this name is `./pretrained`).
+            model: Base folder, whose highest version is taken, or one version, each a path or a
+                URI; or the word `pretrained` (a folder of this name is `./pretrained`).
             batch_size: See `pretrained`.
 
         Raises:
             ModelNotFoundError: No exported model there.
+            LocationError: The URI cannot be read.
             RefinerError: The SavedModel cannot be read or is no refiner.
             PretrainedError: As `pretrained`.
         """
@@ -153,11 +155,11 @@ class Refiner:
         return self._answer(tf.constant(images)).numpy()
 
 
-def _text(path: Path) -> str:
+def _text(path: Location) -> str:
     return path.read_text("utf-8") if path.is_file() else ""
 
 
-def _facts(folder: Path) -> dict[str, Any]:
+def _facts(folder: Location) -> dict[str, Any]:
     """What the export recorded beside the model; empty where that cannot be read."""
     try:
         return dict(json.loads((folder / "export.json").read_text("utf-8")))
@@ -207,4 +209,4 @@ def refine_at(
     change = refine(seen).astype(np.float32) - seen
     method = cv2.INTER_LINEAR if scale < 1.0 else cv2.INTER_AREA
     changes = [cv2.resize(one, (width, height), interpolation=method) for one in change]
-    return np.rint(np.clip(images + np.stack(changes), 0.0, 255.0)).astype(np.uint8)
+    return from_levels(images + np.stack(changes))

@@ -21,9 +21,11 @@ class Mirror(keras.layers.Layer):
     """(N, H, W, C) -> the same, left and right exchanged."""
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
+        """The images, left and right exchanged; float (N, H, W, C)."""
         return tf.reverse(images, axis=[2])
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The images' own shape."""
         return shape
 
 
@@ -32,10 +34,17 @@ class Shift(keras.layers.Layer):
     """(N, H, W, C) -> the same, moved right and down by `pixels`, the border repeated."""
 
     def __init__(self, pixels: int, **settings: object) -> None:
+        """Sets the distance.
+
+        Args:
+            pixels: how far, > 0 to the right and down.
+            **settings: the layer's name.
+        """
         super().__init__(**settings)
         self.pixels = pixels
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
+        """The images, moved; float (N, H, W, C)."""
         for axis in (1, 2):
             side = tf.shape(images)[axis]
             place = tf.clip_by_value(tf.range(side) - self.pixels, 0, side - 1)
@@ -43,23 +52,27 @@ class Shift(keras.layers.Layer):
         return images
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The images' own shape."""
         return shape
 
     def get_config(self) -> dict[str, object]:
+        """The layer's settings, from which Keras builds it anew."""
         return {**super().get_config(), "pixels": self.pixels}
 
 
 @keras.saving.register_keras_serializable(package="dagan_tf")
 class InnerMean(keras.layers.Layer):
-    """[(N, H, W, C), ...] -> their mean; towards the border more and more the first alone."""
+    """[(N, H, W, C), ...] -> their mean; towards the border the first counts more and more."""
 
     def call(self, answers: list[tf.Tensor]) -> tf.Tensor:
+        """The mean of answers of one shape, float (N, H, W, C), as float32."""
         first, *others = (tf.cast(answer, tf.float32) for answer in answers)
         rows, columns = (_inside(tf.shape(first)[axis]) for axis in (1, 2))
         weight = tf.minimum(tf.reshape(rows, (1, -1, 1, 1)), tf.reshape(columns, (1, 1, -1, 1)))
         return (first + weight * tf.add_n(others)) / (1.0 + weight * len(others))
 
     def compute_output_shape(self, shapes: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        """The first answer's shape."""
         return shapes[0]
 
 
@@ -75,9 +88,9 @@ def check_transforms(transforms: Sequence[str]) -> None:
 def self_ensemble(generator: keras.Model, transforms: Sequence[str]) -> keras.Model:
     """A refiner that answers with a mean over transforms of the image, undone in the answers.
 
-    What a refiner does to a face, to its mirror image and to the face one pixel farther has the
-    same aim; where they differ it is chance, and the mean has less of it: faces keep their
-    likeness better (docs/experiments.md). The self-ensemble of Timofte, Rothe and Van Gool,
+    A refiner has the same aim for a face, for its mirror image and for the face moved by a pixel;
+    where its answers differ it is by chance, and their mean has less of that: faces keep their
+    likeness better (docs/lab-notebook.md). The self-ensemble of Timofte, Rothe and Van Gool,
     "Seven ways to improve example-based single image super resolution", CVPR 2016.
 
     Args:
@@ -118,7 +131,7 @@ def _average_shifts(generator: keras.Model) -> keras.Model:
 
 
 def _inside(side: tf.Tensor) -> tf.Tensor:
-    """(side,) float32 in [0, 1]: how far a row or column counts as inside of the image."""
+    """(side,) float32 in [0, 1]: how far a row or column counts as inside the image."""
     place = tf.range(side)
     border = tf.cast(tf.minimum(place, side - 1 - place), tf.float32)
     return tf.clip_by_value((border - max(SHIFTS)) / _PASSAGE, 0.0, 1.0)

@@ -55,6 +55,12 @@ class SessionError(Exception):
     """
 
     def __init__(self, code: str, message: str) -> None:
+        """Keeps both parts.
+
+        Args:
+            code: name of the status.
+            message: its text.
+        """
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message

@@ -1,13 +1,12 @@
-"""What a SavedModel says of its signatures, read without loading it."""
-
-from pathlib import Path
+"""What a SavedModel says about its signatures, read without loading it."""
 
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
+from dagan_tf.export.locations import Location
 from dagan_tf.export.versions import SAVED_MODEL_FILE
 
 
-def read_signature_defs(folder: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+def read_signature_defs(folder: Location) -> dict[str, meta_graph_pb2.SignatureDef]:
     """Signature name to SignatureDef of the SavedModel in a folder.
 
     Raises:

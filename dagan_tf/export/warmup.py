@@ -6,6 +6,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
+from dagan_tf.core.pixels import to_signed
+
 # The place and name TensorFlow Serving looks for; with any other name the file is ignored.
 WARMUP_FILE = Path("assets.extra/tf_serving_warmup_requests")
 
@@ -30,7 +32,7 @@ def warmup_requests(side: int, model_name: str = "dagan") -> list[predict_pb2.Pr
     image = warmup_image(side)[None]
     inputs = {
         "serving_default": ("images", image),
-        "float": ("images", (image / 127.5 - 1.0).astype(np.float32)),
+        "float": ("images", to_signed(image)),
         "encoded": ("image_bytes", np.array([tf.io.encode_png(image[0]).numpy()], dtype=object)),
     }
     requests = []

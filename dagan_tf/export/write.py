@@ -1,7 +1,7 @@
 """A trained generator as a SavedModel that any TensorFlow can load and serve.
 
-The pixels' way into and out of the network is in the graph, so that a client needs to know
-nothing of [-1, 1], strides or Keras.
+Pre- and post-processing are part of the graph, so a client needs to know nothing about [-1, 1],
+strides or Keras.
 """
 
 import dataclasses
@@ -22,19 +22,22 @@ import tensorflow as tf
 import dagan_tf
 from dagan_tf.config.sections import GeneratorConfig
 from dagan_tf.config.settings import load_config
+from dagan_tf.core.files import writing_to
 from dagan_tf.core.keras_compat import dtype_policy
 from dagan_tf.data.records import RecordError, read_index
 from dagan_tf.export.bless import FACTS_FILE, TOLERANCES, bless
 from dagan_tf.export.card import render_model_card
 from dagan_tf.export.formats import check_formats, write_formats
+from dagan_tf.export.locations import Location
 from dagan_tf.export.module import SIGNATURES, ExportError, ExportModule
 from dagan_tf.export.self_ensemble import check_transforms, self_ensemble
 from dagan_tf.export.versions import draft_version
 from dagan_tf.export.warmup import write_warmup
 from dagan_tf.gan.generator import build_generator
-from dagan_tf.loop.checkpoints import CONFIG_NAME, load_generator
+from dagan_tf.loop.checkpoints import CONFIG_NAME
 from dagan_tf.pretrained import weights as pretrained
 from dagan_tf.pretrained.card import PRETRAINED, read_card
+from dagan_tf.pretrained.model_folder import load_generator
 
 CARD_FILE = "model_card.md"
 
@@ -54,7 +57,7 @@ def export_generator(
     training_data: str | None = None,
     licence: str | None = None,
     clean_process: bool = True,
-) -> Path:
+) -> Location:
     """Exports a generator as the next version under a base folder, checked before it is seen.
 
     Beside the SavedModel the version holds warm-up requests for TensorFlow Serving, a
@@ -62,14 +65,14 @@ def export_generator(
 
     Args:
         generator: See `ExportModule`; as it was trained, float32.
-        output_base: Folder of all versions of this model; made when absent.
+        output_base: Folder of all versions of this model, a path or a URI; made when absent.
         image_size: Side in pixels the generator was trained at.
-        stride: Number the generator needs both sides to be divisible by.
-        formats: Of `export_formats.FORMATS`; the SavedModel is written in any case.
+        stride: Number by which the generator needs both sides to be divisible.
+        formats: Of `export.formats.FORMATS`; the SavedModel is written in any case.
         reduced: The same weights in a network that computes in bfloat16, for the SavedModel; the
             other formats keep float32.
         average: Export the mean of its answers over these of
-            `models.self_ensemble.TRANSFORMS`: better likeness in two to eight times the time.
+            `export.self_ensemble.TRANSFORMS`: better likeness in two to eight times the time.
         config: Training configuration to record, JSON-able.
         metrics: Last training metrics to record, JSON-able.
         records: Numbers of the training data to record, JSON-able.
@@ -94,7 +97,7 @@ def export_generator(
     if reduced is not None:
         served = ExportModule(reduced, image_size=image_size, stride=stride)
         precision = "bfloat16"
-    with draft_version(output_base) as draft:
+    with writing_to(output_base), draft_version(output_base) as draft:
         served.save(draft.folder)
         write_warmup(draft.folder, image_size)
         blessing = bless(
@@ -139,13 +142,13 @@ def export_model_dir(
     training_data: str | None = None,
     licence: str | None = None,
     clean_process: bool = True,
-) -> Path:
+) -> Location:
     """Exports the generator of a training run; the rest as `export_generator`.
 
     Args:
         model_dir: What `trainer.task` wrote: checkpoints, `config.yaml`, `metrics.jsonl`; or the
             word `pretrained` for the refiner in the box.
-        output_base: Folder of all versions of this model.
+        output_base: Folder of all versions of this model, a path or a URI.
         ema: Export the running mean of the weights instead of the last ones.
         average: See `export_generator`.
         precision: What the SavedModel computes in: `float32`, or `bfloat16`, which takes half the
@@ -210,7 +213,7 @@ def _export_pretrained(
     training_data: str | None,
     licence: str | None,
     clean_process: bool,
-) -> Path:
+) -> Location:
     """As `export_model_dir`, of the refiner in the box."""
     card = read_card()
     generator = pretrained.load_generator()

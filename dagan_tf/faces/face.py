@@ -38,7 +38,11 @@ class FaceFinder:
     """Detector and landmark predictor together; may be pickled to worker processes."""
 
     def __init__(self, detectors: Sequence[str] = DETECTORS) -> None:
-        """Args: detectors: as of `FaceDetector`."""
+        """Loads nothing yet.
+
+        Args:
+            detectors: as of `FaceDetector`.
+        """
         self._detector = FaceDetector(detectors)
         self._predictor = LandmarkPredictor()
 

@@ -1,4 +1,4 @@
-"""Photos brought into a frame: what the frame shows beyond the photo's edge is filled and told."""
+"""Photos brought into a frame; what lies beyond the photo's edge is filled, and marked as such."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from dagan_tf.core.pixels import from_levels
 from dagan_tf.faces.alignment import apply_similarity, invert_similarity, warp_similarity
 
 # What lies outside a photo is worked out in a square of at most this side: it is smooth.
@@ -34,7 +35,7 @@ def frame_photo(photo: np.ndarray, matrix: np.ndarray, size: int) -> FramedPhoto
         size: Side of the output in pixels.
 
     Returns:
-        The square. Beyond the photo's edge it goes over smoothly into the photo's colours near it.
+        The square. Beyond the photo's edge it passes smoothly into the photo's colours nearby.
 
     Raises:
         ValueError: as `warp_similarity`.
@@ -50,7 +51,7 @@ def frame_photo(photo: np.ndarray, matrix: np.ndarray, size: int) -> FramedPhoto
     # A coarse pixel across the edge has the mean of what it shows.
     filled = push_pull(seen / np.maximum(weight, 1e-6)[..., None], weight)
     filled = cv2.resize(filled, (size, size), interpolation=cv2.INTER_LINEAR)
-    beyond = np.clip(np.rint(filled), 0, 255).astype(np.uint8)
+    beyond = from_levels(filled)
     return FramedPhoto(np.where(shown[..., None], image, beyond), shown)
 
 

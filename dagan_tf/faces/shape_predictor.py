@@ -24,7 +24,11 @@ class ShapePredictor:
     """
 
     def __init__(self, weights: str) -> None:
-        """Args: weights: File name, as in `faces.weights`."""
+        """Loads nothing yet.
+
+        Args:
+            weights: File name, as in `faces.weights`.
+        """
         self._weights = weights
         self._predictor: Any = None
 

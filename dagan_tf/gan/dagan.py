@@ -15,12 +15,12 @@ from dagan_tf.core.keras_compat import (
     build_optimizer_weights,
     loss_scale,
 )
+from dagan_tf.core.progress import Progress
 from dagan_tf.gan.adversaries import REALISM
 from dagan_tf.gan.equilibrium import BoundaryEquilibrium
 from dagan_tf.gan.history import History
 from dagan_tf.gan.objectives import objectives
 from dagan_tf.gan.outline_generator import MATTE
-from dagan_tf.loop.progress import Progress
 
 if TYPE_CHECKING:
     from dagan_tf.gan.likeness import Likeness
@@ -178,12 +178,22 @@ class DAGAN(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
+        """Running means of what a step reports; whoever logs them resets them."""
         return list(self._means.values())
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Refines float32 images (N, H, W, 3) in [-1, 1] with the weights as they are trained."""
         return self.generator(images, training=training)
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """One step of both networks and of k.
+
+        Args:
+            batch: what `data.pipeline` delivers, of each domain the same number of images.
+
+        Returns:
+            The running means, by name.
+        """
         # Read now: a cast may hand on the variable itself, which counts up during the step.
         step = tf.identity(tf.convert_to_tensor(self.progress.steps))
         adversaries = tf.cast(step >= self.warmup_steps, tf.float32)  # 0 in warm-up, then 1

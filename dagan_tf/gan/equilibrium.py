@@ -63,6 +63,7 @@ class BoundaryEquilibrium(keras.layers.Layer):
         return convergence_measure(real_error, refined_error, self.diversity_ratio)
 
     def get_config(self) -> dict[str, object]:
+        """The layer's settings, from which Keras builds it anew."""
         return {
             **super().get_config(),
             "diversity_ratio": self.diversity_ratio,

@@ -19,7 +19,14 @@ class History(keras.layers.Layer):
     """
 
     def __init__(self, size: int, image_size: int, seed: int = 0, **kwargs: object) -> None:
-        """Args: size: images kept, at least 1. image_size: pixels. seed: of the draws."""
+        """Starts empty.
+
+        Args:
+            size: images kept, at least 1.
+            image_size: pixels.
+            seed: of the draws.
+            **kwargs: the layer's name.
+        """
         super().__init__(**kwargs)
         self.size = size
         self.image_size = image_size
@@ -74,6 +81,7 @@ class History(keras.layers.Layer):
         )
 
     def get_config(self) -> dict[str, object]:
+        """The layer's settings, from which Keras builds it anew."""
         return {
             **super().get_config(),
             "size": self.size,

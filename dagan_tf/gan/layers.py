@@ -23,10 +23,12 @@ class SpaceToDepth(_Scaling):
     """(N, H, W, C) -> (N, H/f, W/f, C·f²): folds f x f pixels into channels, losing nothing."""
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
+        """Folds float images (N, H, W, C); ValueError if a side is not a multiple of `factor`."""
         self._check_sides(images.shape)
         return tf.nn.space_to_depth(images, self.factor)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(N, H/f, W/f, C·f²); ValueError as `call`."""
         self._check_sides(shape)
         batch, height, width, channels = shape
         smaller = [None if side is None else side // self.factor for side in (height, width)]
@@ -43,20 +45,24 @@ class DepthToSpace(_Scaling):
     """(N, H, W, C·f²) -> (N, H·f, W·f, C): the inverse of `SpaceToDepth`."""
 
     def call(self, features: tf.Tensor) -> tf.Tensor:
+        """Unfolds float features (N, H, W, C·f²)."""
         return tf.nn.depth_to_space(features, self.factor)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(N, H·f, W·f, C)."""
         batch, height, width, channels = shape
         return (batch, *self._enlarged(height, width), (channels or 0) // self.factor**2)
 
 
 @keras.saving.register_keras_serializable(package="dagan_tf")
 class Enlarge(_Scaling):
-    """(N, H, W, C) -> (N, H·f, W·f, C), bilinear; of sides known only when it runs, too."""
+    """(N, H, W, C) -> (N, H·f, W·f, C), bilinear; also of sides that are known only at run time."""
 
     def call(self, features: tf.Tensor) -> tf.Tensor:
+        """Enlarges float features (N, H, W, C)."""
         return tf.image.resize(features, self.factor * tf.shape(features)[1:3])
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(N, H·f, W·f, C)."""
         batch, height, width, channels = shape
         return (batch, *self._enlarged(height, width), channels)

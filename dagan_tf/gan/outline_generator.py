@@ -37,7 +37,7 @@ def build_outline_generator(config: GeneratorConfig, image_size: int | None = No
 
     A U-Net (Ronneberger et al., 2015) on the image folded 4 x 4 says how to change each place's
     tone, smoothly, and texture; convolutions at full resolution add fine detail and say how far
-    each pixel is head (`matte`): what is not stays as it was. `BoundedChange` keeps all within
+    each pixel is head (`matte`): what is not head stays as it was. `BoundedChange` keeps all within
     limits. Untrained, it is the identity.
 
     Args:

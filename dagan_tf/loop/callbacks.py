@@ -26,10 +26,16 @@ class StepCallback(keras.callbacks.Callback):
     """Base of the callbacks below: counts optimiser steps, also across resumes."""
 
     def __init__(self, start_step: int) -> None:
+        """Starts counting.
+
+        Args:
+            start_step: steps done before this run.
+        """
         super().__init__()
         self.step = start_step
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Counts the step and calls `after_step`."""
         self.step += 1
         self.after_step()
 
@@ -61,6 +67,20 @@ class MetricsLog(StepCallback):
         clock: Callable[[], float] = time.monotonic,
         console: TextIO | None = None,
     ) -> None:
+        """Opens the log and drops what a killed run wrote after its last checkpoint.
+
+        Args:
+            model_dir: of the training; `metrics.jsonl` is written there.
+            start_step: steps done before this run.
+            total_steps: of the whole training; the last one is always logged.
+            batch_size: images of each domain a step.
+            every: steps between lines.
+            writer: TensorBoard's, if there is one.
+            watch: looks for trainings gone wrong.
+            max_seconds: when the run ends at the latest, for the time left; 0 = no limit.
+            clock: tells seconds.
+            console: gets a status line, if there is one.
+        """
         super().__init__(start_step)
         self._path = model_dir / METRICS_NAME
         self._total = total_steps
@@ -74,11 +94,13 @@ class MetricsLog(StepCallback):
         self._forget_after(start_step)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
+        """Starts the clock."""
         self._marked = self._clock()
         self._began = self._marked
         self._marked_step = self.step
 
     def after_step(self) -> None:
+        """Writes a line if one is due."""
         if self.step % self._every and self.step != self._total:
             return
         now = self._clock()
@@ -152,7 +174,14 @@ class StopTraining(StepCallback):
         clock: Callable[[], float] = time.monotonic,
         agree: Callable[[bool, bool], tuple[bool, ...]] = lambda *flags: flags,
     ) -> None:
-        """Args: agree: turns a worker's flags into those that any worker has."""
+        """Sets the limits; signals are heard between `__enter__` and `__exit__`.
+
+        Args:
+            start_step: steps done before this run.
+            max_seconds: time for the run; 0 = no limit.
+            clock: tells seconds.
+            agree: turns a worker's flags into those that any worker has.
+        """
         super().__init__(start_step)
         self.reason = "finished"
         self._max_seconds = max_seconds
@@ -174,10 +203,12 @@ class StopTraining(StepCallback):
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def on_train_begin(self, logs: dict | None = None) -> None:
+        """Starts the clock, once a run."""
         if self._began is None:  # Once: a rollback trains on in the same run.
             self._began = self._clock()
 
     def after_step(self) -> None:
+        """Tells the model to stop if a signal came or the time is up."""
         late = (
             self._max_seconds > 0
             and self._began is not None
@@ -199,12 +230,19 @@ class Profile(StepCallback):
     """Writes a TensorBoard profile of steps 5 to 14 of the run, past compiling."""
 
     def __init__(self, folder: Path, start_step: int) -> None:
+        """Plans the profile.
+
+        Args:
+            folder: of the profile.
+            start_step: steps done before this run.
+        """
         super().__init__(start_step)
         self._folder = folder
         self._first, self._last = start_step + 5, start_step + 15
         self._running = False
 
     def after_step(self) -> None:
+        """Begins and ends the profile."""
         if self.step == self._first:
             tf.profiler.experimental.start(str(self._folder))
             self._running = True
@@ -212,6 +250,7 @@ class Profile(StepCallback):
             self.on_train_end()
 
     def on_train_end(self, logs: dict | None = None) -> None:
+        """Ends the profile of a run that was shorter."""
         if self._running:
             tf.profiler.experimental.stop()
             self._running = False

@@ -32,13 +32,20 @@ class OptimizerSettings(Protocol):
     """What `TrainingConfig` and a recogniser's settings have in common."""
 
     @property
-    def optimizer(self) -> str: ...
+    def optimizer(self) -> str:
+        """Name of a class of `keras.optimizers`, or of tensorflow-addons (`tfa.`)."""
+
     @property
-    def optimizer_wrapper(self) -> str: ...
+    def optimizer_wrapper(self) -> str:
+        """Name of a wrapper of tensorflow-addons, or `none`."""
+
     @property
-    def beta_1(self) -> float: ...
+    def beta_1(self) -> float:
+        """Decay of the mean gradient, or momentum."""
+
     @property
-    def ema_decay(self) -> float: ...
+    def ema_decay(self) -> float:
+        """Decay of averaged weights."""
 
 
 def build_optimizer(

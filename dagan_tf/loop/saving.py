@@ -55,10 +55,12 @@ class Checkpoints(StepCallback):
         self._saved = start_step
 
     def after_step(self) -> None:
+        """Saves if it is due."""
         if self.step % self._every == 0:
             self.save()
 
     def on_train_end(self, logs: dict | None = None) -> None:
+        """Saves the last state unless that was done."""
         if self._saved != self.step:
             self.save()
 

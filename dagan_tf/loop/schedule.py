@@ -29,6 +29,7 @@ class HalvingSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.scale = scale
 
     def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
+        """The rate at a step, float32 scalar."""
         rate = tf.constant(self.initial, tf.float32)
         if self.decay_steps:
             halvings = tf.floor(tf.cast(step, tf.float32) / float(self.decay_steps))
@@ -38,4 +39,5 @@ class HalvingSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return tf.maximum(rate, min(self.floor, self.initial))
 
     def get_config(self) -> dict[str, float]:
+        """The schedule's settings; `scale` is not among them."""
         return {"initial": self.initial, "decay_steps": self.decay_steps, "floor": self.floor}

@@ -15,6 +15,11 @@ class EventWriter:
     """Appends to the event files of a folder; use it as a context manager."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
+        """Opens an event file.
+
+        Args:
+            folder: where the event files go.
+        """
         self._writer = tf.summary.create_file_writer(str(folder))
 
     def __enter__(self) -> "EventWriter":

@@ -19,6 +19,12 @@ class TrainingFailure(DaganError):
     """
 
     def __init__(self, message: str, action: str = "stop") -> None:
+        """Names the failure.
+
+        Args:
+            message: one line for people.
+            action: see the class.
+        """
         super().__init__(message)
         self.action = action
 
@@ -48,6 +54,12 @@ class Watch:
     """Looks at the metrics whenever they are logged."""
 
     def __init__(self, settings: AlarmConfig, training: TrainingConfig) -> None:
+        """Starts with no alarm.
+
+        Args:
+            settings: limits and actions.
+            training: says from which step on they hold.
+        """
         self._settings = settings
         self._since = training.warmup_steps + _GRACE * training.steps
         self._ringing: set[str] = set()

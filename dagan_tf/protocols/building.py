@@ -16,6 +16,7 @@ class FaceTable:
     """Faces by key; a key met again is the same face."""
 
     def __init__(self) -> None:
+        """An empty table."""
         self._rows: dict[tuple[str, str], int] = {}
         self._paths: list[str] = []
         self._boxes: list[Sequence[float]] = []
@@ -60,6 +61,7 @@ class TemplateTable:
     """
 
     def __init__(self) -> None:
+        """An empty table."""
         self.skipped: list[Skipped] = []
         self._ids: dict[str, int] = {}
         self._subjects: list[str] = []
@@ -124,6 +126,7 @@ class PairTable:
     """Templates of one image each, and pairs of them."""
 
     def __init__(self) -> None:
+        """An empty table."""
         self._faces, self._table = FaceTable(), TemplateTable()
         self._known: set[str] = set()
         self._rows: list[tuple[int, int, bool, int]] = []

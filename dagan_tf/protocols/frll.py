@@ -1,6 +1,7 @@
 """Frontal gallery, turned probes on the Face Research Lab London Set (DeBruine and Jones 2017).
 
-Ten seeded splits; in each, half of the people are under test and none of them is trained on.
+Ten seeded splits; in each, half of the people are under test and none of them is trained on. Or the
+same people are under test in all of them, and each has a draw of the others to be trained on.
 """
 
 import os
@@ -14,6 +15,8 @@ from dagan_tf.errors import DaganError
 from dagan_tf.protocols.building import FaceTable, TemplateTable
 from dagan_tf.protocols.protocol import Pairs, Protocol, Search, Split
 
+# Share of the people not under test whom a split trains on, where those under test are named.
+DRAWN = 2.0 / 3.0
 PROBES = {"three-quarter": 45.0, "profile": 90.0}
 
 
@@ -24,6 +27,7 @@ def read_frll(
     seed: int = 0,
     gallery: str = "neutral",
     reserved: Collection[str] = (),
+    test_people: Collection[str] = (),
 ) -> Protocol:
     """Makes the protocol.
 
@@ -35,6 +39,8 @@ def read_frll(
             no probe shares the moment of its gallery photo.
         reserved: People who are never under test, such as those whom a refiner was trained on;
             they are trained on in every split, the others are divided.
+        test_people: The only people under test, in every split; `DRAWN` of the others, drawn anew,
+            are trained on in each. Not with `reserved`.
 
     Returns:
         In each split one search and all its pairs for each kind of probe: `pairs` joins them, its
@@ -42,22 +48,37 @@ def read_frll(
 
     Raises:
         DaganError: There is no frontal photo of some person, or fewer than 4 people.
+        DaganError: A person reserved or under test is not there, or both are given.
     """
     root = Path(folder)
     items = [item for item in list_photos(root, "frll") if item.yaw is not None]
     people = sorted({item.identity for item in items})
-    unknown = set(reserved) - set(people)
-    if unknown:
-        raise DaganError(f"{root}: reserved person {min(unknown)!r} is not there")
+    for what, named in (("reserved person", reserved), ("person under test", test_people)):
+        unknown = set(named) - set(people)
+        if unknown:
+            raise DaganError(f"{root}: {what} {min(unknown)!r} is not there")
+    if reserved and test_people:
+        raise DaganError(f"{root}: people reserved and people under test; expected one of both")
+    others = sorted(set(people) - set(test_people))
     people = [person for person in people if person not in set(reserved)]
     if len(people) < 4:
         raise DaganError(f"{root}: {len(people)} people; expected at least 4 to divide")
+    if test_people and (len(test_people) < 2 or len(others) < 3):
+        raise DaganError(
+            f"{root}: {len(test_people)} people under test and {len(others)} others; expected at"
+            " least 2 and 3"
+        )
     faces, read = FaceTable(), []
     rows = [faces.add(item.path.relative_to(root).as_posix()) for item in items]
     for number in range(splits):
-        chosen = np.random.default_rng([seed, number]).permutation(people)
-        tested = set(chosen[: len(people) // 2])
-        trained = set(chosen[len(people) // 2 :]) | set(reserved)
+        rng = np.random.default_rng([seed, number])
+        if test_people:
+            tested = set(test_people)
+            trained = set(rng.permutation(others)[: round(DRAWN * len(others))])
+        else:
+            chosen = rng.permutation(people)
+            tested = set(chosen[: len(people) // 2])
+            trained = set(chosen[len(people) // 2 :]) | set(reserved)
         table = TemplateTable()
         of_kind: dict[str, list[int]] = {name: [] for name in ("gallery", *PROBES)}
         for item, face in zip(items, rows, strict=True):

@@ -27,6 +27,9 @@ class Gain:
         corrected_low: the same, with a variance that allows for people shared between splits.
         corrected_high: likewise.
         splits: number of splits.
+        people_low: lower end of the 95 % interval of a bootstrap over people and splits (see
+            `people_interval`), NaN where there is none.
+        people_high: upper end.
     """
 
     better: str
@@ -39,6 +42,8 @@ class Gain:
     corrected_low: float
     corrected_high: float
     splits: int
+    people_low: float = float("nan")
+    people_high: float = float("nan")
 
 
 def paired_gain(
@@ -102,6 +107,37 @@ def paired_gain(
         mean + corrected,
         count,
     )
+
+
+def ceiling_shares(
+    runs: Sequence[Run], base: str, ceiling: str
+) -> dict[tuple[str, str], dict[str, float]]:
+    """What part of the ceiling's gain over a system each other system has, of the means.
+
+    Args:
+        runs: of all systems.
+        base: the system without views.
+        ceiling: the one with the real thing.
+
+    Returns:
+        By probes and measure, by system; only where the ceiling gains anything.
+    """
+    means: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for run in runs:
+        for probes, measures in run.figures.items():
+            for measure, value in measures.items():
+                means.setdefault((probes, measure), {}).setdefault(run.system, []).append(value)
+    shares = {}
+    for key, of_system in means.items():
+        mean = {system: float(np.mean(values)) for system, values in of_system.items()}
+        gap = mean.get(ceiling, np.nan) - mean.get(base, np.nan)
+        if gap > 0:
+            shares[key] = {
+                system: (value - mean[base]) / gap
+                for system, value in mean.items()
+                if system not in (base, ceiling)
+            }
+    return shares
 
 
 def group_summary(

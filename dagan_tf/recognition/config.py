@@ -22,9 +22,13 @@ class CropConfig:
         alignment: `canonical`: the frame of the simulated views; `five_points`: ArcFace's, eyes,
             nose and mouth onto a template, as published networks want it (image_size 112).
         max_yaw: real photos turned further are not trained on, degrees; 90 takes all.
+        views_from: synthetic views turned less are not trained on, degrees.
+        views_to: nor those turned further.
+        views_per_photo: of what is left, at most this many of each photo, drawn once for all
+            systems; 0 takes all.
         synthetic_share: of each batch, where the system has synthetic images.
         flip: mirror half of the crops at random.
-        shift: move crops by up to so many pixels at random.
+        shift: move crops by up to this many pixels at random.
     """
 
     image_size: int = number(64, minimum=16, maximum=1024)
@@ -32,6 +36,9 @@ class CropConfig:
     tflite: str = ""
     alignment: str = choice("canonical", "canonical", "five_points")
     max_yaw: float = number(60.0, minimum=0, maximum=90)
+    views_from: float = number(0.0, minimum=0, maximum=90)
+    views_to: float = number(90.0, minimum=0, maximum=90)
+    views_per_photo: int = number(0, minimum=0)
     synthetic_share: float = number(0.5, minimum=0, maximum=1)
     flip: bool = True
     shift: int = number(2, minimum=0)
@@ -105,7 +112,7 @@ class TrainingConfig:
 
     Attributes:
         steps: optimiser steps, the same for every system.
-        pretrain_steps: the first so many see synthetic images only, the later ones real ones only;
+        pretrain_steps: the first this many see synthetic images only, later ones real images only;
             0 mixes them throughout by `crops.synthetic_share`.
         metric_after: from this step on triplets take the place of the head's loss: metric learning
             after softmax (Zhao et al., 2017, section 4.2); 0 = never.

@@ -3,7 +3,7 @@
 `FOLDER/KIND-MARK/crops.npy` (N, S, S, 3) uint8, `landmarks.npy` (N, 68, 2) float32 pixels,
 `images.json` a row an image, `skipped.csv`; KIND is `real` or the name of a folder of synthetic
 images, MARK stands for the images and the crops' settings. So several experiments may share a
-folder, another kind is added without making one anew, and a killed run is gone on with.
+folder, another kind is added without making any anew, and a killed run is continued.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from dagan_tf.core.files import write_whole
+from dagan_tf.core.files import write_whole, writing_to
 from dagan_tf.data.manifest import (
     SKIPPED_NAME,
     ManifestRow,
     SkippedRow,
     SkippedWriter,
+    note_left_out,
     read_manifest,
 )
 from dagan_tf.errors import DaganError
@@ -43,6 +44,8 @@ REAL = "real"
 # While they are made, crops lie in files of so many in this folder.
 _PARTS_NAME = "parts"
 _PART = 8
+# Of a store's files; another one is made anew.
+_FORMAT = 2
 # An image's path, and what is known of it.
 _Task = tuple[Path, "RealFace | ManifestRow"]
 
@@ -57,6 +60,7 @@ class ImageRow:
         yaw: degrees; nominal where it is told, else of the fit.
         kind: `real`, or the name of a folder of synthetic images.
         sighting: tells people in one image apart.
+        source: of a synthetic image, the photo it was made of.
     """
 
     path: str
@@ -64,6 +68,7 @@ class ImageRow:
     yaw: float
     kind: str
     sighting: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +118,7 @@ def make_crops(
     folder: str | os.PathLike[str],
     settings: CropConfig,
     *,
+    left_out: Sequence[SkippedRow] = (),
     workers: int = 1,
     progress: bool = True,
 ) -> Crops:
@@ -124,6 +130,7 @@ def make_crops(
             the canonical frame already.
         folder: to make or reuse.
         settings: size and alignment of the crops.
+        left_out: files that are no photos, which skipped.csv of the real ones should name.
         workers: processes.
         progress: show bars on stderr.
 
@@ -142,8 +149,11 @@ def make_crops(
     for kind, images in tasks.items():
         mark = _fingerprint(images, settings)
         own = folder / f"{kind}-{mark[:12]}"
-        if not (own / _DONE_NAME).is_file():
-            _make(own, kind, images, settings, workers, progress)
+        with writing_to(own):
+            if not (own / _DONE_NAME).is_file():
+                _make(own, kind, images, settings, workers, progress)
+            if kind == REAL:
+                note_left_out(own, left_out)
         stores.append(_read(own, mark))
     return Crops(stores)
 
@@ -188,9 +198,10 @@ def _make_part(aligner: Aligner, job: tuple[Path, str, Sequence[_Task]]) -> int:
             skipped.append(asdict(SkippedRow(str(path), str(error))))
         else:
             sighting = what.sighting if isinstance(what, RealFace) else ""
+            source = "" if isinstance(what, RealFace) else what.source
             images.append(crop)
             points.append(landmarks)
-            rows.append(asdict(ImageRow(str(path), what.identity, yaw, kind, sighting)))
+            rows.append(asdict(ImageRow(str(path), what.identity, yaw, kind, sighting, source)))
     size = aligner.image_size
     with write_whole(file) as partial, partial.open("wb") as stream:
         np.savez(
@@ -242,7 +253,7 @@ def _read(folder: Path, mark: str) -> Store:
 
 
 def _fingerprint(tasks: Sequence[_Task], settings: CropConfig) -> str:
-    digest = hashlib.sha256(repr((settings.image_size, settings.alignment)).encode())
+    digest = hashlib.sha256(repr((_FORMAT, settings.image_size, settings.alignment)).encode())
     for path, what in tasks:
         try:
             stamp = path.stat().st_mtime_ns

@@ -8,7 +8,8 @@ import keras
 import tensorflow as tf
 
 from dagan_tf.core.keras_compat import build_optimizer_weights
-from dagan_tf.loop.progress import Progress
+from dagan_tf.core.pixels import tensor_to_signed
+from dagan_tf.core.progress import Progress
 from dagan_tf.recognition import losses
 from dagan_tf.recognition.config import HeadConfig
 
@@ -20,7 +21,13 @@ class People(keras.layers.Layer):
     """A column of weights, and a bias, for each person."""
 
     def __init__(self, dimensions: int, people: int, **kwargs: Any) -> None:
-        """Args: dimensions: D. people: K."""
+        """Creates the weights.
+
+        Args:
+            dimensions: D.
+            people: K.
+            **kwargs: the layer's name.
+        """
         super().__init__(**kwargs)
         self.dimensions, self.people = dimensions, people
         self.directions = self.add_weight(
@@ -30,6 +37,7 @@ class People(keras.layers.Layer):
         self.built = True
 
     def get_config(self) -> dict[str, Any]:
+        """The layer's settings, from which Keras builds it anew."""
         sizes = {"dimensions": self.dimensions, "people": self.people}
         return {**super().get_config(), **sizes}
 
@@ -123,17 +131,25 @@ class Recogniser(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
+        """Running means of what a step reports; whoever logs them resets them."""
         return list(self._means.values())
 
     def call(self, values: tf.Tensor, training: bool = False) -> tf.Tensor:
         """(N, D) float32 embeddings of uint8 crops, float32 features or what frozen layers gave."""
         crops = values.dtype == tf.uint8
-        values = tf.cast(values, tf.float32)
-        if crops:
-            values = values / 127.5 - 1.0
+        values = tensor_to_signed(values) if crops else tf.cast(values, tf.float32)
         return self.backbone(values, training=training)
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """One step of backbone and head.
+
+        Args:
+            batch: `values` (N, ...) as `call` takes them, and `labels`, int (N,), places among
+                `people`.
+
+        Returns:
+            The running means, by name.
+        """
         labels = batch["labels"]
         weights = self.weights_trained
         replicas = tf.distribute.get_strategy().num_replicas_in_sync

@@ -16,7 +16,11 @@ class Stacked:
     """
 
     def __init__(self, parts: Sequence[np.ndarray]) -> None:
-        """Args: parts: at least one array (N_i, ...); memmaps stay on disk."""
+        """Puts the parts in order.
+
+        Args:
+            parts: at least one array (N_i, ...); memmaps stay on disk.
+        """
         self._parts = list(parts)
         self._ends = np.cumsum([len(part) for part in self._parts])
         self.shape = (int(self._ends[-1]), *self._parts[0].shape[1:])
@@ -37,8 +41,7 @@ class Stacked:
         wanted = np.arange(len(self))[rows]
         found = np.empty((len(wanted), *self.shape[1:]), self.dtype)
         owners = np.searchsorted(self._ends, wanted, side="right")
-        for number, part in enumerate(self._parts):
-            mine = owners == number
-            if mine.any():
-                found[mine] = part[wanted[mine] - (self._ends[number] - len(part))]
+        for number in np.unique(owners):
+            mine, part = owners == number, self._parts[number]
+            found[mine] = part[wanted[mine] - (self._ends[number] - len(part))]
         return found

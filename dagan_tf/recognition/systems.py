@@ -23,8 +23,8 @@ from dagan_tf.errors import DaganError
 from dagan_tf.loop.callbacks import peak_memory_mb
 from dagan_tf.protocols.image_files import ImageFiles
 from dagan_tf.protocols.protocol import Protocol, Split
-from dagan_tf.recognition.config import RecogniserConfig
-from dagan_tf.recognition.crops import REAL, Crops
+from dagan_tf.recognition.config import CropConfig, RecogniserConfig
+from dagan_tf.recognition.crops import REAL, Crops, ImageRow
 from dagan_tf.recognition.sampling import TrainingSet
 from dagan_tf.recognition.scores import compare, figures_by_group, figures_of
 from dagan_tf.recognition.stacked import Stacked
@@ -84,7 +84,10 @@ def training_set(
         split: says whom.
         values: crops or features, a row a row of `crops`.
         crops: says who and what each is.
-        config: `crops.max_yaw` is read.
+        config: of `crops`, which yaws and views are trained on.
+
+    Raises:
+        DaganError: nothing of these people, or too little for the head.
     """
     people = np.array([row.identity for row in crops.rows])
     kinds = np.array([row.kind for row in crops.rows])
@@ -94,9 +97,13 @@ def training_set(
     if system != CEILING:
         real &= np.abs(yaws) <= config.crops.max_yaw
     synthetic = kinds == (SYSTEMS[system] or "")
+    synthetic[synthetic] = _chosen(
+        [row for row, one in zip(crops.rows, synthetic, strict=True) if one], config.crops
+    )
     if SYSTEMS[system] and not (allowed & synthetic).any():
         raise DaganError(
-            f"system {system!r}: no {SYSTEMS[system]} images of the people to be trained on"
+            f"system {system!r}: no {SYSTEMS[system]} images of the people to be trained on, turned"
+            f" {config.crops.views_from:g} to {config.crops.views_to:g} degrees"
         )
     rows = np.flatnonzero(allowed & (real | synthetic))
     names, counts = np.unique(people[rows], return_counts=True)
@@ -109,6 +116,19 @@ def training_set(
             " expected 2 people or more, and for this head 2 images or more of some"
         )
     return TrainingSet(values, rows, people[rows], yaws[rows], synthetic[rows])
+
+
+def _chosen(views: Sequence[ImageRow], settings: CropConfig) -> np.ndarray:
+    """(N,) bool: synthetic views within the yaws, a limited number of each photo."""
+    turned = np.abs([view.yaw for view in views])
+    use = (turned >= settings.views_from) & (turned <= settings.views_to)
+    if settings.views_per_photo:
+        photos = np.array([view.source for view in views])
+        rng = np.random.default_rng(0)
+        for photo in np.unique(photos):
+            own = np.flatnonzero(use & (photos == photo))
+            use[rng.permutation(own)[settings.views_per_photo :]] = False
+    return use
 
 
 def run_systems(
@@ -133,7 +153,7 @@ def run_systems(
         crops: what the values show.
         config: of all recognisers.
         folder: gets SYSTEM/split-NAME/seed-N/ for each run.
-        seeds: seeds 0 to seeds - 1; a solved head has but one.
+        seeds: seeds 0 to seeds - 1; a solved head has only one.
         groups: of people, see `figures_by_group`.
         strategy: of `make_strategy`.
         verbose: a line a run on stderr, with the time left and the memory held, and status lines.

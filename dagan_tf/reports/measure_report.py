@@ -10,8 +10,8 @@ import numpy as np
 
 from dagan_tf.evaluation.bench import Bench
 from dagan_tf.evaluation.measure import Measure, Row, value_of
+from dagan_tf.metrics.bootstrap import Interval
 from dagan_tf.metrics.pose_histogram import pose_histogram
-from dagan_tf.metrics.resampling import Interval
 from dagan_tf.reports.plots import plot_bars
 from dagan_tf.reports.report import (
     Block,
@@ -107,7 +107,7 @@ def table_rows(columns: Mapping[str, Row]) -> list[list[Value]]:
 
 
 def verdict(measure: Measure, columns: Mapping[str, Row]) -> str:
-    """ "yes" or "no": is the refined figure the better one; "" where neither is better."""
+    """Whether the refined figure is the better one: "yes" or "no", "" where neither is better."""
     before, after = (value_of(columns[name].get(measure)) for name in ("simulated", "refined"))
     if measure.better is None or before is None or after is None:
         return ""

@@ -75,15 +75,19 @@ def _compared(gains: Sequence[Gain], seeds: int) -> Section:
             gain.measure,
             f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]",
             f"[{gain.corrected_low:+.3f}, {gain.corrected_high:+.3f}]",
+            None
+            if np.isnan(gain.people_low)
+            else f"[{gain.people_low:+.3f}, {gain.people_high:+.3f}]",
         ]
         for gain in gains
     ]
     text = (
         f"Differences on the same split and seed, mean of {seeds} seed(s), with Student's 95 %"
-        " interval over splits; the last column allows for people shared between splits (Nadeau"
-        " and Bengio, 2003). All that follows below is of the first seed."
+        " interval over splits; the next column allows for people shared between splits (Nadeau"
+        " and Bengio, 2003), the last one is of a bootstrap over people and splits. All that"
+        " follows below is of the first seed."
     )
-    columns = ["systems", "probes", "measure", "difference", "corrected interval"]
+    columns = ["systems", "probes", "measure", "difference", "corrected interval", "over people"]
     return Section("The systems compared", text, blocks=[Table(columns, rows)])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,13 +14,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dagan_tf import __version__
-from dagan_tf.core.files import write_bytes
+from dagan_tf.core.files import write_bytes, writing_to
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.features import FaceFeatures, read_features, write_features
 from dagan_tf.protocols.image_files import ImageFiles
 from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.protocols.readers import read_protocol
-from dagan_tf.scoring.extraction import Network, extract
+from dagan_tf.scoring.extraction import Network, absent_faces, extract
 from dagan_tf.scoring.scoring import Settings, SystemScores, pair_count, score_system
 from dagan_tf.scoring.templates.methods import METHODS
 
@@ -59,11 +60,43 @@ class Scored:
         protocol: what was compared.
         systems: the scores, one for each system and method.
         report: the HTML page; None if none was asked for.
+        absent: one line about faces without features of the model; empty if there are none.
     """
 
     protocol: Protocol
     systems: tuple[SystemScores, ...]
     report: Path | None
+    absent: str = ""
+
+
+def parse_systems(items: Sequence[str]) -> dict[str, str]:
+    """Files by name, of the texts NAME=FILE.npz of --features.
+
+    Raises:
+        DaganError: a text is no such, or two have one name.
+    """
+    found: dict[str, str] = {}
+    for item in items:
+        name, equals, path = item.partition("=")
+        if not (name and equals and path) or name in found:
+            raise DaganError(f"--features: got {item!r}, expected NAME=FILE.npz, each name once")
+        found[name] = path
+    return found
+
+
+def parse_rates(flag: str, texts: Sequence[str]) -> tuple[float, ...]:
+    """Shares in (0, 1] of a flag's texts.
+
+    Raises:
+        DaganError: there are none, or one is no such share; the message names the flag.
+    """
+    try:
+        rates = tuple(float(text) for text in texts)
+    except ValueError:
+        rates = ()
+    if not rates or not all(0 < rate <= 1 for rate in rates):
+        raise DaganError(f"--{flag}: got {texts}, expected shares in (0, 1]")
+    return rates
 
 
 def run_protocol(
@@ -77,7 +110,7 @@ def run_protocol(
 
     Args:
         evaluation: what is scored.
-        output: folder of the results; a model's features that are in it are used again.
+        output: folder of the results; features in it of the same model and images are used again.
         command: goes into both files.
         report: whether to write report.html.
 
@@ -92,51 +125,57 @@ def run_protocol(
         raise DaganError(f"--methods: got {methods}, expected some of {', '.join(METHODS)}")
     folder = Path(output)
     protocol = read_protocol(evaluation.protocol, evaluation.data, settings.seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    found = _features(evaluation, protocol, folder)
-    systems = []
-    total = pair_count(protocol) * len(found) * len(methods)
-    with tqdm(total=total, unit="pair", unit_scale=True, desc=protocol.name) as bar:
-        for name, faces in found.items():
-            for method in methods:
-                label = name if len(methods) == 1 else f"{name}, {method}"
-                systems.append(
-                    score_system(label, protocol, faces, method, settings, advance=bar.update)
-                )
-    made = datetime.now(timezone.utc)
-    document = {
-        "protocol": protocol.name,
-        "summary": protocol.summary(),
-        "data": evaluation.data,
-        "command": command,
-        "seed": settings.seed,
-        "date": made.isoformat(timespec="seconds"),
-        "version": __version__,
-        "systems": {one.name: one.as_json() for one in systems},
-    }
-    write_bytes(folder / SCORES_NAME, f"{json.dumps(document, indent=2)}\n".encode())
-    page = None
-    if report:
-        # Plots are slow to import.
-        from dagan_tf.reports.protocol_report import write_protocol_report
+    with writing_to(folder):
+        found = _features(evaluation, protocol, folder)
+        systems = []
+        total = pair_count(protocol) * len(found) * len(methods)
+        with tqdm(total=total, unit="pair", unit_scale=True, desc=protocol.name) as bar:
+            for name, faces in found.items():
+                for method in methods:
+                    label = name if len(methods) == 1 else f"{name}, {method}"
+                    systems.append(
+                        score_system(label, protocol, faces, method, settings, advance=bar.update)
+                    )
+        made = datetime.now(timezone.utc)
+        document = {
+            "protocol": protocol.name,
+            "summary": protocol.summary(),
+            "data": evaluation.data,
+            "command": command,
+            "seed": settings.seed,
+            "date": made.isoformat(timespec="seconds"),
+            "version": __version__,
+            "systems": {one.name: one.as_json() for one in systems},
+        }
+        write_bytes(folder / SCORES_NAME, f"{json.dumps(document, indent=2)}\n".encode())
+        page = None
+        if report:
+            # Plots are slow to import.
+            from dagan_tf.reports.protocol_report import write_protocol_report
 
-        page = write_protocol_report(
-            folder / REPORT_NAME,
-            protocol,
-            systems,
-            found,
-            data=evaluation.data,
-            seed=settings.seed,
-            dlib=evaluation.model is not None,
-            command=command,
-            made=made,
-        )
-    return Scored(protocol, tuple(systems), page)
+            page = write_protocol_report(
+                folder / REPORT_NAME,
+                protocol,
+                systems,
+                found,
+                data=evaluation.data,
+                seed=settings.seed,
+                dlib=evaluation.model is not None,
+                command=command,
+                made=made,
+            )
+        absent = ""
+        if evaluation.model:
+            (faces,) = found.values()
+            absent = absent_faces(protocol, faces.present)
+        return Scored(protocol, tuple(systems), page, absent)
 
 
 def score_lines(scored: Scored) -> Iterator[str]:
     """What the protocol holds; then tab-separated system, part, measure and figure, or why not."""
     yield scored.protocol.summary()
+    if scored.absent:
+        yield f"left out: {scored.absent}"
     for one in scored.systems:
         for part, measures in one.figures.items():
             for measure in measures:
@@ -156,11 +195,28 @@ def _features(evaluation: Evaluation, protocol: Protocol, folder: Path) -> dict[
     files = {name: Path(file) for name, file in evaluation.features.items()}
     if evaluation.model:
         name = Path(evaluation.model).stem
-        files = {name: _extracted(evaluation, protocol, folder / f"features-{name}.npz")}
+        mark = _mark(evaluation.model, protocol)[:12]
+        files = {name: _extracted(evaluation, protocol, folder / f"features-{name}-{mark}.npz")}
     skip = evaluation.skip_missing
     return {
         name: read_features(file, protocol.faces, skip_missing=skip) for name, file in files.items()
     }
+
+
+def _mark(model: str, protocol: Protocol) -> str:
+    """Stands for a network and what it sees: another file, folder, image or box is another mark."""
+    faces, network = protocol.faces, Path(model)
+    facts = [__version__, model, str(protocol.root.resolve())]
+    if network.is_file():
+        facts.append(hashlib.sha256(network.read_bytes()).hexdigest())
+    files = ImageFiles(protocol.root, faces.paths)
+    for path, sighting, box in zip(faces.paths, faces.sightings, faces.boxes, strict=True):
+        try:
+            stamp = files(path).stat().st_mtime_ns
+        except OSError:
+            stamp = 0  # An error, or left out, when it is read.
+        facts.append(f"{path}\0{sighting}\0{box.tolist()}\0{stamp}")
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
 def _extracted(evaluation: Evaluation, protocol: Protocol, file: Path) -> Path:

@@ -14,12 +14,15 @@ import numpy as np
 import tensorflow as tf
 
 from dagan_tf.config.settings import load_config
+from dagan_tf.core.pixels import from_signed, to_signed
 from dagan_tf.data.example_files import read_example_files, records_of_batches, write_domains
 from dagan_tf.data.records import Record
 from dagan_tf.errors import DaganError
+from dagan_tf.export.locations import copy_tree, locate
+from dagan_tf.export.versions import SAVED_MODEL_FILE
 from dagan_tf.export.write import export_model_dir
 from dagan_tf.folders.keep import make_scorer
-from dagan_tf.loop.checkpoints import load_generator
+from dagan_tf.pretrained.model_folder import load_generator
 from dagan_tf.training.run import train_on_records
 
 EVALUATION_FILE = "eval.json"
@@ -75,7 +78,7 @@ def run(fn_args: Any) -> None:
             training_data=custom.get("training_data"),
             licence=custom.get("licence"),
         )
-        _copy_tree(version, fn_args.serving_model_dir)
+        copy_tree(version, locate(fn_args.serving_model_dir), last=SAVED_MODEL_FILE)
 
 
 def evaluate(
@@ -112,9 +115,9 @@ def evaluate(
             people = [record.identity for record in batch]
             columns[domain].append(score(images, people)[:, 0])
             if domain == "simulated":
-                floats = images.astype(np.float32) / 127.5 - 1.0
+                floats = to_signed(images)
                 refined = np.clip(generator(tf.constant(floats), training=False), -1.0, 1.0)
-                pixels = np.round((refined + 1.0) * 127.5).astype(np.uint8)
+                pixels = from_signed(refined)
                 realism, identity = score(pixels, people).T
                 columns["refined"].append(realism)
                 columns["refined_identity_cost"].append(identity[np.isfinite(identity)])
@@ -147,12 +150,3 @@ def _records(fn_args: Any, patterns: Sequence[str]) -> Iterator[Record]:
         fn_args.data_accessor.tf_dataset_factory(list(patterns), options, schema)
     )
     return records_of_batches(batches)
-
-
-def _copy_tree(source: Path, target: str) -> None:
-    """Copies a folder to where TFX wants it, which may be a bucket."""
-    for path in sorted(source.rglob("*")):
-        if path.is_file():
-            place = "/".join((target.rstrip("/"), path.relative_to(source).as_posix()))
-            tf.io.gfile.makedirs(place.rsplit("/", 1)[0])
-            tf.io.gfile.copy(str(path), place, overwrite=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.detector import FaceBox
+from dagan_tf.simulator.render.grid import middle
 
 # From this yaw on, degrees, a photo counts as a profile where a layout or a file tells it ...
 PROFILE_YAW = 75.0
@@ -55,7 +56,7 @@ def profile_matrix(box: FaceBox, yaw: float, image_size: int) -> np.ndarray:
         (2, 3) float64, photo pixels to frame pixels.
 
     Raises:
-        DaganError: a yaw that is no profile.
+        DaganError: a yaw that is not a profile's.
     """
     if not SEEN_PROFILE_YAW <= abs(yaw) <= 125:
         raise DaganError(
@@ -68,5 +69,4 @@ def profile_matrix(box: FaceBox, yaw: float, image_size: int) -> np.ndarray:
     upright = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
     ahead = box.width * np.array([np.sign(yaw) * place.forward, place.down])
     centre = np.array([box.left + box.width / 2, box.top + box.height / 2]) + upright.T @ ahead
-    middle = (image_size - 1) / 2.0
-    return np.column_stack([ratio * upright, middle - ratio * upright @ centre])
+    return np.column_stack([ratio * upright, middle(image_size) - ratio * upright @ centre])

@@ -1,8 +1,8 @@
 """Lays a real photo of a turned head onto the simulated view of the same person and side.
 
 Both stand before a plain backdrop, as in a studio. Neither landmarks nor a fit are needed, so that
-full profiles, which no landmarks fit, are laid as well: what is held against each other is where
-the person is, and the fine shading (eyes, brows, lips, ears) there.
+full profiles, which no landmarks fit, are laid as well: what is compared is where the person is,
+and the fine shading (eyes, brows, lips, ears) there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 from scipy.optimize import minimize
 
+from dagan_tf.core.pixels import to_mask, to_unit
 from dagan_tf.simulator.profile_frame import PROFILE_YAW
+from dagan_tf.simulator.render.grid import Grid, middle
 
 APART = 128
 # Distance from the backdrop in CIELAB, its colours doubled, at which a pixel begins to count as
@@ -39,7 +41,7 @@ class Registration:
         photo: (S, S, 3) uint8 RGB.
         inside: (S, S) uint8, not 0 where photo and view both show the head, no outline among it;
             `APART`, not 255, at eyes, brows and nostrils of a profile, which lie apart by more than
-            their own size and are not to be held against each other.
+            their own size and are not to be compared.
         cost: mean difference left, 0 for equal pictures; about 0.1 where it went well.
     """
 
@@ -69,7 +71,7 @@ def register(photo: np.ndarray, view: np.ndarray, head: np.ndarray, yaw: float) 
     rim = np.ones((3, 3), np.uint8)
     person = cv2.erode((person_share(laid, yaw) > _PERSON).astype(np.uint8), rim) > 0
     inside = (cv2.erode(head, rim) > 127) & person & known
-    shared = np.where(inside, 255, 0).astype(np.uint8)
+    shared = to_mask(inside)
     if abs(yaw) >= PROFILE_YAW:
         shared[inside & _features_of_profile(laid, yaw)] = APART
     return Registration(laid, shared, cost)
@@ -87,7 +89,7 @@ def person_share(image: np.ndarray, yaw: float) -> np.ndarray:
         person, too.
     """
     size = image.shape[0]
-    lab = cv2.cvtColor(image.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)
+    lab = cv2.cvtColor(to_unit(image), cv2.COLOR_RGB2LAB)
     strip = slice(0, size // 8) if yaw < 0 else slice(size - size // 8, size)
     colour = np.median(lab[: size // 2, strip].reshape(-1, 3), axis=0)
     weights = np.array([1.0, 2.0, 2.0], np.float32)
@@ -110,7 +112,7 @@ def person_share(image: np.ndarray, yaw: float) -> np.ndarray:
 def _features_of_profile(photo: np.ndarray, yaw: float) -> np.ndarray:
     """(S, S) bool: what is dark and small above the mouth, and the pixels around it."""
     size = photo.shape[0]
-    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255.0
+    grey = to_unit(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY))
     shading = (grey - cv2.GaussianBlur(grey, (0, 0), size / 22.4)) * person_share(photo, yaw)
     dark = cv2.GaussianBlur(shading, (0, 0), size / 112.0) < _DARK
     dark[round(_MOUTH * size) :] = False
@@ -155,15 +157,11 @@ def _features(image: np.ndarray, yaw: float) -> tuple[np.ndarray, np.ndarray]:
     """Where the person is, and how much darker or lighter than around, both small and smooth."""
     size = image.shape[0]
     share = person_share(image, yaw)
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255.0
+    grey = to_unit(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
     shading = (grey - cv2.GaussianBlur(grey, (0, 0), size / 22.4)) * share
+    search = Grid(_SIZE, size)
     share, shading = (
-        cv2.resize(
-            cv2.GaussianBlur(one, (0, 0), size / 112.0),
-            (_SIZE, _SIZE),
-            interpolation=cv2.INTER_AREA,
-        )
-        for one in (share, shading)
+        search.averaged(cv2.GaussianBlur(one, (0, 0), size / 112.0)) for one in (share, shading)
     )
     return share, shading
 
@@ -172,5 +170,5 @@ def _matrix(parameters: np.ndarray, size: int) -> np.ndarray:
     """(2, 3) float64: scaled and turned about the middle, then moved."""
     scale, angle = np.exp(_TURN_STEP * parameters[0]), _TURN_STEP * parameters[1]
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    middle = np.full(2, (size - 1) / 2.0)
-    return np.column_stack([turn, middle + _MOVE_STEP * parameters[2:] - turn @ middle])
+    centre = np.full(2, middle(size))
+    return np.column_stack([turn, centre + _MOVE_STEP * parameters[2:] - turn @ centre])

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dagan_tf.core.pixels import from_signed
 from dagan_tf.faces.photo_io import write_png
 from dagan_tf.loop.callbacks import StepCallback
 from dagan_tf.loop.tensorboard import EventWriter
@@ -31,7 +32,16 @@ class SampleGrid(StepCallback):
         generator: keras.Model,
         writer: EventWriter | None = None,
     ) -> None:
-        """Args: generator: a spare twin of the trained one, to take the averaged weights."""
+        """Plans the grids.
+
+        Args:
+            model_dir: of the training; the grids go to its `samples/`.
+            batch: what is drawn, as `data.pipeline` delivers it.
+            start_step: steps done before this run.
+            every: steps between grids.
+            generator: a spare twin of the trained one, to take the averaged weights.
+            writer: TensorBoard's, if there is one.
+        """
         super().__init__(start_step)
         self._folder = model_dir / SAMPLES_NAME
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -42,14 +52,17 @@ class SampleGrid(StepCallback):
         self._drawn = -1
 
     def on_train_begin(self, logs: dict | None = None) -> None:
+        """Draws the grid of untrained networks."""
         if self.step == 0:
             self.draw()
 
     def after_step(self) -> None:
+        """Draws the grid if it is due."""
         if self.step % self._every == 0:
             self.draw()
 
     def on_train_end(self, logs: dict | None = None) -> None:
+        """Draws the last grid unless that was done."""
         if self._drawn != self.step:
             self.draw()
 
@@ -80,7 +93,7 @@ def image_grid(rows: list[np.ndarray]) -> np.ndarray:
     size = rows[0].shape[1]
     grid = np.full((len(rows) * size, max(map(len, rows)) * size, 3), 128, np.uint8)
     for r, row in enumerate(rows):
-        pixels = np.rint((np.clip(row, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
+        pixels = from_signed(row)
         for c, image in enumerate(pixels):
             grid[r * size : (r + 1) * size, c * size : (c + 1) * size] = image
     return grid

@@ -13,7 +13,7 @@ from dagan_tf.demo import web
 from dagan_tf.demo.turner import KEPT_PIXELS, Turner
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import encode_png
-from dagan_tf.simulator.camera import Pose
+from dagan_tf.simulator.render.camera import Pose
 
 
 def _ask(server, method, path, body=None, **headers):

@@ -13,7 +13,7 @@ from dagan_tf.embedders.dlib_weights import read_layers
 from dagan_tf.embedders.face_chips import FaceChips
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.weights import FACE_EMBEDDING, weight_path
-from dagan_tf.simulator.framing import mean_landmarks
+from dagan_tf.simulator.fitting.framing import mean_landmarks
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.simulator import Simulator
 

@@ -11,9 +11,9 @@ from dagan_tf.evaluation.kept import (
     pose_row,
 )
 from dagan_tf.evaluation.measure import Measure
-from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.fitting.basis import fit_basis
 from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 
 
 def test_angle_errors_by_hand_go_the_short_way_round():

@@ -1,11 +1,13 @@
+import secrets
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from dagan_tf.export.bless import bless_again
 from dagan_tf.export.refiner import Refiner, RefinerError
-from dagan_tf.export.versions import ModelNotFoundError
+from dagan_tf.export.versions import ModelNotFoundError, resolve_version
 from tests.helpers.tiny_export import export_tiny
 
 
@@ -64,3 +66,19 @@ def test_label_names_the_weights_not_the_place(base, tmp_path):
     assert Refiner.load(base).label == Refiner.load(tmp_path).label
     (tmp_path / "1/export.json").unlink()
     assert str(tmp_path) in Refiner.load(tmp_path).label
+
+
+def test_a_uri_in_place_of_a_folder(base):
+    images = np.random.default_rng(0).integers(0, 256, (1, 24, 24, 3)).astype(np.uint8)
+    expected = Refiner.load(base)
+    np.testing.assert_array_equal(Refiner.load(f"file://{base}")(images), expected(images))
+    bucket = f"ram://{secrets.token_hex(4)}/dagan"
+    assert str(export_tiny(bucket)) == f"{bucket}/1"
+    refiner = Refiner.load(bucket)
+    np.testing.assert_array_equal(refiner(images), expected(images))
+    assert refiner.source == f"{bucket}/1"
+    assert (refiner.label, refiner.image_size) == (expected.label, expected.image_size)
+    assert refiner.card.startswith("#")
+    assert bless_again(resolve_version(bucket), clean_process=False) < 1e-3
+    tf.io.gfile.remove(f"{bucket}/1/export.json")
+    assert Refiner.load(bucket).label == f"model {bucket}/1"

@@ -1,9 +1,12 @@
 import os
+import secrets
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from dagan_tf.export import versions
+from dagan_tf.export.locations import RemotePath
 
 
 def _model(folder: Path) -> Path:
@@ -76,3 +79,32 @@ def test_leftovers_of_a_killed_export_go_and_a_running_one_stays(tmp_path):
             assert running.folder.exists()
             assert young.exists()
     assert versions.list_versions(tmp_path) == [1, 2]
+
+
+def test_a_bucket_gets_whole_versions_or_none(monkeypatch):
+    base = f"ram://{secrets.token_hex(4)}/dagan"
+    assert versions.list_versions(base) == []
+    with pytest.raises(versions.ModelNotFoundError, match=f"{base}: no such folder"):
+        versions.resolve_version(base)
+    for number in ("1", "2"):
+        with versions.draft_version(base) as draft:
+            (draft.folder / "saved_model.pb").write_bytes(number.encode())
+        assert draft.published == RemotePath(f"{base}/{number}")
+    tf.io.gfile.makedirs(f"{base}/007")  # A number that is taken, by no model.
+    assert versions.list_versions(base) == [1, 2]
+    assert versions.resolve_version(base) == RemotePath(f"{base}/2")
+    assert versions.resolve_version(f"{base}/1/") == versions.version_folder(base, 1)
+    assert (versions.resolve_version(base) / "saved_model.pb").read_bytes() == b"2"
+
+    def full(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "the bucket is full")
+
+    def fail():
+        with versions.draft_version(base) as draft:
+            (draft.folder / "saved_model.pb").write_bytes(b"3")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.io.gfile, "copy", full)
+        with pytest.raises(OSError, match=f"{base}/8/saved_model.pb: the bucket is full"):
+            fail()
+    assert sorted(tf.io.gfile.listdir(base)) == ["007", "1", "2"]

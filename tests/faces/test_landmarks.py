@@ -7,8 +7,8 @@ from dagan_tf.faces import landmarks
 from dagan_tf.faces.detector import FaceBox
 from dagan_tf.faces.landmarks import LandmarkPredictor
 from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.simulator.camera import Pose
 from dagan_tf.simulator.fitting.fit import fit_landmarks
+from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.simulator import Simulator
 
 PHOTO = np.zeros((200, 200, 3), np.uint8)

@@ -10,7 +10,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import write_png
 from dagan_tf.folders.balance import PhotoPose, measure_poses, plan_views
 from dagan_tf.folders.view_maker import SimulationSettings
-from dagan_tf.simulator.camera import Pose
+from dagan_tf.simulator.render.camera import Pose
 from tests.folders.test_simulate import folder_of, rows, run
 
 

@@ -9,9 +9,10 @@ from dagan_tf.config.settings import load_config
 from dagan_tf.data.manifest import read_manifest
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.folders.keep import filter_folder, make_scorer, rejected_rows
+from dagan_tf.folders import keep
+from dagan_tf.folders.keep import filter_folder, filtered_copy, make_scorer, rejected_rows
 from dagan_tf.folders.refine import refine_folder
-from dagan_tf.loop.checkpoints import load_discriminator
+from dagan_tf.pretrained.model_folder import load_discriminator
 from dagan_tf.training.train import RealPhotos, train
 from tests.helpers.toy_folders import make_real, make_simulated
 from tests.training.test_train import TINY
@@ -55,10 +56,35 @@ def test_rejected_images_are_not_refined_again(tmp_path):
     assert (again.refined, again.done_before) == (0, 12)
 
 
+def test_a_copy_is_filtered_and_the_folder_left_alone(tmp_path, monkeypatch):
+    folder, copy = make_simulated(tmp_path / "sim"), tmp_path / "copy"
+    everything = paths(read_manifest(folder))
+    judged = []
+
+    def make(model_dir):
+        judged.append(model_dir)
+        return by_view
+
+    monkeypatch.setattr(keep, "make_scorer", make)
+    with pytest.raises(DaganError, match="keep_percentile = 0: expected above 0"):
+        filtered_copy(folder, copy, "model", 0)
+    filtered_copy(folder, copy, "model", 75)
+    assert paths(read_manifest(folder)) == everything
+    assert len(read_manifest(copy)) == 7
+    for row in read_manifest(copy):
+        np.testing.assert_array_equal(read_photo(copy / row.path), read_photo(folder / row.path))
+    filtered_copy(folder, copy, "model", 75)  # It is there.
+    assert judged == ["model", "model"]
+    with pytest.raises(DaganError, match=r"copy: was made with keep_percentile 75, now 50; remove"):
+        filtered_copy(folder, copy, "model", 50)
+    with pytest.raises(DaganError, match="was made with judge model, now other"):
+        filtered_copy(folder, copy, "other", 75)
+
+
 @pytest.mark.parametrize("form", ["began", "patch"])
 def test_scores_are_the_discriminator_s(tmp_path, form):
     folder = make_simulated(tmp_path / "sim")
-    config = load_config("quickstart", [*TINY, "training.steps=2", f"loss.adversarial={form}"])
+    config = load_config("small-64", [*TINY, "training.steps=2", f"loss.adversarial={form}"])
     real = RealPhotos(make_real(tmp_path / "real"), aligned=True)
     train(config, folder, real, tmp_path / "m", held_out=["p2"], verbose=False)
     images = np.stack([read_photo(folder / row.path) for row in read_manifest(folder)[:2]])

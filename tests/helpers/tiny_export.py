@@ -28,8 +28,8 @@ def tiny_generator(*, smooth: bool = False) -> keras.Model:
     return generator
 
 
-def export_tiny(base: Path, **arguments: Any) -> Path:
-    """Exports `tiny_generator()` under `base`, blessed in this process to save its start."""
+def export_tiny(base: str | Path, **arguments: Any) -> Any:
+    """Exports `tiny_generator()` under `base`, a folder or URI; blessed here to save a start."""
     arguments = {"clean_process": False, **arguments}
     return export_generator(
         tiny_generator(), base, image_size=IMAGE_SIZE, stride=STRIDE, **arguments

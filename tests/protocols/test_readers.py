@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dagan_tf.errors import DaganError
-from dagan_tf.metrics.intervals import over_splits
+from dagan_tf.metrics.spread import over_splits
 from dagan_tf.metrics.templates import media_means, pair_scores
 from dagan_tf.metrics.verification import tar_at_far
 from dagan_tf.protocols.frll import read_frll
@@ -335,3 +335,21 @@ def test_frll_reserved_people_are_trained_on_and_never_tested(tmp_path):
         read_frll(tmp_path, reserved=["009"])
     with pytest.raises(DaganError, match="3 people; expected at least 4"):
         read_frll(tmp_path, reserved=["000", "001", "002", "003", "004"])
+
+
+def test_frll_with_named_people_under_test(tmp_path):
+    make_frll(tmp_path)
+    protocol = read_frll(tmp_path, splits=20, test_people=["001", "006"])
+    drawn = [set(split.training_subjects) for split in protocol.splits]
+    for split, trained in zip(protocol.splits, drawn, strict=True):
+        assert set(split.templates.subjects) == {"001", "006"}
+        assert len(trained) == 4  # Two in three of the six others.
+        assert not trained & {"001", "006"}
+    assert len(set.union(*drawn)) == 6
+    assert len({frozenset(one) for one in drawn}) > 5
+    with pytest.raises(DaganError, match="person under test '009' is not there"):
+        read_frll(tmp_path, test_people=["001", "009"])
+    with pytest.raises(DaganError, match="people reserved and people under test; expected one"):
+        read_frll(tmp_path, reserved=["000"], test_people=["001", "006"])
+    with pytest.raises(DaganError, match="1 people under test and 7 others; expected at least 2"):
+        read_frll(tmp_path, test_people=["001"])

@@ -1,5 +1,6 @@
 """The paired comparison by hand, and what a system may see."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy import stats
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.protocol import Pairs, Search, Split, Templates
 from dagan_tf.recognition.comparison import paired_gain
-from dagan_tf.recognition.config import HeadConfig, RecogniserConfig
+from dagan_tf.recognition.config import CropConfig, HeadConfig, RecogniserConfig
 from dagan_tf.recognition.crops import Crops, ImageRow, Store
 from dagan_tf.recognition.scores import MEASURES, compare, figures_by_group, figures_of
 from dagan_tf.recognition.systems import Run, training_set
@@ -82,6 +83,32 @@ def test_no_system_sees_people_under_test_and_only_the_ceiling_real_profiles(sys
     data = training_set(system, small_split(), crops.images, crops, RecogniserConfig())
     assert [crops.rows[row].path for row in data.rows] == expected
     assert data.synthetic.tolist() == [len(path) > 5 for path in expected]
+
+
+def test_views_are_chosen_by_yaw_and_number_a_photo():
+    rows = [ImageRow(f"{p}{n}", p, 0.0, "real") for p in "abcd" for n in (1, 2)]
+    rows += [
+        ImageRow(f"{person}{photo} {yaw:g}", person, yaw, "simulated", source=f"{person}{photo}")
+        for person in "cd"
+        for photo in (1, 2)
+        for yaw in (-90.0, -60.0, -30.0, 60.0, 90.0)
+    ]
+    crops = crops_of(rows)
+
+    def views(**settings):
+        config = RecogniserConfig(crops=CropConfig(**settings))
+        data = training_set("b2", small_split(), crops.images, crops, config)
+        return [crops.rows[row] for row in data.rows if crops.rows[row].kind == "simulated"]
+
+    assert len(views()) == 20
+    assert {view.yaw for view in views(views_from=60)} == {-90, -60, 60, 90}
+    assert {view.yaw for view in views(views_from=31, views_to=60)} == {-60, 60}
+    two = views(views_from=60, views_per_photo=2)
+    assert Counter(view.source for view in two) == dict.fromkeys(["c1", "c2", "d1", "d2"], 2)
+    assert all(abs(view.yaw) >= 60 for view in two)
+    assert two == views(views_from=60, views_per_photo=2)
+    with pytest.raises(DaganError, match=r"no simulated images of .*, turned 61 to 80 degrees"):
+        views(views_from=61, views_to=80)
 
 
 def test_a_head_that_needs_pairs_is_given_some_or_refused():

@@ -6,14 +6,16 @@ import numpy as np
 class Groups:
     """Rows of features by group.
 
-    Args:
-        group: (N,) int, the group of each row, 0..P-1, none of them empty.
-
     Attributes:
         counts: (P,) int, rows in each group.
     """
 
     def __init__(self, group: np.ndarray) -> None:
+        """Sorts the rows by group.
+
+        Args:
+            group: (N,) int, the group of each row, 0..P-1, none of them empty.
+        """
         self._group = group
         self._order = np.argsort(group, kind="stable")
         self.counts = np.bincount(group)

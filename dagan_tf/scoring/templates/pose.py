@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dagan_tf.core.pixels import from_levels
 from dagan_tf.errors import DaganError
 from dagan_tf.metrics.templates import check_finite, normalised
 from dagan_tf.protocols.protocol import Templates
@@ -67,7 +68,7 @@ def pool_faces(
     sums = np.zeros((len(found), *images.shape[1:]))
     np.add.at(sums, place.ravel(), images[templates.face])
     means = sums / counts[:, None, None, None]
-    return PooledFaces(np.rint(means).astype(np.uint8), found[:, 0], counts)
+    return PooledFaces(from_levels(means), found[:, 0], counts)
 
 
 def pose_routed_scores(
@@ -98,7 +99,7 @@ def pose_routed_scores(
         (N,) float32 in [-1, 1].
 
     Raises:
-        DaganError: A number of networks other than that of ranges, or a yaw that is no number.
+        DaganError: A number of networks other than that of ranges, or a yaw that is not a number.
     """
     if len(features) != len(yaw_edges):
         raise DaganError(f"{len(features)} networks for {len(yaw_edges)} ranges of yaw")

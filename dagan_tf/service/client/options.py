@@ -18,6 +18,12 @@ class ServiceError(DaganError):
     """
 
     def __init__(self, message: str, code: grpc.StatusCode | None = None) -> None:
+        """Names the error.
+
+        Args:
+            message: one line for people.
+            code: see the class.
+        """
         super().__init__(message)
         self.code = code
 
@@ -65,7 +71,7 @@ class ClientOptions:
         batch_size: Most images a request.
         concurrency: Most requests under way at once.
         timeout_seconds: Deadline of each request, its repetitions included.
-        max_message_bytes: Largest message; requests are made smaller where it demands.
+        max_message_bytes: Largest message; requests are made smaller where it demands it.
         retry: When a request is sent again.
         tls: Encryption; None for none.
     """

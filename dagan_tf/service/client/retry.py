@@ -1,5 +1,4 @@
-"""When a client asks again: only a server that was not reached, ever more slowly, never past the
-deadline.
+"""When a client asks again: if the server was not reached, ever more slowly, until the deadline.
 
 gRPC's own retry policy ends after five attempts, too few for a server that restarts and loads its
 model; so it is switched off and this is used in its place, by the blocking and the asyncio client.
@@ -34,7 +33,7 @@ class RetryPolicy:
     max_seconds: float = 5.0
 
     def pause(self, failures: int, draw: float) -> float:
-        """Seconds to wait after so many failures.
+        """Seconds to wait after this many failures.
 
         Args:
             failures: From 1 on.
@@ -62,7 +61,7 @@ class Attempts:
         """Starts the clock.
 
         Args:
-            policy: See there.
+            policy: How often and how slowly.
             timeout_seconds: For all attempts and pauses together.
             clock: Tells seconds.
             draw: See `RetryPolicy.pause`.

@@ -23,7 +23,7 @@ from dagan_tf.service.server.status import RequestError, invalid
 _Key = tuple[object, ...]
 
 # Larger images keep two cores busy by themselves, and putting them together only drives their
-# activations out of the cache (docs/experiments.md).
+# activations out of the cache (docs/results/speed.md).
 CPU_BATCH_PIXELS = 128 * 128
 
 
@@ -31,6 +31,12 @@ class Ticket:
     """A request that has been handed to the batcher."""
 
     def __init__(self, batcher: "Batcher", tasks: Sequence[BatchTask]) -> None:
+        """Made by the batcher.
+
+        Args:
+            batcher: works on them.
+            tasks: the request's parts, in order.
+        """
         self._batcher = batcher
         self._tasks = tasks
 
@@ -113,7 +119,7 @@ class Batcher:
             run: Answers a whole batch; outputs have the images along the first dimension too.
             deadline: `time.monotonic()` after which nobody waits for the answer.
             here: When a batch would start at once with this request alone, run it in the calling
-                thread: two changes of thread less.
+                thread: two changes of thread fewer.
 
         Raises:
             RequestError: The inputs cannot be batched, or the queue is full.
@@ -194,7 +200,7 @@ class Batcher:
                 self._lock.wait(wait)
 
     def _oldest_ready(self, now: float) -> tuple[_Key | None, float | None]:
-        """The queue whose batch is due for longest, or how long until one is."""
+        """The queue whose batch has been due for longest, or how long until one is."""
         timeout = self._parameters.batch_timeout_micros / 1e6
         best: tuple[float, _Key] | None = None
         soonest: float | None = None

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from tensorflow_serving.config import model_server_config_pb2
 
 from dagan_tf.errors import DaganError
+from dagan_tf.export.locations import locate
 
 DEFAULT_METRICS_PATH = "/monitoring/prometheus/metrics"
 
@@ -88,7 +89,7 @@ class BatchingParameters:
 
 @dataclass(frozen=True)
 class SslConfig:
-    """Encryption, with TensorFlow Serving's names. The first three are PEM texts, no paths.
+    """Encryption, with TensorFlow Serving's names. The first three are PEM texts, not paths.
 
     Attributes:
         server_key: Private key.
@@ -132,7 +133,7 @@ def single_model(
     """The configuration that --model_name and --model_base_path stand for."""
     config = model_server_config_pb2.ModelServerConfig()
     config.model_config_list.config.add(
-        name=name, base_path=os.path.abspath(base_path), model_platform="tensorflow"
+        name=name, base_path=os.fspath(locate(base_path).absolute()), model_platform="tensorflow"
     )
     return config
 

@@ -9,7 +9,8 @@ import bisect
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
+
+from dagan_tf.export.locations import Location
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -27,6 +28,12 @@ class Counter:
     kind = "counter"
 
     def __init__(self, name: str, labels: Sequence[str]) -> None:
+        """Starts at zero.
+
+        Args:
+            name: as TensorFlow Serving writes it, with slashes.
+            labels: their names.
+        """
         self.name = name.replace("/", ":")
         self._labels = tuple(labels)
         self._lock = threading.Lock()
@@ -57,6 +64,13 @@ class Histogram:
     kind = "histogram"
 
     def __init__(self, name: str, labels: Sequence[str], limits: Sequence[float]) -> None:
+        """All buckets empty.
+
+        Args:
+            name: as TensorFlow Serving writes it, with slashes.
+            labels: their names.
+            limits: upper limits of the buckets, ascending.
+        """
         self.name = name.replace("/", ":")
         self._labels = tuple(labels)
         self._limits = list(limits)
@@ -92,6 +106,7 @@ class ServerMetrics:
     """All metrics of one server. Times go in as seconds and come out as microseconds."""
 
     def __init__(self) -> None:
+        """All counts at zero."""
         latency = exponential_buckets(10, 1.8, 33)
         self._requests = Counter("/tensorflow/serving/request_count", ("model_name", "status"))
         self._latency = Histogram(
@@ -120,10 +135,10 @@ class ServerMetrics:
         self._latency.observe(seconds * 1e6, model, api, entrypoint)
 
     def ran(self, model: str, seconds: float) -> None:
-        """Records one run of a model. (`TF1` is what TensorFlow Serving calls a SavedModel's.)"""
+        """Records one run of a model; `TF1` is what TensorFlow Serving calls a SavedModel's."""
         self._runtime.observe(seconds * 1e6, model, "Predict", "TF1")
 
-    def warmed_up(self, folder: Path, seconds: float) -> None:
+    def warmed_up(self, folder: Location, seconds: float) -> None:
         """Records the time of a version's warm-up."""
         self._warmup.observe(seconds * 1e6, str(folder), "OK")
 

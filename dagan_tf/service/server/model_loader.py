@@ -1,12 +1,12 @@
 """Loads a version and replays its warm-up records, so that no caller waits for the first trace."""
 
 import time
-from pathlib import Path
 
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from dagan_tf.errors import DaganError
+from dagan_tf.export.locations import Location
 from dagan_tf.export.warmup import WARMUP_FILE
 from dagan_tf.service.server.limits import Limits
 from dagan_tf.service.server.metrics import ServerMetrics
@@ -36,11 +36,11 @@ class ModelLoader:
         self._metrics = metrics
         self._warm_up = warm_up
 
-    def load(self, name: str, version: int, folder: Path) -> ServedModel:
+    def load(self, name: str, version: int, folder: Location) -> ServedModel:
         """Loads and warms up.
 
         Raises:
-            LoadError: The SavedModel is damaged, or a warm-up record is or fails.
+            LoadError: The SavedModel is damaged, or a warm-up record is damaged or fails.
         """
         try:
             model = ServedModel(folder, name=name, version=version, limits=self._limits)
@@ -53,7 +53,7 @@ class ModelLoader:
         return model
 
 
-def replay(model: ServedModel, path: Path) -> int:
+def replay(model: ServedModel, path: Location) -> int:
     """Runs the predict requests of a warm-up file.
 
     Args:

@@ -7,7 +7,6 @@ tensorflow/cc/saved_model/util.cc; docs/serving-errors.md lists them.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import grpc
 import numpy as np
@@ -15,6 +14,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import predict_pb2
 
+from dagan_tf.export.locations import Location
 from dagan_tf.export.signatures import read_signature_defs
 from dagan_tf.service.server.limits import Limits
 from dagan_tf.service.server.status import CODES, RequestError, failed_precondition, invalid
@@ -49,7 +49,7 @@ class ServedModel:
     """
 
     def __init__(
-        self, folder: Path, *, name: str, version: int, limits: Limits | None = None
+        self, folder: Location, *, name: str, version: int, limits: Limits | None = None
     ) -> None:
         """Loads a SavedModel.
 

@@ -20,6 +20,12 @@ class RequestError(Exception):
     """
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        """Brings the message to one line.
+
+        Args:
+            code: gRPC status code.
+            message: any text; it is brought to one line and shortened.
+        """
         message = " ".join(message.split())
         encoded = message.encode("utf-8", "replace")
         if len(encoded) > _LONGEST_MESSAGE_BYTES:

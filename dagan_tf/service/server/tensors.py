@@ -40,6 +40,13 @@ class InputReader:
     """
 
     def __init__(self, name: str, info: meta_graph_pb2.TensorInfo, limits: Limits) -> None:
+        """Reads what the signature says of the input.
+
+        Args:
+            name: the input's name.
+            info: its dtype and shape, from the SavedModel.
+            limits: what one request may cost.
+        """
         self.name = name
         self._number = info.dtype
         self._dtype = tf.dtypes.as_dtype(info.dtype)

@@ -7,7 +7,6 @@ beside the old one, and the old one goes only when a new one takes requests.
 import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,6 +14,7 @@ from absl import logging
 from tensorflow_serving.config import model_server_config_pb2
 
 from dagan_tf.errors import DaganError
+from dagan_tf.export.locations import Location, fingerprint
 from dagan_tf.export.versions import list_versions, version_folder
 from dagan_tf.service.server.registry import ModelRegistry, State, VersionStatus
 from dagan_tf.service.server.served_model import ServedModel
@@ -30,7 +30,7 @@ class VersionsWatcher:
     def __init__(
         self,
         registry: ModelRegistry,
-        load: Callable[[str, int, Path], ServedModel],
+        load: Callable[[str, int, Location], ServedModel],
         *,
         allow_labels_for_unavailable: bool = False,
     ) -> None:
@@ -47,7 +47,9 @@ class VersionsWatcher:
         self._lock = threading.Lock()
         self._configs: _Configs = {}
         # What failed to load, as it was then: tried again when the folder has changed.
-        self._failed: dict[Path, tuple[int, int, int]] = {}
+        self._failed: dict[Location, tuple[int, int, int]] = {}
+        # Why a model's base folder could not be read at the last look.
+        self._unread: dict[str, str] = {}
 
     def configure(self, config: model_server_config_pb2.ModelServerConfig) -> None:
         """Replaces the set of models and returns when each new one takes requests.
@@ -81,7 +83,7 @@ class VersionsWatcher:
     def _sync(self) -> None:
         for name, config in self._configs.items():
             present = self._registry.available(name)
-            aspired = aspired_versions(list_versions(config.base_path), config.model_version_policy)
+            aspired = aspired_versions(self._listed(name), config.model_version_policy)
             if not aspired:
                 continue  # A folder emptied by mistake must not stop a running service.
             for version in aspired:
@@ -96,10 +98,22 @@ class VersionsWatcher:
             for version in self._registry.available(name):
                 self._unload(name, version)
 
+    def _listed(self, name: str) -> list[int]:
+        """Versions in the folder; none when it cannot be read, which is told once."""
+        try:
+            versions = list_versions(self._configs[name].base_path)
+        except (DaganError, OSError) as error:
+            if self._unread.get(name) != str(error):
+                logging.error("%s: %s", name, error)
+            self._unread[name] = str(error)
+            return []
+        self._unread.pop(name, None)
+        return versions
+
     def _try_load(self, name: str, version: int, base: str) -> None:
         try:
             folder = version_folder(base, version)
-            state = _fingerprint(folder)
+            state = fingerprint(folder)
         except (DaganError, OSError):
             return  # Taken away since it was listed.
         if self._failed.get(folder) == state:
@@ -128,6 +142,8 @@ class VersionsWatcher:
                 version, code = status.version, CODES[status.error_code].name
                 where = f"{{name: {name} version: {version}}}"
                 return f"{where} due to error: {code}: {status.error_message}"
+        if name in self._unread:
+            return f"{{name: {name}}} due to error: UNKNOWN: {self._unread[name]}"
         base = self._configs[name].base_path
         return (
             f"{{name: {name}}} due to error: NOT_FOUND: {base} holds no <version>/saved_model.pb "
@@ -158,7 +174,7 @@ def _validated(config: model_server_config_pb2.ModelServerConfig) -> _Configs:
             raise invalid("Illegal to list a model without a name in config list")
         if model.name in configs:
             raise invalid(f"Illegal to list model {model.name} multiple times in config list")
-        if not os.path.isabs(model.base_path):
+        if not os.path.isabs(model.base_path) and "://" not in model.base_path:
             raise invalid(
                 f"Expected model {model.name} to have an absolute path or URI; got "
                 f"base_path()={model.base_path}"
@@ -186,14 +202,8 @@ def _validated(config: model_server_config_pb2.ModelServerConfig) -> _Configs:
     return configs
 
 
-def _fingerprint(folder: Path) -> tuple[int, int, int]:
-    """Number, bytes and newest change of a folder's files: whether a failed copy went on."""
-    stats = [entry.stat() for entry in folder.rglob("*") if entry.is_file()]
-    return len(stats), sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0)
-
-
 class Periodic:
-    """Calls a function every so many seconds, in a thread of its own."""
+    """Calls a function at intervals, in a thread of its own."""
 
     def __init__(self, function: Callable[[], None], seconds: float) -> None:
         """Starts; the first call comes after `seconds`."""

@@ -1,1 +1,1 @@
-"""68 landmarks to pose, identity and expression of the head."""
+"""68 landmarks to pose, identity and expression of the head, and the frame it is shown in."""

@@ -7,10 +7,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from dagan_tf.simulator.camera import Pose, rotation_matrix
 from dagan_tf.simulator.fitting.kernel import place_landmarks
 from dagan_tf.simulator.fitting.outline import JAW, PATH_POINTS, outline_paths
 from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.render.camera import Pose, rotation_matrix
 
 START_POSES = tuple(Pose(yaw, pitch) for yaw in range(-80, 81, 40) for pitch in (-25, 0, 25))
 

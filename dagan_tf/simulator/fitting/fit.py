@@ -15,12 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dagan_tf.core.blas import one_blas_thread
 from dagan_tf.errors import DaganError
-from dagan_tf.simulator.camera import Camera, Pose, pose_from_rotation
 from dagan_tf.simulator.fitting.basis import FitBasis, fit_basis
 from dagan_tf.simulator.fitting.kernel import CAMERA, eliminate, normal_equations, substitute
 from dagan_tf.simulator.fitting.outline import CHIN, JAW, outward_normals
 from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.render.camera import Camera, Pose, pose_from_rotation
 
 OUTER_EYES = (36, 45)
 # Standard deviation of a landmark, in outer-eye distances: dlib's points scatter by about this.
@@ -64,7 +65,7 @@ class FaceFit:
         error: root mean square landmark distance over the outer-eye distance of the fitted head
             (in three dimensions, so that a turned face is not judged by its foreshortened eyes);
             the jaw's are counted across its outline; a landmark counts at most 0.25, so that the
-            error tells of the rest.
+            error reflects the rest.
     """
 
     camera: Camera
@@ -208,6 +209,7 @@ _SIGMAS[JAW] = JAW_SIGMA, ALONG_JAW_SIGMA
 _SIGMAS[CHIN] = JAW_SIGMA
 
 
+@one_blas_thread()
 def _fit(
     model: MorphableModel, landmarks: Sequence[np.ndarray], fixed: np.ndarray | None
 ) -> list[FaceFit]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from dagan_tf.core.pixels import from_levels
 from dagan_tf.faces.filling import push_pull
+from dagan_tf.simulator.render.grid import Grid
 
 # Room round the person that is taken away with it, as a part of the head's height: the edge
 # pixels of a photo mix hair and backdrop.
@@ -38,7 +40,8 @@ def clean_plate(
     Returns:
         (C, C, 3) uint8 and how much of each pixel is the photo's own, (C, C) float32 in [0, 1].
     """
-    side = photo.shape[0]
+    extent = photo.shape[0]
+    canvas, work = (Grid(image.shape[0], extent) for image in (photo, coarse))
     removed = removed | _wisps(coarse, removed, removed | person, margin)
     known, behind = (
         np.clip(
@@ -48,12 +51,12 @@ def clean_plate(
         )
         for mask in (removed, removed | person)
     )
-    inside = cv2.resize(shown.astype(np.float32), coarse.shape[:2], interpolation=cv2.INTER_AREA)
+    inside = work.averaged(shown)
     filled = push_pull(coarse.astype(np.float32), (behind * inside).astype(np.float32))
-    kept = cv2.resize(known, (side, side), interpolation=cv2.INTER_LINEAR) * shown
-    smooth = cv2.resize(filled, (side, side), interpolation=cv2.INTER_LINEAR)
+    kept = canvas.spread(known) * shown
+    smooth = canvas.spread(filled)
     mixed = cv2.blendLinear(photo.astype(np.float32), smooth, kept, 1.0 - kept)
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8), kept
+    return from_levels(mixed), kept
 
 
 def _wisps(
@@ -66,7 +69,7 @@ def _wisps(
     if far.mean() < 0.05 or not len(rows):
         return np.zeros_like(person)
     beyond = push_pull(coarse.astype(np.float32), (away > 1.0).astype(np.float32))
-    bytes_beyond = np.rint(beyond).astype(np.uint8)
+    bytes_beyond = from_levels(beyond)
     around = cv2.medianBlur(bytes_beyond, 2 * round(_WISPS_WIDTH * margin) + 1)
     differs = cv2.absdiff(bytes_beyond, around).max(axis=2)
     least = max(_WISPS_LEAST, _WISPS_CONTRAST * float(np.quantile(differs[far], 0.95)))

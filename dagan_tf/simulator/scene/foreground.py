@@ -5,7 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-WORK_SIZE = 96
+from dagan_tf.simulator.render.grid import Grid
+
+WORK_SIDE = 96
 ITERATIONS = 3
 # If less of the fitted head's inside than this is found to be the person, the colours do not tell
 # person from backdrop and the answer is not used.
@@ -22,18 +24,18 @@ def person_mask(photo: np.ndarray, head: np.ndarray) -> np.ndarray | None:
     Returns:
         (S, S) bool; None where the backdrop cannot be told from the person.
     """
-    size = photo.shape[0]
-    small = cv2.resize(photo, (WORK_SIZE, WORK_SIZE), interpolation=cv2.INTER_AREA)
-    inside = cv2.resize(head.astype(np.uint8), (WORK_SIZE, WORK_SIZE), interpolation=cv2.INTER_AREA)
+    extent = photo.shape[0]
+    whole, work = Grid(extent, extent), Grid(WORK_SIDE, extent)
+    small, inside = work.averaged(photo), work.averaged(head.astype(np.uint8))
     distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_5)
     height = max(float(np.ptp(np.flatnonzero(inside.any(axis=1)))), 1.0)
     core = distance > 0.12 * height
-    marks = np.full((WORK_SIZE, WORK_SIZE), cv2.GC_PR_BGD, np.uint8)
+    marks = np.full((work.side, work.side), cv2.GC_PR_BGD, np.uint8)
     near = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_5) < 0.12 * height
     marks[near] = cv2.GC_PR_FGD
     # Beside the head and above it, far from it, there is backdrop; below it there may be clothes.
-    rows = np.arange(WORK_SIZE)[:, None]
-    lowest = np.flatnonzero(core.any(axis=1)).max() if core.any() else WORK_SIZE
+    rows = np.arange(work.side)[:, None]
+    lowest = np.flatnonzero(core.any(axis=1)).max() if core.any() else work.side
     far = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_5) > 0.3 * height
     marks[far & (rows < lowest)] = cv2.GC_BGD
     marks[core] = cv2.GC_FGD
@@ -48,4 +50,4 @@ def person_mask(photo: np.ndarray, head: np.ndarray) -> np.ndarray | None:
     person = ((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD)).astype(np.float32)
     if person[inside > 0].mean() < LEAST_INSIDE:
         return None
-    return cv2.resize(person, (size, size), interpolation=cv2.INTER_LINEAR) > 0.5
+    return whole.spread(person) > 0.5

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from dagan_tf.core.pixels import from_levels, to_mask
 from dagan_tf.faces.alignment import apply_similarity
 from dagan_tf.faces.filling import frame_photo
-from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.fitting.basis import fit_basis
 from dagan_tf.simulator.fitting.fit import FaceFit
-from dagan_tf.simulator.framing import frame_camera, frame_depth, frame_matrix
+from dagan_tf.simulator.fitting.framing import frame_camera, frame_depth, frame_matrix
 from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import head_regions, smoothstep
 from dagan_tf.simulator.head.relief import raise_relief
+from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
+from dagan_tf.simulator.render.grid import CANVAS_FRAMES, SUPERSAMPLING, grids
 from dagan_tf.simulator.render.occlusion import sky_seen
 from dagan_tf.simulator.render.rasterizer import rasterize
 from dagan_tf.simulator.render.sampling import sample
@@ -29,14 +31,6 @@ from dagan_tf.simulator.scene.outline import outline_radii, smooth_radii
 from dagan_tf.simulator.scene.surroundings import HeadOutline
 from dagan_tf.simulator.scene.texture import HeadTexture, head_texture
 
-# The photo is worked on in a canvas of this many frames a side, so that there are surroundings to
-# draw from, at this many pixels per frame pixel, so that sampling it twice costs no sharpness.
-CANVAS_FRAMES = 2.0
-CANVAS_DENSITY = 1.5
-# Side of the square in which outlines and masks of the canvas are worked out.
-WORK_SIZE = 256
-# The head is drawn at this many times the frame's resolution, then averaged: smooth outlines.
-SUPERSAMPLING = 2
 # Near the cut through the neck the head fades into the surroundings, over this part of its height.
 NECK_FADE = 0.12
 # A view turned by less than the first, degrees, is the photo; by more than the second, not at all.
@@ -82,17 +76,18 @@ class DrawnScene:
 
 
 class SceneMaker:
-    """Takes photos apart and draws views of them.
-
-    Args:
-        model: the 3D head.
-        image_size: side of the views, pixels.
-        background: "keep", "blur" or "none".
-    """
+    """Takes photos apart and draws views of them."""
 
     def __init__(self, model: MorphableModel, image_size: int, background: str):
+        """Works out what all photos of these settings share.
+
+        Args:
+            model: the 3D head.
+            image_size: side of the views, pixels.
+            background: "keep", "blur" or "none".
+        """
         self.model = model
-        self.image_size = image_size
+        self.grids = grids(image_size)
         self.background = background
         mean = model.mean
         self._mesh = Mesh(mean, model.triangles)
@@ -107,48 +102,50 @@ class SceneMaker:
 
     def prepare(self, photo: np.ndarray, fit: FaceFit) -> PreparedPhoto:
         """Reads a photo, (H, W, 3) uint8, onto its fitted head."""
-        size = round(CANVAS_DENSITY * CANVAS_FRAMES * self.image_size)
-        matrix = frame_matrix(self.model, fit, size, zoom=1.0 / CANVAS_FRAMES)
-        canvas, shown = frame_photo(photo, matrix, size)
+        frame, _, canvas, work = self.grids
+        matrix = frame_matrix(self.model, fit, canvas.side, zoom=1.0 / CANVAS_FRAMES)
+        laid, shown = frame_photo(photo, matrix, canvas.side)
         camera = _upright(fit, matrix)
         face = self._relieved(fit, self.model.vertices(fit.identity, fit.expression))
         projected = camera.project(face)
-        bare = self._head_mask(projected, size)
-        small = cv2.resize(canvas, (WORK_SIZE, WORK_SIZE), interpolation=cv2.INTER_AREA)
+        bare = self._head_mask(projected)
+        small = work.averaged(laid)
         person = person_mask(small, bare)
-        work = WORK_SIZE / size
-        centre = (projected[self._regions.skull, :2].mean(axis=0) + 0.5) * work - 0.5
+        scale = work.per(canvas)
+        centre = canvas.carry(projected[self._regions.skull, :2].mean(axis=0), work)
         if person is not None:
             radii = outline_radii(bare, centre)
-            growth = growth_along_rays(radii, person, centre, _at(shown, WORK_SIZE))
-            projected = fit_outline(projected, self._regions, growth, _finite(radii) / work)
+            growth = growth_along_rays(radii, person, centre, work.averaged(shown) > 0.5)
+            projected = fit_outline(projected, self._regions, growth, _finite(radii) / scale)
         vertices = _unproject(camera, projected)
         normals = self._mesh.normals(vertices) @ camera.rotation.T.astype(np.float32)
-        raster = rasterize(_scaled(projected, work), self.model.triangles, WORK_SIZE, WORK_SIZE)
+        placed = canvas.carry_depth(projected, work)
+        raster = rasterize(placed, self.model.triangles, work.side, work.side)
         head = raster.triangle_ids >= 0
         outer = np.ones_like(head) if person is None else person
         texture = head_texture(
-            canvas, shown, small, projected, normals, raster, outer, self._mesh, self.model.mirror,
-            self._regions, self.model.mean, self._sky,
+            laid, shown, small, projected, normals, raster, outer, self._mesh, self.model.mirror,
+            self._regions, self.model.mean, self._sky, self.grids,
         )  # fmt: skip
-        height = float(np.ptp(projected[self._regions.skull, 1])) * work
-        chin = (projected[self.model.landmark_vertices[8], 1] + 0.5) * work
-        above = np.arange(WORK_SIZE)[:, None] < chin
+        height = float(np.ptp(projected[self._regions.skull, 1])) * scale
+        chin = (projected[self.model.landmark_vertices[8], 1] + 0.5) * scale
+        above = np.arange(work.side)[:, None] < chin
         whole = head if person is None else head | person
-        plate, kept = clean_plate(canvas, small, whole & above, whole, MARGIN * height, shown)
-        drawn = self._head_mask(projected, size)
+        plate, kept = clean_plate(laid, small, whole & above, whole, MARGIN * height, shown)
+        radii = outline_radii(self._head_mask(projected), centre)
         outline = HeadOutline(
-            centre=_framed(centre / work, size, self.image_size),
-            radii=_finite(outline_radii(drawn, centre)) / (work * CANVAS_DENSITY),
-            neck=_framed(projected[self._rim, :2].mean(axis=0), size, self.image_size),
+            centre=canvas.carry(centre / scale, frame),
+            radii=_finite(radii) / (scale * canvas.density),
+            neck=canvas.carry(projected[self._rim, :2].mean(axis=0), frame),
         )
         return PreparedPhoto(fit, vertices, texture, plate, kept, shown.astype(np.float32), outline)
 
     def draw(self, prepared: PreparedPhoto, pose: Pose) -> DrawnScene:
         """Draws one view."""
-        size, fine = self.image_size, SUPERSAMPLING * self.image_size
+        frame, fine, canvas, _ = self.grids
+        size = frame.side
         fit = prepared.fit
-        camera = frame_camera(self.model, fit, pose, fine)
+        camera = frame_camera(self.model, fit, pose, fine.side)
         projected = camera.project(prepared.vertices)
         normals = self._mesh.normals(prepared.vertices) @ camera.rotation.T.astype(np.float32)
         settled = float(smoothstep(*SETTLED, _turn(fit.pose, pose)))
@@ -157,16 +154,16 @@ class SceneMaker:
             normals, settled, self._mesh, self._regions, self.model.mirror, self._coverage
         )
         triangles = self._mesh.front_facing(projected)
-        raster = rasterize(projected, triangles, fine, fine)
+        raster = rasterize(projected, triangles, fine.side, fine.side)
         head = soften_rim(
             shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
         )
         skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)
-        centre = _coarse(skull[:2])
+        centre = fine.carry(skull[:2], frame)
         target = HeadOutline(
             centre,
             _finite(outline_radii(head.cover > 0.5, centre)),
-            _coarse(projected[self._rim, :2].mean(axis=0)),
+            fine.carry(projected[self._rim, :2].mean(axis=0), frame),
         )
         around = scene.surroundings(prepared.outline, target, size)
         middle = frame_depth(self.model, fit, pose, size)
@@ -176,8 +173,7 @@ class SceneMaker:
             image: np.ndarray = np.full((size, size, 3), NEUTRAL_GREY, np.float32)
             known, depth = np.zeros((size, size), np.float32), np.float32(np.nan)
         else:
-            canvas = texture.photo.shape[0]
-            places = scene.photo_places(around.places, size, canvas, CANVAS_DENSITY)
+            places = frame.carry(around.places, canvas)
             image, known = sample(prepared.plate, places), sample(prepared.kept, places)
             if settled < 1.0:
                 own = sample(texture.photo, places)
@@ -193,14 +189,14 @@ class SceneMaker:
         points = self._relieved(fit, points)
         return DrawnScene(
             image=scene.compose(head.colour, head.cover, image),
-            mask=np.where(head.seen + (1.0 - head.cover) * known > 0.5, 255, 0).astype(np.uint8),
-            head=np.rint(255.0 * head.cover).astype(np.uint8),
+            mask=to_mask(head.seen + (1.0 - head.cover) * known > 0.5),
+            head=from_levels(255.0 * head.cover),
             depth=np.where(covered, head.depth / SUPERSAMPLING - middle, depth).astype(np.float32),
-            landmarks=_coarse(camera.project(points)[:, :2]).astype(np.float32),
+            landmarks=fine.carry(camera.project(points)[:, :2], frame),
         )
 
     def _relieved(self, fit: FaceFit, points: np.ndarray) -> np.ndarray:
-        """Points (N, 3) of the fitted head with the profile that its front lets expect.
+        """Points (N, 3) of the fitted head with the profile that its front suggests.
 
         A photo that is turned itself shows the profile, and its fit knows it.
         """
@@ -210,17 +206,12 @@ class SceneMaker:
         landmarks = self.model.vertices(fit.identity, fit.expression)[self.model.landmark_vertices]
         return raise_relief(points, landmarks, front * self.model.relief.offsets(fit.identity))
 
-    def _head_mask(self, projected: np.ndarray, size: int) -> np.ndarray:
+    def _head_mask(self, projected: np.ndarray) -> np.ndarray:
         """(W, W) bool: the head without the part of the neck that fades."""
+        _, _, canvas, work = self.grids
         solid = self.model.triangles[(self._coverage[self.model.triangles] > 0.5).all(axis=1)]
-        places = _scaled(projected, WORK_SIZE / size)
-        return rasterize(places, solid, WORK_SIZE, WORK_SIZE).triangle_ids >= 0
-
-
-def _at(mask: np.ndarray, side: int) -> np.ndarray:
-    """(side, side) bool: where most of a mask's finer pixels are set."""
-    coarse = cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
-    return np.asarray(coarse > 0.5)
+        placed = canvas.carry_depth(projected, work)
+        return rasterize(placed, solid, work.side, work.side).triangle_ids >= 0
 
 
 def _upright(fit: FaceFit, matrix: np.ndarray) -> Camera:
@@ -247,23 +238,6 @@ def _turn(first: Pose, second: Pose) -> float:
         Pose(second.yaw, second.pitch)
     )
     return float(np.degrees(np.arccos(np.clip((np.trace(between) - 1.0) / 2.0, -1.0, 1.0))))
-
-
-def _scaled(projected: np.ndarray, scale: float) -> np.ndarray:
-    """Points and depths in an image of another resolution (pixel centres at integers)."""
-    out = projected * np.float32(scale)
-    out[:, :2] += 0.5 * scale - 0.5
-    return np.asarray(out, np.float32)
-
-
-def _framed(point: np.ndarray, canvas: int, size: int) -> np.ndarray:
-    """A pixel of the canvas in the frame; both share their centre."""
-    return (point - (canvas - 1) / 2.0) / CANVAS_DENSITY + (size - 1) / 2.0
-
-
-def _coarse(points: np.ndarray) -> np.ndarray:
-    """Pixel coordinates of the supersampled drawing in the frame (pixel centres at integers)."""
-    return (points + 0.5) / SUPERSAMPLING - 0.5
 
 
 def _finite(radii: np.ndarray) -> np.ndarray:

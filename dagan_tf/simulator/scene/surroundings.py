@@ -1,7 +1,7 @@
-"""The photo's surroundings as a mesh joined to the head: shoulders and backdrop turn along.
+"""The photo's surroundings as a mesh joined to the head: shoulders and backdrop turn with it.
 
 Rings of vertices surround the head. The innermost lies on the head's outline, in the photo and in
-the view, and so follows it; the outermost rests. Between them the picture gives way smoothly, so
+the view, and so follows it; the outermost stays. Between them the picture gives way smoothly, so
 nothing tears (the joined background mesh of Zhu et al., CVPR 2016, on rays instead of a Delaunay
 net). What it shows is the photo without head and hair, which the head brings along itself.
 """
@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dagan_tf.core.pixels import from_levels
 from dagan_tf.simulator.head.regions import smoothstep
+from dagan_tf.simulator.render.grid import middle
 from dagan_tf.simulator.render.rasterizer import interpolate, rasterize
 from dagan_tf.simulator.scene.outline import ray_directions
 
@@ -45,7 +47,7 @@ class HeadOutline(NamedTuple):
 
 
 class Surroundings(NamedTuple):
-    """What is seen round the head.
+    """What is seen around the head.
 
     Attributes:
         places: (S, S, 2) float32, the photo's pixel that each pixel shows.
@@ -92,7 +94,7 @@ def surroundings(source: HeadOutline, target: HeadOutline, size: int) -> Surroun
     below = smoothstep(*_SHOULDERS, spokes[:, 1])[None, :, None]
     moved = (1.0 - below) * moved + below * (placed - target.neck + source.neck)
     shown = (1.0 - settled) * moved + settled * placed
-    last = (size - 1) / 2.0 + _FAR * size * spokes
+    last = middle(size) + _FAR * size * spokes
     placed = np.concatenate([placed, last[None]]).reshape(-1, 2)
     shown = np.concatenate([shown, last[None]]).reshape(-1, 2)
     away = np.clip((_RINGS - 1.0) / (_REST - 1.0), 0.0, 1.0)
@@ -104,11 +106,6 @@ def surroundings(source: HeadOutline, target: HeadOutline, size: int) -> Surroun
     raster = rasterize(vertices, _TRIANGLES, size, size)
     spread = interpolate(raster, _TRIANGLES, values.astype(np.float32))
     return Surroundings(places=spread[..., :2], depth=spread[..., 2])
-
-
-def photo_places(places: np.ndarray, size: int, canvas: int, density: float) -> np.ndarray:
-    """Pixels of the frame (..., 2) in the wider canvas; both share their centre."""
-    return (places - (size - 1) / 2.0) * density + (canvas - 1) / 2.0
 
 
 def compose(head: np.ndarray, coverage: np.ndarray, around: np.ndarray) -> np.ndarray:
@@ -123,4 +120,4 @@ def compose(head: np.ndarray, coverage: np.ndarray, around: np.ndarray) -> np.nd
         (S, S, 3) uint8.
     """
     mixed = head + (1.0 - coverage[..., None]) * around
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    return from_levels(mixed)

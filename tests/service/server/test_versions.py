@@ -1,5 +1,6 @@
 """Versions that come and go under a running server."""
 
+import secrets
 import threading
 import time
 from concurrent import futures
@@ -16,6 +17,8 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config import file_system_storage_path_source_pb2
 
+from dagan_tf.export.locations import LocationError, copy_tree, locate
+from dagan_tf.export.versions import ModelNotFoundError
 from dagan_tf.service.server.config_file import ConfigFileError
 from dagan_tf.service.server.registry import ModelRegistry, State
 from dagan_tf.service.server.served_model import ServedModel
@@ -237,3 +240,42 @@ def test_config_file_or_base_path_and_not_both(base, tmp_path):
         start_server(base, model_config_file="x", port=0)
     with pytest.raises(ConfigFileError, match="lists no model"):
         start_server(model_config_file=str(_config(tmp_path / "empty.config")), port=0)
+
+
+def test_models_in_a_bucket_are_served_and_looked_at_again(adders, monkeypatch):
+    bucket = f"ram://{secrets.token_hex(4)}/models"
+    copy_tree(adders / "1", locate(f"{bucket}/1"), last="saved_model.pb")
+    running = start_server(bucket, port=0, file_system_poll_wait_seconds=0.05)
+    with Caller(running.address) as caller:
+        assert caller.number() == 1
+        copy_tree(adders / "2", locate(f"{bucket}/2"), last="saved_model.pb")
+        _until(lambda: caller.number() == 2)
+        with monkeypatch.context() as patch:
+
+            def away(*_):
+                raise tf.errors.UnavailableError(None, None, "the bucket is away")
+
+            patch.setattr(tf.io.gfile, "isdir", away)
+            time.sleep(0.2)
+            assert caller.number() == 2
+            with pytest.raises(grpc.RpcError, match=r"{name: new} due to .*bucket is away"):
+                _reload(
+                    caller,
+                    {"name": "dagan", "base_path": bucket},
+                    {"name": "new", "base_path": f"{bucket}/new"},
+                )
+            assert caller.number() == 2
+        copy_tree(adders / "3", locate(f"{bucket}/3"), last="saved_model.pb")
+        _until(lambda: caller.number() == 3)
+        _reload(caller, {"name": "b", "base_path": f"file://{adders}"})
+        assert caller.number(name="b") == 3
+        with pytest.raises(grpc.RpcError, match=r"{name: c} due to .*no file system for s3x://"):
+            _reload(caller, {"name": "c", "base_path": "s3x://bucket/models"})
+    running.stop()
+
+
+def test_a_uri_without_a_model_or_a_file_system_is_refused():
+    with pytest.raises(ModelNotFoundError, match=r"^ram://absent: holds no"):
+        start_server("ram://absent", port=0)
+    with pytest.raises(LocationError, match=r"^s3x://m: TensorFlow"):
+        start_server("s3x://m", port=0)

@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagan_tf.errors import DaganError
-from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.fitting.basis import fit_basis
 from dagan_tf.simulator.fitting.fit import MAX_FIT_ERROR, FitError, fit_landmarks
 from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 
 # iBUG's landmark on the other side of the face.
 MIRRORED = np.array(

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
+from dagan_tf.simulator.fitting import fit as fitting
 from dagan_tf.simulator.fitting.basis import fit_basis
 from dagan_tf.simulator.fitting.fit import FitError, fit_landmarks, fit_person
 from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 
 YAWS = (-40.0, 0.0, 40.0)
 
@@ -92,3 +94,19 @@ def test_people_of_frll_share_their_identity_between_photos(model, frll_dir):
         assert fits[0].error < 0.05
         assert max(fit.error for fit in fits) < 0.07
         assert [np.sign(round(fit.pose.yaw / 30)) for fit in fits] == [0, -1, 1]
+
+
+def test_a_fit_holds_blas_to_one_thread(model, monkeypatch):
+    found = []
+    real = fitting.normal_equations
+
+    def watched(*arguments):
+        pools = threadpool_info()
+        found.append({pool["num_threads"] for pool in pools if pool["user_api"] == "blas"})
+        return real(*arguments)
+
+    monkeypatch.setattr(fitting, "normal_equations", watched)
+    with threadpool_limits(2, user_api="blas"):
+        fit_person(model, noisy_views(model, np.zeros(1), np.random.default_rng(0)))
+    assert found
+    assert all(threads == {1} for threads in found)

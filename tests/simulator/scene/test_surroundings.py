@@ -47,12 +47,6 @@ def test_surroundings_lie_behind_the_head():
     assert np.isfinite(depth).all()
 
 
-def test_places_in_the_canvas_share_the_centre():
-    middle = scene.photo_places(np.array([49.5, 49.5]), 100, 300, 1.5)
-    np.testing.assert_allclose(middle, 149.5)
-    np.testing.assert_allclose(scene.photo_places(np.array([51.5, 49.5]), 100, 300, 1.5)[0], 152.5)
-
-
 def test_compose_is_linear_in_coverage():
     face = np.full((2, 2, 3), 50.0, np.float32)
     around = np.full((2, 2, 3), 200.0, np.float32)

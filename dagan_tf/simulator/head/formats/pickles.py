@@ -21,6 +21,7 @@ class Inert:
     """Stands for an object of a library that is not imported: keeps its state, does nothing."""
 
     def __init__(self, *_: object) -> None:
+        """Forgets its arguments."""
         self.state: dict[str, Any] = {}
 
     def __setstate__(self, state: object) -> None:

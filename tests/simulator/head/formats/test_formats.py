@@ -10,10 +10,10 @@ import pytest
 from scipy.io import savemat
 
 from dagan_tf.errors import DaganError
-from dagan_tf.simulator.camera import Pose
 from dagan_tf.simulator.head.formats.parameters import read_parameters
 from dagan_tf.simulator.head.formats.pickles import read_pickle
 from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.render.camera import Pose
 
 HEAD = MorphableModel.load()
 USED = int(HEAD.triangles.max()) + 1

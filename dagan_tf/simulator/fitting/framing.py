@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from dagan_tf.simulator.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.fitting.fit import FaceFit
 from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
+from dagan_tf.simulator.render.grid import middle
 
 # Side of the frame, in root mean square heights of the 68 landmarks about their centre: the face,
 # both ears at any yaw, and some hair and neck. Heights, not radii: fits to a frontal and a turned
@@ -73,8 +74,7 @@ def frame_matrix(
     ratio = zoom * image_size / (FRAME_HEIGHTS * height * fit.camera.scale)
     roll = np.radians(fit.pose.roll)
     turn = ratio * np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
-    middle = (image_size - 1) / 2.0
-    return np.concatenate([turn, (middle - turn @ seen)[:, None]], axis=1)
+    return np.concatenate([turn, (middle(image_size) - turn @ seen)[:, None]], axis=1)
 
 
 def mean_landmarks(model: MorphableModel, yaw: float, image_size: int) -> np.ndarray:
@@ -86,7 +86,7 @@ def mean_landmarks(model: MorphableModel, yaw: float, image_size: int) -> np.nda
         image_size: side of the frame, pixels.
 
     Returns:
-        (68, 2) float32 pixels, those of a far side that is hidden too.
+        (68, 2) float32 pixels, including those of a far side that is hidden.
     """
     points = model.mean[model.landmark_vertices].astype(np.float64)
     camera = _camera(*_anchor_of(points), Pose(yaw), image_size)
@@ -98,9 +98,8 @@ def _camera(
 ) -> Camera:
     scale = zoom * image_size / (FRAME_HEIGHTS * height)
     rotation = rotation_matrix(pose)
-    middle = (image_size - 1) / 2.0
     offset = scale * (rotation @ centre)[:2] * np.array([1.0, -1.0])
-    return Camera(scale=scale, rotation=rotation, translation=middle - offset)
+    return Camera(scale=scale, rotation=rotation, translation=middle(image_size) - offset)
 
 
 def _anchor(model: MorphableModel, fit: FaceFit) -> tuple[np.ndarray, float]:

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from dagan_tf.faces.alignment import apply_similarity
-from dagan_tf.simulator.camera import Camera, Pose, pose_from_rotation, rotation_matrix
 from dagan_tf.simulator.fitting.fit import FaceFit
-from dagan_tf.simulator.framing import frame_camera, frame_matrix, mean_landmarks
+from dagan_tf.simulator.fitting.framing import frame_camera, frame_matrix, mean_landmarks
 from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.render.camera import Camera, Pose, pose_from_rotation, rotation_matrix
 
 
 @pytest.fixture(scope="module")

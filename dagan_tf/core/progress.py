@@ -23,7 +23,12 @@ class Progress(keras.layers.Layer):
     """
 
     def __init__(self, plateau_steps: int = 0, **kwargs: object) -> None:
-        """Args: plateau_steps: halve the rates after so many without improvement; 0 = never."""
+        """Starts at step 0.
+
+        Args:
+            plateau_steps: halve the rates after this many steps without improvement; 0 = never.
+            **kwargs: the layer's name.
+        """
         super().__init__(**kwargs)
         self.plateau_steps = plateau_steps
         self.steps = add_state(self, "steps", tf.constant(0, tf.int64), "int64")
@@ -62,4 +67,5 @@ class Progress(keras.layers.Layer):
         self.steps.assign(step)
 
     def get_config(self) -> dict[str, object]:
+        """The layer's settings, from which Keras builds it anew."""
         return {**super().get_config(), "plateau_steps": self.plateau_steps}

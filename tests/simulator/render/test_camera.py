@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dagan_tf.simulator.camera import Camera, Pose, pose_from_rotation, rotation_matrix
+from dagan_tf.simulator.render.camera import Camera, Pose, pose_from_rotation, rotation_matrix
 
 NOSE, CROWN, LEFT_EAR = np.eye(3)[2], np.eye(3)[1], np.eye(3)[0]
 

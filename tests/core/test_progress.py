@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dagan_tf.loop.progress import Progress
+from dagan_tf.core.progress import Progress
 from dagan_tf.loop.schedule import HalvingSchedule
 
 
