@@ -27,6 +27,7 @@ class BoundedChange(keras.layers.Layer):
     """
 
     def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
+        """Changes the images where the matte says there is a head."""
         images, tone, texture, detail, matte = inputs
         share = tf.stop_gradient(tf.sigmoid(matte))
         within = -tf.nn.max_pool2d(-share, _RIM, 1, "SAME")
@@ -39,4 +40,5 @@ class BoundedChange(keras.layers.Layer):
         return images + 2.0 * (share * (gain - 1.0) * level + within * added)
 
     def compute_output_shape(self, shapes: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        """The images' own shape."""
         return shapes[0]

@@ -128,8 +128,9 @@ def pair_perception(
 ) -> tf.Tensor:
     """Difference of tone from the real photo of the same side, as far as both show the head.
 
-    Logarithms of means over blocks of 8 and 16 pixels are compared, so that dark hair counts, each with the most alike of the photo's
-    there and next to it: what a photo does not have in the same place is not smeared over the view.
+    Logarithms of means over blocks of 8 and 16 pixels are compared, so that dark hair counts, each
+    with the most alike of the photo's there and next to it: what a photo does not have in the same
+    place is not smeared over the view.
 
     Args:
         refined: float32 (N, H, W, 3).
@@ -188,7 +189,11 @@ def _nearest(own: tf.Tensor, other: tf.Tensor, share: tf.Tensor, weight: tf.Tens
     others, theres = tf.pad(other, edged), tf.pad(there, edged)
     distances = []
     for down, right in _STEPS:
-        place = (slice(None), slice(1 + down, height + 1 + down), slice(1 + right, width + 1 + right))
+        place = (
+            slice(None),
+            slice(1 + down, height + 1 + down),
+            slice(1 + right, width + 1 + right),
+        )
         apart = tf.reduce_mean(_soft_size(own - others[place]), axis=-1, keepdims=True)
         apart += _FAR * (abs(down) + abs(right)) + _NOWHERE * (1.0 - theres[place])
         distances.append(apart)

@@ -23,12 +23,14 @@ _SEED = 16.0
 
 @keras.saving.register_keras_serializable(package="dagan_tf")
 class Texture(layers.Layer):
-    """(N, H, W, 3) -> (N, H, W, 3): octaves of the brightness, enlarged: grain to grow detail from."""
+    """(N, H, W, 3) -> (N, H, W, 3): octaves of the brightness, enlarged, to grow detail from."""
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
+        """The octaves, about as large as the images are."""
         return _SEED * octaves(brightness(images))
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The same, however many channels come in."""
         return (*shape[:3], len(SIDES))
 
 

@@ -11,9 +11,9 @@ SHAPES = {"tone": 1, "texture": 3, "detail": 1, "matte": 1}
 
 
 def change(images, **wanted):
-    parts = {
-        name: np.zeros((1, SIDE, SIDE, maps), np.float32) for name, maps in SHAPES.items()
-    } | {"matte": np.full((1, SIDE, SIDE, 1), 100.0, np.float32)}
+    parts = {name: np.zeros((1, SIDE, SIDE, maps), np.float32) for name, maps in SHAPES.items()} | {
+        "matte": np.full((1, SIDE, SIDE, 1), 100.0, np.float32)
+    }
     for name, value in wanted.items():
         parts[name] = parts[name] * 0 + np.asarray(value, np.float32)
     return np.asarray(BoundedChange()([images, *parts.values()]))

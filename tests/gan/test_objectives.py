@@ -289,7 +289,8 @@ def test_an_outline_refiner_learns_its_matte_and_nothing_of_it_is_lost_in_a_step
     overrides = [
         *TINY, "data.image_size=32", "generator.form=outline", "generator.input_skip=true",
         "generator.downsample=4", "loss.adversarial=patch", "loss.matte_weight=5",
-        "loss.pair_weight=2", "loss.texture_weight=1", "loss.detail_weight=3", "loss.surroundings_weight=4",
+        "loss.pair_weight=2", "loss.texture_weight=1", "loss.detail_weight=3",
+        "loss.surroundings_weight=4",
     ]  # fmt: skip
     config = load_config("small-64", overrides)
     keras.utils.set_random_seed(0)
