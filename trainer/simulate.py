@@ -16,6 +16,7 @@ flags.DEFINE_string("output", None, "Folder for views, manifest.csv, skipped.csv
 flags.DEFINE_string("layout", "folder", "How --photos is laid out: folder, flat, frll or orl.")
 flags.DEFINE_string("include", None, "Only photos whose path below --photos fits this glob.")
 flags.DEFINE_list("identities", None, "Only these identities (names, comma-separated).")
+flags.DEFINE_string("poses", None, "CSV file path,yaw of --photos; other photos' yaws are seen.")
 flags.DEFINE_list("yaws", ["-90", "-60", "-30", "30", "60", "90"], "Yaw angles in degrees.")
 flags.DEFINE_list("pitch", None, "Pitch angles in degrees; by default each photo's own.")
 flags.DEFINE_float("yaw_jitter", 0.0, "Degrees each yaw is moved at random, at most.")
@@ -29,6 +30,7 @@ flags.DEFINE_string(
     "Another 3D head: our npz, an ICT-FaceKit folder, BFM 2009/2017/2019, eos .bin or FLAME "
     "(docs/face-models.md); by default the packaged one.",
 )
+flags.DEFINE_float("min_face", 32.0, "Least width of a face in the photo, pixels.")
 flags.DEFINE_bool("depth", False, "Also write each view's depth, as a 16-bit PNG.")
 flags.DEFINE_bool("head", False, "Also write how far each pixel is head, for trainer.pair.")
 flags.DEFINE_bool("share_identity", False, "Fit all photos of a person with one shape of the head.")
@@ -56,7 +58,7 @@ def main(argv: list[str]) -> None:
     if FLAGS.balance and (FLAGS["yaws"].present or FLAGS["pitch"].present):
         raise DaganError("--balance chooses the yaws: expected neither --yaws nor --pitch with it")
     lines = run_simulation(
-        Photos(FLAGS.photos, FLAGS.layout, FLAGS.include, FLAGS.identities),
+        Photos(FLAGS.photos, FLAGS.layout, FLAGS.include, FLAGS.identities, FLAGS.poses),
         FLAGS.output,
         SimulationSettings(**flag_values(SimulationSettings)),
         yaws=yaws or [],

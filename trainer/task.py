@@ -36,6 +36,9 @@ _REAL_LAYOUT = flags.DEFINE_string(
 _REAL_INCLUDE = flags.DEFINE_string(
     "real_include", None, "Take only real photos whose path in --real matches this glob."
 )
+_REAL_POSES = flags.DEFINE_string(
+    "real_poses", None, "CSV file path,yaw of --real; other photos' yaws are seen."
+)
 _REAL_ALIGNED = flags.DEFINE_bool(
     "real_aligned", False, "The real photos are square crops framed as the simulated views are."
 )
@@ -65,7 +68,13 @@ def main(_: list[str]) -> int:
     config = load_config(_CONFIG.value, _SET.value)
     real = None
     if _REAL.value is not None:
-        real = RealPhotos(_REAL.value, _REAL_LAYOUT.value, _REAL_INCLUDE.value, _REAL_ALIGNED.value)
+        real = RealPhotos(
+            _REAL.value,
+            _REAL_LAYOUT.value,
+            _REAL_INCLUDE.value,
+            _REAL_ALIGNED.value,
+            _REAL_POSES.value,
+        )
     result = train(
         config,
         _SIMULATED.value,

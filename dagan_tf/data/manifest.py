@@ -31,8 +31,10 @@ class ManifestRow:
         fit_error: Landmark error of the 3D fit, as a fraction of the outer-eye distance.
         depth_path: Of its depth image, like `path`; "" when it has none.
         landmarks: The 68 points as `landmarks_text` writes them; "" when not known. Manifests
-            without these last three columns are read, and given them when they are continued.
+            without these last four columns are read, and given them when they are continued.
         head_path: Of the image that says where the head is, like `path`; "" when it has none.
+        source_pose: How the photo itself shows the face: yaw, pitch and roll, degrees, between
+            spaces; a photo that lies on its side has a roll of 90 or so. "" when not known.
     """
 
     path: str
@@ -46,6 +48,7 @@ class ManifestRow:
     depth_path: str = ""
     landmarks: str = ""
     head_path: str = ""
+    source_pose: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from dagan_tf.core.names import file_name, one_line
 from dagan_tf.data.layouts import LAYOUTS, Layout, Place, all_files
 from dagan_tf.data.manifest import SkippedRow
+from dagan_tf.data.poses import read_yaws
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import PHOTO_SUFFIXES
 
@@ -24,7 +25,7 @@ class PhotoItem:
         path: The file.
         identity: The person, as `core.names.file_name` writes it.
         stem: Names the photo among those of its person, also where case does not count; likewise.
-        yaw: Nominal yaw in degrees if the layout tells, > 0 when the nose points to the right.
+        yaw: In degrees if the layout or a table tells it, > 0 when the nose points to the right.
     """
 
     path: Path
@@ -96,10 +97,24 @@ def read_folder(
     *,
     include: str | None = None,
     identities: Collection[str] | None = None,
+    poses: str | os.PathLike[str] | None = None,
 ) -> PhotoFolder:
     """As `list_photos`, and why the other files are not among the photos.
 
     Of files that `include` or `identities` leave out nothing is said.
+
+    Args:
+        folder: as of `list_photos`, like the next three.
+        layout: likewise.
+        include: likewise.
+        identities: likewise.
+        poses: CSV file of known yaws, see `read_yaws`, which stand before those of the layout.
+
+    Returns:
+        Photos and other files.
+
+    Raises:
+        DaganError: as `list_photos` and `read_yaws`.
     """
     folder = Path(folder)
     if layout not in LAYOUTS:
@@ -107,9 +122,10 @@ def read_folder(
     if not folder.is_dir():
         raise DaganError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
     found, left_out = _sorted_out(folder, layout, LAYOUTS[layout])
+    yaws = read_yaws(poses, folder, (path for path, _ in found)) if poses else {}
     # Stems are settled before filtering: a narrower run names its outputs alike.
     items = [
-        PhotoItem(path, file_name(place.identity), stem, place.yaw)
+        PhotoItem(path, file_name(place.identity), stem, yaws.get(path, place.yaw))
         for (path, place), stem in zip(found, _unique_stems(found), strict=True)
     ]
     kept = [

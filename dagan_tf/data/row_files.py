@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Row = TypeVar("Row", bound="DataclassInstance")
 
 # Fields of these names hold paths inside the file's folder.
-_PATHS = ("path", "mask_path", "depth_path")
+_PATHS = ("path", "mask_path", "depth_path", "head_path")
 
 
 class RowWriter(Generic[Row]):

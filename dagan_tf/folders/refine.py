@@ -106,8 +106,8 @@ def refine_folder(
     with writing_to(target):
         label += f" at {image_size} pixels" if image_size else ""
         claim_folder(target, label + (f", shrunk to {shrink_to}" if shrink_to else ""))
-        done = {row.path for row in manifest_so_far(target)}
-        done |= {row.path for row in rejected_rows(target)}
+        done = {row.path: row for row in [*manifest_so_far(target), *rejected_rows(target)]}
+        _check_sources(rows, done, target)
         failed = {row.source for row in read_skipped(target)}
         todo = [row for row in rows if row.path not in done and row.path not in failed]
         refined = skipped = 0
@@ -141,19 +141,38 @@ def refine_folder(
         return RefiningSummary(refined, len(rows) - refined - skipped, skipped)
 
 
-def claim_folder(folder: Path, label: str) -> None:
-    """Notes the model a folder is refined with, or checks that it is the same."""
+def _check_sources(rows: Iterable[ManifestRow], done: dict[str, ManifestRow], target: Path) -> None:
+    """Refuses views whose refined images would be taken for done, being those of other photos."""
+    for row in rows:
+        before = done.get(row.path, row)
+        if before.source != row.source:
+            raise RefiningError(
+                f"{target / row.path}: was refined from a view of {before.source}, not of "
+                f"{row.source}; choose another output folder"
+            )
+
+
+def claim_folder(folder: Path, label: str, images: Path | None = None) -> None:
+    """Notes the model a folder is refined with, or checks that it is the same.
+
+    Args:
+        folder: of the refined images.
+        label: names the model.
+        images: the folder of those refined, where no manifest tells what each is made of.
+    """
     file = folder / SETTINGS_NAME
+    facts = {"model": label} | ({} if images is None else {"images": str(images.resolve())})
     try:
-        begun, _ = claim(file, {"model": label}).get("model", (label, label))
+        changed = claim(file, facts)
     except DaganError:
-        begun = None
-    if begun is None:
+        changed = {"model": (None, label)}
+    if changed.get("model", (label, label))[0] is None:
         raise RefiningError(f"{file}: damaged; expected {{'model': ...}}")
-    if begun != label:
-        raise RefiningError(
-            f"{folder}: was begun with {begun}, not with {label}; choose another output folder"
-        )
+    for begun, now in changed.values():
+        if begun is not None:  # Older versions did not note the images.
+            raise RefiningError(
+                f"{folder}: was begun with {begun}, not with {now}; choose another output folder"
+            )
 
 
 def _read(

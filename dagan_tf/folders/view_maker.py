@@ -23,7 +23,7 @@ from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW
 from dagan_tf.simulator.fitting.fit import FaceFit
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.render.camera import Pose
-from dagan_tf.simulator.simulator import SimulatedView, Simulator
+from dagan_tf.simulator.simulator import MIN_FACE, SimulatedView, Simulator
 
 # Photos of a person that are kept from finding their faces to drawing them, bytes; the others of
 # one who has more are decoded twice.
@@ -47,6 +47,7 @@ class SimulationSettings:
         depth: also write each view's depth.
         head: also write how far each pixel is head.
         share_identity: fit all photos of a person together, with one shape of the head.
+        min_face: width, pixels, of faces that are just large enough.
     """
 
     image_size: int = 224
@@ -58,6 +59,7 @@ class SimulationSettings:
     depth: bool = False
     head: bool = False
     share_identity: bool = False
+    min_face: float = MIN_FACE
 
     def simulator(self) -> Simulator:
         """The simulator, the same at every call; raises DaganError on a bad setting."""
@@ -72,7 +74,12 @@ def _simulator(settings: SimulationSettings) -> Simulator:
         if not 0 <= value <= limit:
             raise DaganError(f"{name}: got {value}, expected degrees in [0, {limit:g}]")
     model = MorphableModel.load(settings.face_model) if settings.face_model else None
-    return Simulator(model=model, image_size=settings.image_size, background=settings.background)
+    return Simulator(
+        model=model,
+        image_size=settings.image_size,
+        background=settings.background,
+        min_face=settings.min_face,
+    )
 
 
 # Photos that are fitted together (one, or all of a person), each with the views that are missing.
@@ -128,7 +135,7 @@ def _fitted(
         try:
             pixels = read_photo(photo.path)
             face = simulator.finder.find_one(pixels)
-            simulator.check_turn(face, photo.yaw)
+            simulator.check_face(face, photo.yaw)
         except DaganError as error:
             rows.append(SkippedRow(source=photo.source, reason=str(error)))
             continue
@@ -175,7 +182,13 @@ def _write(
         depth_path=depth_path,
         landmarks=landmarks_text(drawn.landmarks),
         head_path=head_path,
+        source_pose=pose_text(drawn.source_pose),
     )
+
+
+def pose_text(pose: Pose) -> str:
+    """Yaw, pitch and roll of a photo, degrees, as manifests have them."""
+    return f"{pose.yaw:.1f} {pose.pitch:.1f} {pose.roll:.1f}"
 
 
 def encode_depth(depth: np.ndarray) -> np.ndarray:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dagan_tf.data.tables import csv_rows, inside, integer_rows, number, word_rows
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.building import FaceTable, TemplateTable
 from dagan_tf.protocols.protocol import Pairs, Protocol, Search, Split
-from dagan_tf.protocols.tables import csv_rows, inside, integer_rows, number, word_rows
 
 # Of each set.
 GALLERIES = {"ijbb": ("S1", "S2"), "ijbc": ("G1", "G2")}

@@ -4,10 +4,10 @@ import os
 import re
 from pathlib import Path
 
+from dagan_tf.data.tables import inside, word_rows
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.building import PairTable
 from dagan_tf.protocols.protocol import Protocol
-from dagan_tf.protocols.tables import inside, word_rows
 
 CFP_KINDS = ("FF", "FP")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dagan_tf.data.tables import csv_rows, inside, table_columns
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.building import FaceTable, PairTable, TemplateTable
 from dagan_tf.protocols.protocol import Protocol, Search, Split
-from dagan_tf.protocols.tables import csv_rows, inside, table_columns
 
 PAIR_COLUMNS = ("first", "second", "first_person", "second_person")
 SEARCH_COLUMNS = ("path", "person", "role")

@@ -41,7 +41,8 @@ class Aligner:
         self.image_size = image_size
         self._five_points = alignment == "five_points"
         self._frame = max(_SOURCE_SIZE, image_size) if self._five_points else image_size
-        self._simulator = Simulator(image_size=self._frame)
+        # Whom a test names it must not lose, however small.
+        self._simulator = Simulator(image_size=self._frame, min_face=0.0)
         self._profiles = {
             side: mean_landmarks(self._simulator.model, side, self._frame) for side in (-90, 90)
         }

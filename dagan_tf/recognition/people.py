@@ -12,12 +12,12 @@ import numpy as np
 
 from dagan_tf.data.layouts import LAYOUTS
 from dagan_tf.data.photos import list_photos
+from dagan_tf.data.poses import read_yaws
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import PHOTO_SUFFIXES
 from dagan_tf.protocols.image_files import ImageFiles, home
 from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.protocols.readers import read_protocol
-from dagan_tf.protocols.tables import csv_rows, inside, number
 
 # Layouts of recognition sets; all others are `list_photos`'.
 SET_LAYOUTS = ("lfw", "cfp", "ijba", "ijbb", "ijbc")
@@ -108,21 +108,8 @@ def read_poses(
         DaganError: file and row of a photo that is not among the faces, of one named twice, or of
             a yaw that is not a number within 90 degrees.
     """
-    known = {face.path.relative_to(root).as_posix() for face in faces}
-    yaws: dict[str, float] = {}
-    for where, row in csv_rows(Path(file), ("path", "yaw")):
-        path, yaw = inside(where, row["path"]), number(where, "yaw", row["yaw"])
-        if path not in known:
-            raise DaganError(f"{where}: {path!r} is none of the {len(known)} photos of {root}")
-        if path in yaws:
-            raise DaganError(f"{where}: {path!r} is named again")
-        if not abs(yaw) <= 90:
-            raise DaganError(f"{where}: yaw is {row['yaw']!r}; expected degrees in [-90, 90]")
-        yaws[path] = yaw
-    return [
-        replace(face, yaw=yaws.get(face.path.relative_to(root).as_posix(), face.yaw))
-        for face in faces
-    ]
+    yaws = read_yaws(file, root, (face.path for face in faces))
+    return [replace(face, yaw=yaws.get(face.path, face.yaw)) for face in faces]
 
 
 def protocol_faces(protocol: Protocol) -> list[RealFace]:

@@ -28,6 +28,7 @@ class Photos:
     layout: str = "folder"
     include: str | None = None
     identities: Collection[str] | None = None
+    poses: str | None = None
 
 
 def parse_angles(flag: str, texts: Sequence[str] | None) -> list[float] | None:
@@ -76,7 +77,11 @@ def run_simulation(
     """
     check_apart(output, photos.folder)
     found = read_folder(
-        photos.folder, photos.layout, include=photos.include, identities=photos.identities
+        photos.folder,
+        photos.layout,
+        include=photos.include,
+        identities=photos.identities,
+        poses=photos.poses,
     )
     listed, left_out = found.photos, found.left_out
     if balance:

@@ -32,12 +32,14 @@ class RealPhotos:
         layout: of the folder.
         include: glob on the relative path, or None for all.
         aligned: they are square crops in the frame of the simulated views already.
+        poses: CSV file of known yaws, see `data.poses.read_yaws`.
     """
 
     folder: str | os.PathLike[str]
     layout: str = "folder"
     include: str | None = None
     aligned: bool = False
+    poses: str | None = None
 
 
 def train(
@@ -133,7 +135,7 @@ def train(
 def _pack_real(
     real: RealPhotos, output: Path, size: int, held_out: Collection[str], *, progress: bool
 ) -> None:
-    listed = read_folder(real.folder, real.layout, include=real.include)
+    listed = read_folder(real.folder, real.layout, include=real.include, poses=real.poses)
     photos = [photo for photo in listed.photos if photo.identity not in held_out]
     if not photos:
         raise DaganError(f"{str(real.folder)!r}: no real photos but of held-out people")

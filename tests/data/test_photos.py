@@ -183,6 +183,18 @@ def test_any_name_has_a_fit_identity_stem_and_source(tmp_path):
         item.source.encode("utf-8")
 
 
+def test_known_yaws_stand_before_the_layouts(tmp_path):
+    make(tmp_path, "neutral_front/001_03.jpg", "neutral_front/002_03.jpg")
+    (tmp_path / "poses.csv").write_text("path,yaw\nneutral_front/002_03.jpg,-12.5\n")
+    listed = read_folder(tmp_path, "frll", include="neutral*", poses=tmp_path / "poses.csv")
+    assert [item.yaw for item in listed.photos] == [0.0, -12.5]
+    (only,) = read_folder(tmp_path, "frll", include="*001*", poses=tmp_path / "poses.csv").photos
+    assert only.yaw == 0.0
+    (tmp_path / "poses.csv").write_text("path,yaw\nneutral_front/003_03.jpg,10\n")
+    with pytest.raises(DaganError, match=r"poses\.csv:2: .* is none of the 2 photos"):
+        read_folder(tmp_path, "frll", poses=tmp_path / "poses.csv")
+
+
 def test_output_among_the_photos_is_refused(tmp_path):
     make(tmp_path, "photos/a/1.jpg")
     for inside in (".", "out", "a"):

@@ -210,7 +210,7 @@ def test_wrong_folders(simulated, tmp_path):
 def test_manifest_cannot_lead_out_of_the_folder(simulated, tmp_path, path):
     shutil.copy(simulated / "id0/photo0_yaw+060.png", tmp_path / "stolen.png")
     with (simulated / "manifest.csv").open("a") as manifest:
-        manifest.write(f"{path},,x.jpg,id0,60,0,0,0,,,\n")
+        manifest.write(f"{path},,x.jpg,id0,60,0,0,0,,,,\n")
     with pytest.raises(DaganError, match="inside the folder"):
         _refine(simulated, tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -229,3 +229,14 @@ def test_a_second_refiner_is_refused(simulated, tmp_path):
         _refine(simulated, out)
     assert not (out / "manifest.csv").exists()
     assert _refine(simulated, out).refined == 7
+
+
+def test_views_of_other_photos_are_not_taken_for_done(simulated, tmp_path):
+    _refine(simulated, tmp_path / "out")
+    rows = read_manifest(simulated)
+    (simulated / "manifest.csv").unlink()
+    with ManifestWriter(simulated) as manifest:
+        for row in rows:
+            manifest.write(replace(row, source="others/x.jpg"))
+    with pytest.raises(RefiningError, match=r"from a view of photos/x\.jpg, not of others/x\.jpg"):
+        _refine(simulated, tmp_path / "out")

@@ -136,6 +136,18 @@ def test_views_of_another_photo_are_not_taken_for_done(photos, tmp_path):
     assert simulate_folder(moved, tmp_path / "views", (30,), SETTINGS, progress=False).made == 0
 
 
+def test_a_photo_on_its_side_is_turned_and_the_manifest_says_so(photos, tmp_path):
+    portrait = read_photo(photos / "ann" / "1.png")
+    for quarter in (1, 3):
+        turned = np.ascontiguousarray(np.rot90(portrait, quarter))
+        write_png(folder_of(tmp_path / "turned", "ann") / f"{quarter}.png", turned)
+    items = list_photos(tmp_path / "turned", "folder")
+    simulate_folder(items, tmp_path / "views", (30,), SETTINGS, progress=False)
+    poses = [row["source_pose"].split() for row in rows(tmp_path / "views" / "manifest.csv")]
+    assert [round(float(roll) / 45) for _, _, roll in poses] == [-2, 2]
+    assert max(abs(float(yaw)) for yaw, _, _ in poses) < 5
+
+
 def test_angles_may_be_arrays_and_generators():
     wanted = [View(30.0, 0.0), View(60.0, 0.0)]
     assert all_views(np.array([30, 60]), np.array([0])) == wanted

@@ -14,7 +14,7 @@ from dagan_tf.simulator.fitting.fit import FitError, fit_landmarks
 from dagan_tf.simulator.fitting.framing import frame_matrix
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import head_regions
-from dagan_tf.simulator.simulator import ProfileError, Simulator
+from dagan_tf.simulator.simulator import ProfileError, Simulator, SmallFaceError
 
 
 @pytest.fixture(scope="module")
@@ -371,6 +371,16 @@ def test_landmarks_that_deny_the_detector_are_refused(simulator, astronaut, face
     with pytest.raises(FitError, match=r"what is known \+40 degrees"):
         simulator.fit(astronaut, face=face, yaw=40.0)
     assert simulator.fit(astronaut, face=face, yaw=5.0).error < 0.1
+
+
+def test_a_face_of_few_pixels_is_refused(simulator, astronaut, face):
+    scale = 30.0 / face.box.width
+    small = cv2.resize(astronaut, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    assert simulator.finder.find_all(small)
+    for method in (simulator.fit, simulator.align, simulator.simulate):
+        with pytest.raises(SmallFaceError, match=r"is \d\d pixels wide; expected at least 32"):
+            method(small)
+    assert Simulator(image_size=48, min_face=20.0).fit(small).error < 0.1
 
 
 def test_yaws_may_be_an_array_or_a_generator(simulator, astronaut, face):

@@ -90,7 +90,7 @@ def refine_image_folder(
     source, target = Path(input_folder), Path(output_folder)
     names, others = _output_names(source, target)
     with writing_to(target):
-        claim_folder(target, client.label)
+        claim_folder(target, client.label, source)
         failed = {row.source for row in read_skipped(target)}
         done_before = sum((target / name).exists() for name in names.values())
         todo = [

@@ -128,6 +128,10 @@ def test_folders_that_cannot_be(server, photos, tmp_path):
         with pytest.raises(ServiceError, match="holds no image"):
             refine_image_folder(client, tmp_path / "empty", tmp_path / "out")
         refine_image_folder(client, photos, tmp_path / "out", progress=False)
+        (tmp_path / "in-2").mkdir()
+        write_png(tmp_path / "in-2" / "wide.png", np.zeros((24, 24, 3), np.uint8))
+        with pytest.raises(RefiningError, match=r"was begun with .*in, not with .*in-2"):
+            refine_image_folder(client, tmp_path / "in-2", tmp_path / "out")
         client.version = 1
         with pytest.raises(RefiningError, match="was begun with served model dagan version latest"):
             refine_image_folder(client, photos, tmp_path / "out")

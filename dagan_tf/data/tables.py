@@ -1,4 +1,4 @@
-"""Reading protocol files: rows with their place, paths that stay inside the data folder."""
+"""Reading other people's tables: rows with their place, paths that stay inside the folder."""
 
 import csv
 import io
