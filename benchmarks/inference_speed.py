@@ -1,12 +1,14 @@
 """The refiner's forward pass on a CPU: the SavedModel against other runtimes on the same weights.
 
 python -m benchmarks.inference_speed --rounds=10
+python -m benchmarks.inference_speed --rounds=10 --filters=64 --blocks=10
 
-What is compared is what `serving.export --format=onnx,litert` writes, uint8 in and out, of an
-untrained generator with biases (zeros would be optimised away). Every runtime has a process of its
-own, since the threads of some keep a core busy after their answer; the rounds alternate,
-and each timed call follows an untimed one. float32 is compared with float32 and bfloat16 with
-bfloat16. Runtimes that are not installed (onnxruntime, openvino, ai-edge-litert) are left out.
+What is compared is what `serving.export --format=onnx,litert` writes, uint8 in and out, of the
+refiner in the box or, with --filters, of an untrained residual one with biases (zeros would be
+optimised away). Every runtime has a process of its own with as many threads, since the threads of
+some keep a core busy after their answer; the rounds alternate, and each timed call follows an
+untimed one. float32 is compared with float32 and bfloat16 with bfloat16. Runtimes that are not
+installed (onnxruntime, openvino, ai-edge-litert) are left out.
 """
 
 import argparse
@@ -25,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-SHAPES = ((8, 64, 64, 3), (1, 224, 224, 3))
+SHAPES = ((6, 224, 224, 3), (1, 224, 224, 3))
 ENGINES = {  # name: module it needs, precision
     "TensorFlow float32": ("tensorflow", "float32"),
     "ONNX Runtime float32": ("onnxruntime", "float32"),
@@ -41,27 +43,36 @@ def images(shape: tuple[int, ...]) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
 
 
-def export(folder: Path, filters: int, blocks: int) -> None:
+def export(folder: Path, filters: int | None, blocks: int) -> None:
     """Writes both precisions of one generator below `folder`, with all formats that can be."""
-    from dagan_tf.config.settings import GeneratorConfig
+    from dagan_tf.config.sections import GeneratorConfig
     from dagan_tf.core.keras_compat import dtype_policy
     from dagan_tf.export.write import export_generator
     from dagan_tf.gan.generator import build_generator
+    from dagan_tf.pretrained.card import read_card
+    from dagan_tf.pretrained.weights import load_generator
 
-    config = GeneratorConfig(filters=filters, blocks=blocks)
-    generator = build_generator(config)
-    random = np.random.default_rng(0)
-    weights = generator.get_weights()
-    generator.set_weights([w + random.normal(0, 0.02, w.shape) * (w.ndim == 1) for w in weights])
+    if filters is None:
+        config = GeneratorConfig(**read_card().facts["generator"])
+        generator = load_generator()
+    else:
+        config = GeneratorConfig(filters=filters, blocks=blocks)
+        generator = build_generator(config)
+        random = np.random.default_rng(0)
+        weights = generator.get_weights()
+        generator.set_weights(
+            [w + random.normal(0, 0.02, w.shape) * (w.ndim == 1) for w in weights]
+        )
     with dtype_policy("mixed_bfloat16"):
         reduced = build_generator(config)
     reduced.set_weights(generator.get_weights())
     formats = ["litert", *(["onnx"] if importlib.util.find_spec("tf2onnx") else [])]
-    export_generator(generator, folder / "float32", image_size=64, formats=formats)
-    export_generator(generator, folder / "bfloat16", image_size=64, reduced=reduced)
+    sizes = {"image_size": SHAPES[0][1], "stride": config.stride}
+    export_generator(generator, folder / "float32", formats=formats, **sizes)
+    export_generator(generator, folder / "bfloat16", reduced=reduced, **sizes)
 
 
-def start(engine: str, folder: Path) -> _Run:
+def start(engine: str, folder: Path, threads: int) -> _Run:
     """Loads an export into a runtime."""
     precision = ENGINES[engine][1]
     version = folder / precision / "1"
@@ -69,26 +80,32 @@ def start(engine: str, folder: Path) -> _Run:
     if engine.startswith("TensorFlow"):
         import tensorflow as tf
 
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
         model = tf.saved_model.load(str(version))
         signature = model.signatures["serving_default"]
         return lambda x, _=model: signature(images=tf.constant(x))["refined"].numpy()
     if engine.startswith("ONNX"):
         import onnxruntime
 
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
         session = onnxruntime.InferenceSession(
-            str(extra / "refiner.onnx"), providers=["CPUExecutionProvider"]
+            str(extra / "refiner.onnx"), options, providers=["CPUExecutionProvider"]
         )
         return lambda x: session.run(None, {"images": x})[0]
     if engine.startswith("OpenVINO"):
         import openvino
 
         core = openvino.Core()
-        hint = {"INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision]}
+        hint = {
+            "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
+            "INFERENCE_NUM_THREADS": threads,
+        }
         compiled = core.compile_model(core.read_model(extra / "refiner.onnx"), "CPU", hint)
         return lambda x: compiled(x)[0]
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(str(extra / "refiner.tflite"), num_threads=os.cpu_count())
+    interpreter = Interpreter(str(extra / "refiner.tflite"), num_threads=threads)
     source = interpreter.get_input_details()[0]["index"]
     target = interpreter.get_output_details()[0]["index"]
     shape: list[tuple[int, ...]] = []
@@ -105,10 +122,10 @@ def start(engine: str, folder: Path) -> _Run:
     return run
 
 
-def work(engine: str, folder: Path, connection: Connection) -> None:
+def work(engine: str, folder: Path, threads: int, connection: Connection) -> None:
     """A process: answers shapes with seconds, processor seconds and the refined images."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-    run = start(engine, folder)
+    run = start(engine, folder, threads)
     connection.send("ready")
     while (shape := connection.recv()) is not None:
         batch = images(shape)
@@ -118,12 +135,12 @@ def work(engine: str, folder: Path, connection: Connection) -> None:
         connection.send((time.perf_counter() - wall, time.process_time() - cpu, refined))
 
 
-def convolution_share(folder: Path, precision: str) -> str:
+def convolution_share(folder: Path, precision: str, threads: int) -> str:
     """How much of TensorFlow's time passes inside oneDNN's convolutions, by oneDNN's own log."""
     program = (
         "import sys, time\nfrom pathlib import Path\nfrom benchmarks import inference_speed as b\n"
-        f"run = b.start('TensorFlow {precision}', Path(sys.argv[1]))\n"
-        "x = b.images(b.SHAPES[1])\nrun(x), run(x)\nprint('MARK', flush=True)\n"
+        f"run = b.start('TensorFlow {precision}', Path(sys.argv[1]), {threads})\n"
+        "x = b.images(b.SHAPES[0])\nrun(x), run(x)\nprint('MARK', flush=True)\n"
         "t = time.perf_counter()\nrun(x)\nprint('TOTAL', time.perf_counter() - t)\n"
     )
     environment = {**os.environ, "ONEDNN_VERBOSE": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
@@ -136,7 +153,7 @@ def convolution_share(folder: Path, precision: str) -> str:
     return f"{len(spent)} convolutions, {inside:.1f} of {total:.1f} ms ({inside / total:.1%})"
 
 
-def compare(folder: Path, rounds: int) -> None:
+def compare(folder: Path, rounds: int, threads: int) -> None:
     """Runs all engines that are installed and prints the table."""
     context = multiprocessing.get_context("spawn")
     lines = {}
@@ -148,7 +165,7 @@ def compare(folder: Path, rounds: int) -> None:
             print(f"left out: {name}")
             continue
         lines[name], end = context.Pipe()
-        context.Process(target=work, args=(name, folder, end), daemon=True).start()
+        context.Process(target=work, args=(name, folder, threads, end), daemon=True).start()
         assert lines[name].recv() == "ready"
     print(
         "| images | runtime | min ms | median ms | CPU ms | to fastest other | max diff, levels |"
@@ -189,16 +206,18 @@ def compare(folder: Path, rounds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--filters", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--filters", type=int)
     parser.add_argument("--blocks", type=int, default=10)
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         export(folder, arguments.filters, arguments.blocks)
-        compare(folder, arguments.rounds)
+        compare(folder, arguments.rounds, arguments.threads)
         for precision in ("float32", "bfloat16"):
-            print(f"TensorFlow {precision}, 224²: {convolution_share(folder, precision)}")
+            share = convolution_share(folder, precision, arguments.threads)
+            print(f"TensorFlow {precision}, {SHAPES[0][0]} of {SHAPES[0][1]}²: {share}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from absl import flags
 
 from dagan_tf.core.program import run_app
 from dagan_tf.errors import DaganError
-from dagan_tf.metrics.intervals import over_splits
+from dagan_tf.metrics.spread import over_splits
 from dagan_tf.metrics.templates import normalised
 from dagan_tf.protocols.frll import read_frll
 from dagan_tf.protocols.protocol import Protocol

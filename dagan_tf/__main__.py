@@ -23,7 +23,7 @@ flags.DEFINE_integer(
 
 
 def main(argv: list[str]) -> int:
-    """Turns all photos; those without a face are named, the others done."""
+    """Turns all photos; what cannot be shown is named, the rest done."""
     from dagan_tf.errors import DaganError
     from dagan_tf.runs.turn import turn_files
 
@@ -37,7 +37,9 @@ def main(argv: list[str]) -> int:
     )
     for reason in left_out.values():
         print(f"left out: {reason}", file=sys.stderr)
-    print(f"{len(photos) - len(left_out)} of {len(photos)} photos turned: {FLAGS.output}")
+    print(
+        f"{len(photos) - len(left_out)} of {len(photos)} photos turned to all sides: {FLAGS.output}"
+    )
     return BAD_INPUT if left_out else 0
 
 

@@ -1,4 +1,4 @@
-"""The one base class of every error a user can cause and mend."""
+"""The one base class of every error that a user can cause and mend."""
 
 
 class DaganError(ValueError):

@@ -45,7 +45,7 @@ def run_selfcheck(folder: Path, report: Callable[[str], None]) -> None:
         report: gets a line for each part that works.
 
     Raises:
-        Exception: of whatever does not work.
+        Exception: whatever the part that does not work raised.
     """
     report(f"dagan_tf {dagan_tf.__version__}, Python {sys.version.split()[0]}: imported")
     report(_check_faces())
@@ -98,7 +98,7 @@ def _check_training(report: Callable[[str], None]) -> Any:
     from dagan_tf.training.build import build_dagan
 
     keras.utils.set_random_seed(0)
-    config = load_config("quickstart", _SETTINGS)
+    config = load_config("small-64", _SETTINGS)
     model = build_dagan(config, _PEOPLE)
     rng = np.random.default_rng(0)
     images = rng.uniform(-1, 1, (2, 2, _SIZE, _SIZE, 3)).astype(np.float32)

@@ -42,12 +42,8 @@ flags.mark_flags_as_required(["server", "input", "output"])
 def main(argv: list[str]) -> None:
     """Connects and refines the folder."""
     del argv
-    from pathlib import Path
-
-    from dagan_tf.data.manifest import MANIFEST_NAME
-    from dagan_tf.folders.refine import refine_folder
     from dagan_tf.service.client.client import RefinerClient, RetryPolicy, TlsFiles
-    from dagan_tf.service.client.folder import refine_image_folder
+    from dagan_tf.service.client.folder import refine_any_folder
 
     files = (
         FLAGS.tls_root_certificates,
@@ -68,21 +64,13 @@ def main(argv: list[str]) -> None:
     ) as client:
         # One folder, one model: a version that appears meanwhile must not refine half of it.
         version = client.pin_version()
-        if (Path(FLAGS.input) / MANIFEST_NAME).is_file():
-            summary = refine_folder(
-                FLAGS.input,
-                FLAGS.output,
-                client.request_images,
-                label=client.label,
-                image_size=FLAGS.image_size or None,
-                batch_size=FLAGS.batch_size,
-                stream=client.in_flight,
-                progress=FLAGS.progress,
-            )
-        else:
-            summary = refine_image_folder(
-                client, FLAGS.input, FLAGS.output, progress=FLAGS.progress
-            )
+        summary = refine_any_folder(
+            client,
+            FLAGS.input,
+            FLAGS.output,
+            image_size=FLAGS.image_size or None,
+            progress=FLAGS.progress,
+        )
     print(
         f"refined {summary.refined} images into {FLAGS.output} with {FLAGS.model_name} version "
         f"{version} ({summary.done_before} done before, {summary.skipped} skipped)"

@@ -5,7 +5,7 @@ python -m serving.server --model_base_path=exported/dagan --model_name=dagan --p
 
 from absl import flags
 
-from dagan_tf.core.program import run_app
+from dagan_tf.core.program import flag_values, run_app
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -63,76 +63,26 @@ flags.DEFINE_float("drain_seconds", 0.0, "At SIGTERM, time as NOT_SERVING before
 flags.DEFINE_float("grace_seconds", 30.0, "At SIGTERM, time for requests under way.", 0.0)
 
 
-def _max_batch_pixels() -> int:
-    if FLAGS.max_batch_pixels is not None:
-        return FLAGS.max_batch_pixels
-    import tensorflow as tf
-
-    from dagan_tf.service.server.batching import CPU_BATCH_PIXELS
-
-    return 0 if tf.config.list_physical_devices("GPU") else CPU_BATCH_PIXELS
-
-
 def main(argv: list[str]) -> None:
     """Serves until SIGTERM or SIGINT, then drains."""
     del argv
-    if FLAGS.model_base_path or FLAGS.model_config_file:
-        return _serve(FLAGS.model_base_path)
-    from dagan_tf.export.write import pretrained_base
-
-    with pretrained_base() as base:
-        return _serve(str(base))
-
-
-def _serve(base: str | None) -> None:
-    from dagan_tf.service.server import config_file
     from dagan_tf.service.server.limits import Limits
-    from dagan_tf.service.server.server import ServerError, start_server
-    from dagan_tf.service.server.signals import wait_for_signal
+    from dagan_tf.service.server.serve import serve
+    from dagan_tf.service.server.server import ServerOptions
 
-    batching = None
-    if FLAGS.batching_parameters_file:
-        if not FLAGS.enable_batching:
-            raise ServerError("--batching_parameters_file is set without --enable_batching")
-        batching = config_file.read_batching(FLAGS.batching_parameters_file)
-    elif FLAGS.enable_batching:
-        batching = config_file.BatchingParameters()
-    ssl, monitoring = FLAGS.ssl_config_file, FLAGS.monitoring_config_file
-    running = start_server(
-        base,
+    limits = Limits(max_message_bytes=FLAGS.max_message_mb * 2**20, **flag_values(Limits))
+    serve(
+        FLAGS.model_base_path,
         model_name=FLAGS.model_name,
-        model_config_file=FLAGS.model_config_file,
-        model_config_file_poll_wait_seconds=FLAGS.model_config_file_poll_wait_seconds,
-        file_system_poll_wait_seconds=FLAGS.file_system_poll_wait_seconds,
-        allow_version_labels_for_unavailable_models=FLAGS.allow_version_labels_for_unavailable_models,
-        enable_model_warmup=FLAGS.enable_model_warmup,
-        host=FLAGS.host,
-        port=FLAGS.port,
-        ssl=config_file.read_ssl(ssl) if ssl else None,
-        batching=batching,
-        max_batch_pixels=_max_batch_pixels(),
-        metrics_path=config_file.read_monitoring(monitoring) if monitoring else None,
-        rest_api_port=FLAGS.rest_api_port,
-        rest_api_timeout_in_ms=FLAGS.rest_api_timeout_in_ms,
-        rest_api_num_threads=FLAGS.rest_api_num_threads,
-        enable_serialization_as_tensor_content=FLAGS.enable_serialization_as_tensor_content,
-        access_log=FLAGS.access_log,
-        grpc_max_threads=FLAGS.grpc_max_threads,
-        max_concurrent_requests=FLAGS.max_concurrent_requests,
-        limits=Limits(
-            max_message_bytes=FLAGS.max_message_mb * 2**20,
-            max_images=FLAGS.max_images,
-            max_pixels=FLAGS.max_pixels,
-            max_decoded_pixels=FLAGS.max_decoded_pixels,
-        ),
+        grace_seconds=FLAGS.grace_seconds,
+        drain_seconds=FLAGS.drain_seconds,
+        enable_batching=FLAGS.enable_batching,
+        batching_parameters_file=FLAGS.batching_parameters_file,
+        ssl_config_file=FLAGS.ssl_config_file,
+        monitoring_config_file=FLAGS.monitoring_config_file,
+        limits=limits,
+        **flag_values(ServerOptions),
     )
-    for name, versions in running.models.items():
-        numbers = ", ".join(map(str, versions))
-        print(f"serving {name} version {numbers} on {running.address}", flush=True)
-    if running.rest_port is not None:
-        print(f"REST on port {running.rest_port}", flush=True)
-    wait_for_signal()
-    running.stop(FLAGS.grace_seconds, drain_seconds=FLAGS.drain_seconds)
 
 
 if __name__ == "__main__":

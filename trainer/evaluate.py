@@ -44,19 +44,25 @@ flags.DEFINE_bool("report", True, "Also write report.html.")
 def main(argv: list[str]) -> None:
     """Reads, scores, writes."""
     del argv
-    from dagan_tf.runs.protocol import Evaluation, run_protocol, score_lines
+    from dagan_tf.runs.protocol import (
+        Evaluation,
+        parse_rates,
+        parse_systems,
+        run_protocol,
+        score_lines,
+    )
     from dagan_tf.scoring.scoring import Settings
 
     scored = run_protocol(
         Evaluation(
             FLAGS.protocol,
             FLAGS.data,
-            features=_systems(),
+            features=parse_systems(FLAGS.features),
             model=FLAGS.model,
             methods=FLAGS.methods,
             settings=Settings(
-                fars=_rates("fars"),
-                fpirs=_rates("fpirs"),
+                fars=parse_rates("fars", FLAGS.fars),
+                fpirs=parse_rates("fpirs", FLAGS.fpirs),
                 bootstrap=FLAGS.bootstrap,
                 seed=FLAGS.seed,
             ),
@@ -70,30 +76,6 @@ def main(argv: list[str]) -> None:
         print(line)
     if scored.report:
         print(f"report: {scored.report}")
-
-
-def _systems() -> dict[str, str]:
-    from dagan_tf.errors import DaganError
-
-    found: dict[str, str] = {}
-    for item in FLAGS.features:
-        name, equals, path = item.partition("=")
-        if not (name and equals and path) or name in found:
-            raise DaganError(f"--features: got {item!r}, expected NAME=FILE.npz, each name once")
-        found[name] = path
-    return found
-
-
-def _rates(name: str) -> tuple[float, ...]:
-    from dagan_tf.errors import DaganError
-
-    try:
-        rates = tuple(float(text) for text in FLAGS[name].value)
-    except ValueError:
-        rates = ()
-    if not rates or not all(0 < rate <= 1 for rate in rates):
-        raise DaganError(f"--{name}: got {FLAGS[name].value}, expected shares in (0, 1]")
-    return rates
 
 
 if __name__ == "__main__":

@@ -26,6 +26,11 @@ flags.DEFINE_list(
 flags.DEFINE_integer("every", 1, "Of --trainings: only every n-th checkpoint, and the last.", 1)
 flags.DEFINE_list("test_people", [], "People the refiner never saw; or give --model_dir.")
 flags.DEFINE_string("model_dir", None, "The refiner's training: its curves, whom it never saw.")
+flags.DEFINE_string(
+    "groups",
+    None,
+    "CSV of person and groups, for figures by group too; of layout frll that of the set itself.",
+)
 flags.DEFINE_list("yaws", [], "Only views within 7.5 degrees of these; by default all.")
 flags.DEFINE_string(
     "mobilefacenet",
@@ -48,7 +53,7 @@ def main(argv: list[str]) -> None:
     del argv
     from dagan_tf.errors import DaganError
     from dagan_tf.evaluation.bench import Question
-    from dagan_tf.runs.measure import measure_lines, run_measure, untrained_people
+    from dagan_tf.runs.measure import measure_groups, measure_lines, run_measure, untrained_people
 
     if bool(FLAGS.refined) == bool(FLAGS.trainings):
         raise DaganError("expected either --refined or --trainings")
@@ -76,6 +81,7 @@ def main(argv: list[str]) -> None:
                 FLAGS.refined,
                 FLAGS.output,
                 model_dir=FLAGS.model_dir,
+                groups=measure_groups(question, FLAGS.groups),
                 samples=FLAGS.samples,
                 command=command,
             )

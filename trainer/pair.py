@@ -19,9 +19,10 @@ flags.mark_flags_as_required(["photos", "simulated", "output"])
 
 def main(_: list[str]) -> None:
     """Lays the photos and says how many fit."""
-    from dagan_tf.data.photos import list_photos
+    from dagan_tf.data.photos import check_apart, list_photos
     from dagan_tf.folders.pair import pair_folder
 
+    check_apart(_OUTPUT.value, _PHOTOS.value)
     photos = list_photos(_PHOTOS.value, _LAYOUT.value)
     summary = pair_folder(_SIMULATED.value, photos, _OUTPUT.value)
     print(

@@ -103,7 +103,8 @@ def main(_: list[str]) -> int:
     from dagan_tf.recognition.apart import Division
     from dagan_tf.recognition.config import load_recogniser_config
     from dagan_tf.runs.experiment import Experiment, default_systems
-    from dagan_tf.runs.recognisers import run_experiment, summary_lines
+    from dagan_tf.runs.recogniser_table import summary_lines
+    from dagan_tf.runs.recognisers import run_experiment
 
     folders = {
         "simulated": _SIMULATED.value,

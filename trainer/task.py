@@ -17,8 +17,7 @@ from dagan_tf.core.program import INTERRUPTED, run_app
 _CONFIG = flags.DEFINE_string(
     "config",
     "face-64",
-    "Preset (quickstart, face-64, face-64-patch, face-96-patch, face-224, "
-    "paper-224) or a "
+    "Preset (small-64, face-64, face-64-patch, face-96-patch, face-224, fine-tune, paper-224) or a "
     "YAML file.",
 )
 _SET = flags.DEFINE_multi_string(
@@ -36,6 +35,9 @@ _REAL_LAYOUT = flags.DEFINE_string(
 )
 _REAL_INCLUDE = flags.DEFINE_string(
     "real_include", None, "Take only real photos whose path in --real matches this glob."
+)
+_REAL_POSES = flags.DEFINE_string(
+    "real_poses", None, "CSV file path,yaw of --real; other photos' yaws are seen."
 )
 _REAL_ALIGNED = flags.DEFINE_bool(
     "real_aligned", False, "The real photos are square crops framed as the simulated views are."
@@ -66,7 +68,13 @@ def main(_: list[str]) -> int:
     config = load_config(_CONFIG.value, _SET.value)
     real = None
     if _REAL.value is not None:
-        real = RealPhotos(_REAL.value, _REAL_LAYOUT.value, _REAL_INCLUDE.value, _REAL_ALIGNED.value)
+        real = RealPhotos(
+            _REAL.value,
+            _REAL_LAYOUT.value,
+            _REAL_INCLUDE.value,
+            _REAL_ALIGNED.value,
+            _REAL_POSES.value,
+        )
     result = train(
         config,
         _SIMULATED.value,

@@ -11,12 +11,12 @@ from typing import Any
 
 
 def number(default: float, *, minimum: float, maximum: float = float("inf")) -> Any:
-    """A field of a number within limits."""
+    """A numeric field with limits."""
     return field(default=default, metadata={"minimum": minimum, "maximum": maximum})
 
 
 def choice(default: Any, *choices: Any) -> Any:
-    """A field of one of some values."""
+    """A field that takes one of several values."""
     return field(default=default, metadata={"choices": choices})
 
 
@@ -27,7 +27,7 @@ class DataConfig:
     Attributes:
         image_size: side of the square training images, pixels.
         horizontal_flip: mirror half of the images at random (labels stay, yaw changes sign).
-        identity_on_reals: give reals of an identity that is simulated too that identity's label;
+        identity_on_reals: give reals of an identity that is also simulated that identity's label;
             off, all reals count as unlabelled, as the paper's abstract has them.
         shuffle_buffer: records mixed with one another; a set no larger is mixed as a whole.
         relight: how far brightness, colour and gamma of every image are changed at random, a
@@ -120,20 +120,20 @@ class LossConfig:
         pose_form: distance of L_pp: the paper's `l1`; `l2` (squared) and `huber` let small changes
             pass almost free, where L1 holds the refiner to its input or not at all.
         pose_delta: where `huber` turns from squared to linear, in units of the [-1, 1] range.
-        pose_downsample: compare images averaged over blocks of so many pixels a side, so that
+        pose_downsample: compare images averaged over blocks of this many pixels a side, so that
             detail finer than a block is free.
         pose_scale: `element` averages over height, width and channels, `pixel` divides by
             height x width only as the paper does (3x larger on RGB).
         pose_mask_weight: weight in the pose loss of pixels that the photo did not really show (the
             simulator's mask); 1 is the paper's unmasked loss.
-        pose_colour_weight: so many times what is left of a change without its brightness is added
+        pose_colour_weight: this many times what is left of a change without its brightness is added
             to the pose loss; 0 is the paper's loss.
         diversity_ratio: gamma, wanted ratio of refined to real reconstruction error.
         balance_rate: alpha, step of k.
         initial_balance: k_0.
         augment: show the discriminator every image, real and refined, with random changes of
             brightness, colour, contrast and place (DiffAugment, Zhao et al., 2020), so that it
-            does not learn few photos by heart.
+            does not learn a few photos by heart.
         gradient_penalty: weight of the discriminator's mean squared gradient at real images (R1,
             Mescheder et al., 2018), which keeps it from growing too sure; of `gan` and `patch`.
         pair_weight: of the difference from the real photo of the same side, of views that have
@@ -187,11 +187,11 @@ class TrainingConfig:
         generator_clip: global norm that the refiner's gradient is cut to; 0 = not at all.
         optimizer: of both networks: a class of `keras.optimizers`, or of tensorflow-addons (`tfa.`,
             TensorFlow 2.15 only).
-        optimizer_wrapper: optimiser of tensorflow-addons put round it.
+        optimizer_wrapper: optimiser of tensorflow-addons wrapped around it.
         beta_1: decay of the mean gradient; the momentum of RMSprop and SGD.
         decay_steps: halve both learning rates every so many steps (0 = never).
         plateau_steps: halve both learning rates when the smoothed L_con has not fallen by 0.1 % for
-            so many steps (0 = never).
+            this many steps (0 = never).
         learning_rate_floor: neither learning rate is halved below this.
         warmup_steps: at first the refiner learns the pose loss only, and the discriminator the
             reals only, k standing still.

@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ try:
 except ImportError:  # Not on Windows; there nothing is locked.
     fcntl = None  # type: ignore[assignment]
 
+_MOST_BYTES = 220
 _BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 
 
@@ -41,7 +42,9 @@ def write_whole(path: str | os.PathLike[str], *, sole_writer: bool = False) -> I
     """
     path = Path(path)
     own = "" if sole_writer else f".{secrets.token_hex(4)}"
-    partial = path.with_name(f".{path.name}{own}.tmp")
+    # A name may have 255 bytes: of one near that its beginning must do.
+    name = os.fsdecode(os.fsencode(path.name)[:_MOST_BYTES])
+    partial = path.with_name(f".{name}{own}.tmp")
     try:
         yield partial
         os.replace(partial, path)
@@ -90,7 +93,7 @@ def claim(
     Args:
         file: JSON file in the folder that holds the settings; written if it is not there.
         facts: the settings, as JSON has them.
-        defaults: what settings were before there was a key for them: of folders of older versions.
+        defaults: what a setting was before it had a key, for folders of older versions.
         may_change: dotted keys that may differ.
 
     Returns:
@@ -123,7 +126,7 @@ def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
     file. Where there are none (Windows, some network file systems) the block runs without.
 
     Args:
-        folder: that is written; it must exist.
+        folder: the one that is written; it must exist.
 
     Raises:
         DaganError: another process, or another block of this one, writes to it.
@@ -141,6 +144,33 @@ def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
     finally:
         if descriptor is not None:
             os.close(descriptor)
+
+
+@contextmanager
+def writing_to(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """A folder to write to, made if need be, that nobody else writes to meanwhile.
+
+    Args:
+        folder: any; one that was made for a block that fails, and is still empty, goes again.
+
+    Yields:
+        The folder.
+
+    Raises:
+        DaganError: as of `lock`.
+        OSError: it cannot be made.
+    """
+    path = Path(folder)
+    made = not path.exists()
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        with lock(path):
+            yield path
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                path.rmdir()
+        raise
 
 
 def try_lock(folder: str | os.PathLike[str]) -> int | None:

@@ -50,7 +50,7 @@ def dtype_policy(name: str) -> Iterator[None]:
 
 
 def legacy_optimizer(name: str) -> type[keras.optimizers.Optimizer] | None:
-    """Keras 2's optimiser class of before TensorFlow 2.11, None where there is none."""
+    """Keras 2's optimiser class from before TensorFlow 2.11, None if there is none."""
     return getattr(getattr(keras.optimizers, "legacy", None), name, None)
 
 

@@ -1,7 +1,7 @@
 """The range of pixels: uint8 at files and network, float32 in [-1, 1] inside models.
 
 For NumPy arrays and, under names that begin with `tensor_`, for TensorFlow's; both of a pair
-compute the same. TensorFlow is only imported where it is used: the simulator does without.
+compute the same. TensorFlow is only imported where it is used: the simulator does not need it.
 """
 
 from typing import TYPE_CHECKING, TypeVar

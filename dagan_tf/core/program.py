@@ -6,9 +6,12 @@ else is a defect and keeps its traceback. Import TensorFlow inside `main`, not a
 """
 
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any
 
 from absl import app, flags, logging
 
@@ -51,6 +54,11 @@ def _parse(argv: Sequence[str], arguments: str = "") -> list[str]:
     return rest
 
 
+def flag_values(settings: type) -> dict[str, Any]:
+    """The values of those flags that are called as fields of a dataclass, by name."""
+    return {one.name: FLAGS[one.name].value for one in fields(settings) if one.name in FLAGS}
+
+
 def run_app(
     main: Callable[[list[str]], int | None],
     *,
@@ -82,6 +90,9 @@ def run_app(
             _fail("interrupted", INTERRUPTED)
         return None
 
+    # A file's name need not be of the terminal's encoding.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     # --help shows the flags of the program's own file, and this one of all programs.
     FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS["verbose"])
     app.run(guarded, flags_parser=functools.partial(_parse, arguments=arguments))

@@ -26,7 +26,7 @@ class Progress(keras.layers.Layer):
         """Starts at step 0.
 
         Args:
-            plateau_steps: halve the rates after so many without improvement; 0 = never.
+            plateau_steps: halve the rates after this many steps without improvement; 0 = never.
             **kwargs: the layer's name.
         """
         super().__init__(**kwargs)

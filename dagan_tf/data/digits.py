@@ -26,7 +26,7 @@ def printed_digits(count: int, size: int, seed: int) -> tuple[np.ndarray, np.nda
     """Draws digits white on black, each in a font, tilt, size and place drawn at random.
 
     Args:
-        count: of images; the labels go round.
+        count: of images; the labels take turns.
         size: side, pixels.
         seed: fixes everything.
 
@@ -40,7 +40,7 @@ def printed_digits(count: int, size: int, seed: int) -> tuple[np.ndarray, np.nda
 
 
 def handwritten_digits(size: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """Handwritten digits in their published order, cut in the middle.
+    """Handwritten digits in their published order, halved.
 
     Args:
         size: side to enlarge to, pixels.

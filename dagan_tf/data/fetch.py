@@ -17,8 +17,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from dagan_tf.core.files import write_whole
-from dagan_tf.data.photos import FRLL_VIEW, list_photos
+from dagan_tf.core.files import write_whole, writing_to
+from dagan_tf.data.layouts import FRLL_VIEW
+from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
 
 FRLL_ARTICLE = "https://api.figshare.com/v2/articles/5047666"
@@ -54,7 +55,7 @@ def fetch_frll(
     """Downloads, checks and unpacks the set; goes on where an earlier call stopped.
 
     Leaves OUTPUT/{neutral,smiling}_{front,left_3quarter,...}/NNN_VV.jpg, the set's tables and
-    ATTRIBUTION.md. What is on its way lies in OUTPUT/.fetch.
+    ATTRIBUTION.md. Unfinished downloads lie in OUTPUT/.fetch.
 
     Args:
         output: The folder; made if absent.
@@ -70,7 +71,7 @@ def fetch_frll(
     """
     output = Path(output)
     state = output / ".fetch"
-    with _disk_errors(output):
+    with _disk_errors(output), writing_to(output):
         state.mkdir(parents=True, exist_ok=True)
         files = [file for file in list_files(article, timeout) if not _is_done(file, state)]
         missing = sum(file.size for file in files)
@@ -127,7 +128,7 @@ def list_files(article: str, timeout: float = 60.0) -> list[RemoteFile]:
 
 
 def download(file: RemoteFile, folder: Path, bar: Any, timeout: float = 60.0) -> Path:
-    """Downloads a file to FOLDER/NAME by way of NAME.part, which a later call goes on with.
+    """Downloads a file to FOLDER/NAME by way of NAME.part, which a later call continues.
 
     Args:
         file: What to download.
@@ -176,7 +177,7 @@ def unpack_views(archive: Path, output: Path) -> int:
     """Unpacks the photos of an archive into the folders of their views; returns how many.
 
     The view is the innermost folder named like one, or the archive's own name. Files of macOS,
-    landmarks (.tem) and what belongs to no view are passed over.
+    landmarks (.tem) and files of no view are passed over.
 
     Raises:
         DaganError: The archive is broken or a path in it leads out of the folder.

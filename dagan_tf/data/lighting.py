@@ -1,4 +1,4 @@
-"""Other light on a training image, so that one studio's colours are not learned by heart."""
+"""A training image in other light, so that one studio's colours are not learned by heart."""
 
 import tensorflow as tf
 
@@ -15,7 +15,7 @@ def relight(image: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
         image: float32 (H, W, 3) in [-1, 1].
         draws: float32 (5,) in [-1, 1]: at 1 the brightness is multiplied by exp(0.25), each channel
             by exp(0.12), and gamma, to which brightnesses in [0, 1] are raised, is exp(0.25); 0
-            leaves as it is.
+            leaves the image as it is.
 
     Returns:
         float32 (H, W, 3) in [-1, 1].

@@ -4,6 +4,7 @@ Of simulated and of refined faces; written and read as `row_files` says.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +31,10 @@ class ManifestRow:
         fit_error: Landmark error of the 3D fit, as a fraction of the outer-eye distance.
         depth_path: Of its depth image, like `path`; "" when it has none.
         landmarks: The 68 points as `landmarks_text` writes them; "" when not known. Manifests
-            without these last three columns are read, and given them when they are continued.
+            without these last four columns are read, and given them when they are continued.
         head_path: Of the image that says where the head is, like `path`; "" when it has none.
+        source_pose: How the photo itself shows the face: yaw, pitch and roll, degrees, between
+            spaces; a photo that lies on its side has a roll of 90 or so. "" when not known.
     """
 
     path: str
@@ -45,6 +48,7 @@ class ManifestRow:
     depth_path: str = ""
     landmarks: str = ""
     head_path: str = ""
+    source_pose: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class SkippedRow:
 
 
 def landmarks_text(points: np.ndarray) -> str:
-    """Points (N, 2), pixels, as a manifest has them: "x,y" with one decimal, between spaces."""
+    """Points (N, 2), pixels, in a manifest's form: "x,y" with one decimal, between spaces."""
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
@@ -124,3 +128,12 @@ def read_skipped(folder: str | os.PathLike[str]) -> list[SkippedRow]:
         DaganError: The file is damaged or has other columns.
     """
     return read_rows_if_there(Path(folder) / SKIPPED_NAME, SkippedRow)
+
+
+def note_left_out(folder: str | os.PathLike[str], rows: Iterable[SkippedRow]) -> None:
+    """Adds files that are no photos to `folder/skipped.csv`, each once."""
+    told = {row.source for row in read_skipped(folder)}
+    with SkippedWriter(folder) as skipped:
+        for row in rows:
+            if row.source not in told:
+                skipped.write(row)

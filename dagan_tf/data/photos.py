@@ -1,14 +1,18 @@
-"""Lists the photos of a folder, with the person, a unique stem and, if known, the yaw of each."""
+"""Lists the photos of a folder, with person, stem and, if known, yaw, and its other files."""
 
 import fnmatch
 import importlib.util
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dagan_tf.core.names import file_name, one_line
+from dagan_tf.data.layouts import LAYOUTS, Layout, Place, all_files
+from dagan_tf.data.manifest import SkippedRow
+from dagan_tf.data.poses import read_yaws
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import PHOTO_SUFFIXES
 
@@ -19,9 +23,9 @@ class PhotoItem:
 
     Attributes:
         path: The file.
-        identity: The person.
-        stem: Names the photo among those of its person, also where case does not count.
-        yaw: Nominal yaw in degrees if the layout tells, > 0 when the nose points to the right.
+        identity: The person, as `core.names.file_name` writes it.
+        stem: Names the photo among those of its person, also where case does not count; likewise.
+        yaw: In degrees if the layout or a table tells it, > 0 when the nose points to the right.
     """
 
     path: Path
@@ -29,21 +33,27 @@ class PhotoItem:
     stem: str
     yaw: float | None
 
+    @property
+    def source(self) -> str:
+        """The path as manifests and skip lists have it."""
+        return one_line(str(self.path))
 
-# The Face Research Lab London Set (DeBruine and Jones, 2017) names its views by the side of the
-# image the nose points to.
-_FRLL_YAWS = {
-    "left_profile": -90.0,
-    "left_3quarter": -45.0,
-    "front": 0.0,
-    "right_3quarter": 45.0,
-    "right_profile": 90.0,
-}
-FRLL_VIEW = re.compile(rf"(?:neutral|smiling)_({'|'.join(_FRLL_YAWS)})")
-_FRLL_PHOTO = re.compile(r"(\d+)_\d+")
-_ORL_PERSON = re.compile(r"s\d+")
 
-_Found = tuple[Path, str, float | None]
+@dataclass(frozen=True)
+class PhotoFolder:
+    """All files of a folder.
+
+    Attributes:
+        photos: at least one.
+        left_out: a row for each file that is no photo by its name or lies where the layout has
+            none.
+    """
+
+    photos: Sequence[PhotoItem]
+    left_out: Sequence[SkippedRow]
+
+
+_Found = tuple[Path, Place]
 
 
 def list_photos(
@@ -62,7 +72,7 @@ def list_photos(
             folders itself; NNN is the person and the view gives the yaw.
         orl: FOLDER/sN/M.pgm (or .png, .jpg, ...); sN is the person.
 
-    Hidden files and files whose suffix is not in `PHOTO_SUFFIXES` are passed over. Two photos of a
+    Hidden files are passed over, what else is not listed `read_folder` tells. Two photos of a
     person that differ in the suffix only get it appended to their stems ("a_jpg", "a_png").
 
     Args:
@@ -78,32 +88,50 @@ def list_photos(
     Raises:
         DaganError: Unknown layout, no such folder, or no photo left.
     """
+    return list(read_folder(folder, layout, include=include, identities=identities).photos)
+
+
+def read_folder(
+    folder: str | os.PathLike[str],
+    layout: str = "folder",
+    *,
+    include: str | None = None,
+    identities: Collection[str] | None = None,
+    poses: str | os.PathLike[str] | None = None,
+) -> PhotoFolder:
+    """As `list_photos`, and why the other files are not among the photos.
+
+    Of files that `include` or `identities` leave out nothing is said.
+
+    Args:
+        folder: as of `list_photos`, like the next three.
+        layout: likewise.
+        include: likewise.
+        identities: likewise.
+        poses: CSV file of known yaws, see `read_yaws`, which stand before those of the layout.
+
+    Returns:
+        Photos and other files.
+
+    Raises:
+        DaganError: as `list_photos` and `read_yaws`.
+    """
     folder = Path(folder)
-    if layout not in _LAYOUTS:
-        raise DaganError(f"layout is {layout!r}; expected one of {', '.join(_LAYOUTS)}")
+    if layout not in LAYOUTS:
+        raise DaganError(f"layout is {layout!r}; expected one of {', '.join(LAYOUTS)}")
     if not folder.is_dir():
         raise DaganError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
-    walk, pattern = _LAYOUTS[layout]
-    try:
-        found = sorted(walk(folder), key=lambda item: _natural(_relative(item[0], folder)))
-        if not found:
-            raise DaganError(
-                f"{folder}: no photos in layout {layout!r}; expected {folder / pattern}, "
-                f"found {_describe(folder)}"
-            )
-    except OSError as error:
-        raise DaganError(f"{error.filename or folder}: {error.strerror or error}") from None
-
+    found, left_out = _sorted_out(folder, layout, LAYOUTS[layout])
+    yaws = read_yaws(poses, folder, (path for path, _ in found)) if poses else {}
     # Stems are settled before filtering: a narrower run names its outputs alike.
     items = [
-        PhotoItem(path, identity, stem, yaw)
-        for (path, identity, yaw), stem in zip(found, _unique_stems(found), strict=True)
+        PhotoItem(path, file_name(place.identity), stem, yaws.get(path, place.yaw))
+        for (path, place), stem in zip(found, _unique_stems(found), strict=True)
     ]
     kept = [
         item
         for item in items
-        if (include is None or fnmatch.fnmatchcase(_relative(item.path, folder), include))
-        and (identities is None or item.identity in identities)
+        if _fits(item.path, folder, include) and (identities is None or item.identity in identities)
     ]
     if not kept:
         wanted = []
@@ -115,7 +143,26 @@ def list_photos(
             f"{folder}: none of the {len(items)} photos fits {' and '.join(wanted)}; the first is "
             f"{_relative(items[0].path, folder)!r} of identity {items[0].identity!r}"
         )
-    return kept
+    rows = [
+        SkippedRow(one_line(str(path)), reason)
+        for path, reason in left_out
+        if _fits(path, folder, include)
+        and (identities is None or path.relative_to(folder).parts[0] in identities)
+    ]
+    return PhotoFolder(kept, rows)
+
+
+def check_apart(output: str | os.PathLike[str], photos: str | os.PathLike[str]) -> None:
+    """Refuses to write where photos are read: the next run would take its output for photos.
+
+    Raises:
+        DaganError: `output` is the folder of the photos or lies in it.
+    """
+    if Path(output).resolve().is_relative_to(Path(photos).resolve()):
+        raise DaganError(
+            f"{output}: is in the folder of the photos, {photos}, where its images would be taken"
+            " for photos; expected a folder outside"
+        )
 
 
 def orl_folder() -> Path:
@@ -138,76 +185,70 @@ def orl_folder() -> Path:
     )
 
 
-def _photos_in(folder: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
-        if (
-            not path.name.startswith(".")
-            and path.suffix.lower() in PHOTO_SUFFIXES
-            and path.is_file()
-        ):
-            yield path
+def portrait_file() -> Path:
+    """Returns NASA's portrait of Eileen Collins (public domain) in the pip package `scikit-image`.
+
+    512x512 pixels in colour.
+
+    Raises:
+        DaganError: scikit-image, or the photo in it, is not installed.
+    """
+    spec = importlib.util.find_spec("skimage")
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        file = Path(location) / "data" / "astronaut.png"
+        if file.is_file():
+            return file
+    raise DaganError(
+        "the portrait is not installed; it comes with: pip install dagan-tf[quickstart]"
+    )
 
 
-def _folders_in(folder: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
-        if not path.name.startswith(".") and path.is_dir():
-            yield path
+def _sorted_out(
+    folder: Path, layout: str, rules: Layout
+) -> tuple[list[_Found], list[tuple[Path, str]]]:
+    """Photos and other files, the latter with the reason, each in natural order."""
+    found: list[_Found] = []
+    left_out: list[tuple[Path, str]] = []
+    try:
+        for path in sorted(all_files(folder), key=lambda path: _natural(_relative(path, folder))):
+            place = rules.place(folder, path.relative_to(folder).parts)
+            if path.suffix.lower() not in PHOTO_SUFFIXES:
+                left_out.append((path, f"not a photo: its suffix is {path.suffix!r}"))
+            elif place is None:
+                reason = f"not where layout {layout!r} has its photos, {rules.pattern}"
+                left_out.append((path, reason))
+            elif not path.is_file():
+                left_out.append((path, "not a regular file"))
+            else:
+                found.append((path, place))
+        if not found:
+            raise DaganError(
+                f"{folder}: no photos in layout {layout!r}; expected {folder / rules.pattern}, "
+                f"found {_describe(folder)}"
+            )
+    except OSError as error:
+        raise DaganError(f"{error.filename or folder}: {error.strerror or error}") from None
+    return found, left_out
 
 
-def _walk_folder(folder: Path) -> Iterator[_Found]:
-    for person in _folders_in(folder):
-        for path in _photos_in(person):
-            yield path, person.name, None
-
-
-def _walk_flat(folder: Path) -> Iterator[_Found]:
-    for path in _photos_in(folder):
-        yield path, path.stem, None
-
-
-def _walk_frll(folder: Path) -> Iterator[_Found]:
-    # resolve(): "." and "neutral_front/.." have no telling name.
-    views = [folder] if FRLL_VIEW.fullmatch(folder.resolve().name) else _folders_in(folder)
-    for view in views:
-        name = FRLL_VIEW.fullmatch(view.resolve().name if view == folder else view.name)
-        if name is None:
-            continue
-        for path in _photos_in(view):
-            photo = _FRLL_PHOTO.fullmatch(path.stem)
-            if photo is not None:
-                yield path, photo[1], _FRLL_YAWS[name[1]]
-
-
-def _walk_orl(folder: Path) -> Iterator[_Found]:
-    for person in _folders_in(folder):
-        if _ORL_PERSON.fullmatch(person.name):
-            for path in _photos_in(person):
-                if path.stem.isdecimal():
-                    yield path, person.name, None
-
-
-_LAYOUTS: dict[str, tuple[Callable[[Path], Iterator[_Found]], str]] = {
-    "folder": (_walk_folder, "IDENTITY/*.jpg"),
-    "flat": (_walk_flat, "*.jpg"),
-    "frll": (_walk_frll, "neutral_front/NNN_VV.jpg"),
-    "orl": (_walk_orl, "sN/M.pgm"),
-}
+def _fits(path: Path, folder: Path, include: str | None) -> bool:
+    return include is None or fnmatch.fnmatchcase(_relative(path, folder), include)
 
 
 def _unique_stems(found: list[_Found]) -> list[str]:
     """One stem for each photo, unique within its identity even where case does not count."""
-    shared = Counter((identity.casefold(), path.stem.casefold()) for path, identity, _ in found)
+    names = [(file_name(place.identity).casefold(), file_name(path.stem)) for path, place in found]
+    shared = Counter((identity, stem.casefold()) for identity, stem in names)
     taken = {key for key, count in shared.items() if count == 1}
     stems = []
-    for path, identity, _ in found:
-        stem = path.stem
-        if shared[identity.casefold(), stem.casefold()] > 1:
+    for (path, _), (identity, stem) in zip(found, names, strict=True):
+        if shared[identity, stem.casefold()] > 1:
             base = stem = f"{stem}_{path.suffix[1:].lower()}"
             number = 2
-            while (identity.casefold(), stem.casefold()) in taken:
+            while (identity, stem.casefold()) in taken:
                 stem = f"{base}_{number}"
                 number += 1
-            taken.add((identity.casefold(), stem.casefold()))
+            taken.add((identity, stem.casefold()))
         stems.append(stem)
     return stems
 
@@ -217,13 +258,14 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _natural(text: str) -> tuple[list[tuple[bool, int, str]], str]:
-    """Sort key: digits by value, the rest by letters; the text itself settles what is left."""
+    """Sort key: digits by value, the rest by letters; the text itself settles ties."""
     parts = re.findall(r"\d+|\D+", text.casefold())
     return [(not p[0].isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts], text
 
 
 def _describe(folder: Path) -> str:
-    folders = sorted((path.name for path in _folders_in(folder)), key=_natural)
-    photos = sum(1 for _ in _photos_in(folder))
+    inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    folders = sorted((path.name for path in inside if path.is_dir()), key=_natural)
+    photos = sum(path.suffix.lower() in PHOTO_SUFFIXES and path.is_file() for path in inside)
     shown = ", ".join(folders[:3]) + (", ..." if len(folders) > 3 else "")
     return f"{photos} photos and {len(folders)} folders in it" + (f" ({shown})" if shown else "")

@@ -43,13 +43,13 @@ def training_batches(
         worker: which of the workers reads this; it gets the rows from worker · batch_size / workers
             on of every batch, as many as the others.
         workers: that share every batch.
-        devices: of this worker; its share comes as so many elements of the dataset.
+        devices: of this worker; its share comes as this many elements of the dataset.
 
     Returns:
         Endless dataset of dicts: `simulated`, `real` float32 (B, S, S, 3) in [-1, 1]; `mask`
         float32 (B, S, S, 1) in [0, 1]; `simulated_label`, `real_label` int32 (B,), -1 =
         unlabelled; `simulated_draws`, `real_draws` float32 (B, 5) in [0, 1), random, for
-        `training.augmentation`; `simulated_yaw` float32 (B,), degrees, NaN = unknown; `head`,
+        `gan.augmentation`; `simulated_yaw` float32 (B,), degrees, NaN = unknown; `head`,
         `inside` and `real_inside` float32 (B, S, S, 1) in [0, 1], `target` float32 (B, S, S, 3) and
         `paired` float32 (B,), 1 where there is a target;
         B = batch_size / workers / devices.

@@ -29,6 +29,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from dagan_tf.core.files import writing_to
 from dagan_tf.core.pixels import tensor_to_signed, tensor_to_unit
 from dagan_tf.errors import DaganError
 
@@ -155,34 +156,40 @@ def write_records(
         RecordError: no records, or records of different domains or sizes.
     """
     folder = Path(folder)
-    work = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    names = [f"records-{i:05d}-of-{shards:05d}.tfrecord" for i in range(shards)]
-    identities: set[str] = set()
-    kinds: set[tuple[str, int]] = set()
-    count = 0
-    try:
-        writers = [tf.io.TFRecordWriter(str(work / name)) for name in names]
+    # Not the folder itself, which is replaced: who is locked out waits for the new one.
+    work = folder.with_name(f".{folder.name}.work")
+    with writing_to(work):
+        for left in work.iterdir():  # of a process that was killed
+            left.unlink()
+        names = [f"records-{i:05d}-of-{shards:05d}.tfrecord" for i in range(shards)]
+        identities: set[str] = set()
+        kinds: set[tuple[str, int]] = set()
+        count = 0
         try:
-            for record in records:
-                writers[count % shards].write(record.to_example().SerializeToString())
-                identities.add(record.identity)
-                kinds.add((record.domain, record.size))
-                count += 1
+            writers = [tf.io.TFRecordWriter(str(work / name)) for name in names]
+            try:
+                for record in records:
+                    writers[count % shards].write(record.to_example().SerializeToString())
+                    identities.add(record.identity)
+                    kinds.add((record.domain, record.size))
+                    count += 1
+            finally:
+                for writer in writers:
+                    writer.close()
+            if len(kinds) != 1:
+                what = (
+                    f"records of several kinds {sorted(kinds)}" if kinds else "no records to write"
+                )
+                raise RecordError(
+                    f"{str(folder)!r}: {what}; expected one domain and one image size"
+                )
+            domain, size = kinds.pop()
+            index = RecordIndex(domain, count, size, sorted(identities - {""}), names, fingerprint)
+            (work / INDEX_NAME).write_text(json.dumps(asdict(index), indent=1), encoding="utf-8")
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(work, folder)
         finally:
-            for writer in writers:
-                writer.close()
-        if len(kinds) != 1:
-            what = f"records of several kinds {sorted(kinds)}" if kinds else "no records to write"
-            raise RecordError(f"{str(folder)!r}: {what}; expected one domain and one image size")
-        domain, size = kinds.pop()
-        index = RecordIndex(domain, count, size, sorted(identities - {""}), names, fingerprint)
-        (work / INDEX_NAME).write_text(json.dumps(asdict(index), indent=1), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(work, folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+            shutil.rmtree(work, ignore_errors=True)
     return index
 
 
@@ -277,7 +284,7 @@ def _decoded(data: tf.Tensor, channels: int) -> tf.Tensor:
 
 
 def read_records(folder: str | os.PathLike[str]) -> list[Record]:
-    """Reads a whole record folder into memory, for looking at it; training streams it instead.
+    """Reads a whole record folder into memory, to look at it; training streams it instead.
 
     Raises:
         RecordError: no readable records of this schema.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Row = TypeVar("Row", bound="DataclassInstance")
 
 # Fields of these names hold paths inside the file's folder.
-_PATHS = ("path", "mask_path", "depth_path")
+_PATHS = ("path", "mask_path", "depth_path", "head_path")
 
 
 class RowWriter(Generic[Row]):
@@ -148,7 +148,7 @@ def _parse(file: Path, data: bytes, row_type: type[Row]) -> tuple[list[str], lis
 def _line(values: list[str]) -> bytes:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(values)
-    return line.getvalue().encode("utf-8")
+    return line.getvalue().encode("utf-8", "backslashreplace")
 
 
 def _values(row: Any, columns: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the page asks for: the faces of a photo, and one of them in another pose, refined too."""
+"""What the page asks for: a photo's faces, and one of them in another pose, refined as well."""
 
 import threading
 from collections.abc import Callable
@@ -12,8 +12,9 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.detector import FaceBox
 from dagan_tf.faces.face import Face, FaceNotFoundError
 from dagan_tf.faces.photo_io import decode_photo
+from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW
 from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
-from dagan_tf.simulator.simulator import MAX_PITCH, MAX_YAW, Simulator
+from dagan_tf.simulator.simulator import Simulator
 
 # A photo is kept at no more than this many pixels: 12 MB, and still plenty for a view of 224.
 KEPT_PIXELS = 4_000_000

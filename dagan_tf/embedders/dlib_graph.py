@@ -24,7 +24,7 @@ _BLOCKS = (
 
 
 class FaceEmbedding:
-    """Says who a face is in 128 numbers, differentiably: the same as `faces.embedding`'s network.
+    """Says who a face is in 128 numbers, differentiably: the network of `embedders.dlib_resnet`.
 
     The weights (public domain) come from the package face-recognition-models. They are constants:
     no variables, nothing to train or to save.

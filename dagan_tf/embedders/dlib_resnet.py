@@ -78,5 +78,5 @@ def _shape(landmarks: np.ndarray) -> dlib.full_object_detection:
 
 
 def distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Euclidean distance of two embeddings; dlib calls it one person below 0.6."""
+    """Euclidean distance of two embeddings; below 0.6 dlib takes both for one person."""
     return float(np.linalg.norm(np.asarray(a, np.float64) - np.asarray(b, np.float64)))

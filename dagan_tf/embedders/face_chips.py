@@ -11,7 +11,7 @@ _MAX_YAW = 90
 
 
 class FaceChips:
-    """Frames faces as `faces.embedding` does, by the mean head's landmarks at the image's yaw."""
+    """Frames faces as `dlib_resnet` does, by the mean head's landmarks at the image's yaw."""
 
     def __init__(self, image_size: int) -> None:
         """Works out where the chip lies in a frame.

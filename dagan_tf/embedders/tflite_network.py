@@ -2,7 +2,7 @@
 
 Read with the interpreter alone: its list of operations and its tensors. Strides and padding follow
 from shapes; what the list does not tell, such as an activation fused into an operation, would show
-in the outputs, which are compared before the model is given away. Norms were folded into kernels
+in the outputs, which are compared before the model is handed out. Norms were folded into kernels
 when the file was made, so that nothing depends on a batch's statistics.
 """
 
@@ -20,6 +20,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dagan_tf.core.keras_compat import dtype_policy
 from dagan_tf.errors import DaganError
 
 # Largest difference of an output, as a share of the outputs' root mean square, that is rounding.
@@ -67,19 +68,23 @@ def read_tflite(path: str | os.PathLike[str], *, input_scale: float = 1.0) -> ke
         input_scale: the model's inputs are multiplied by it first.
 
     Returns:
-        From float32 (N, H, W, C) to (N, D).
+        From float32 (N, H, W, C) to (N, D), computed as the global dtype policy says.
 
     Raises:
-        DaganError: not such a file; what in it is not understood.
+        DaganError: not such a file, or one with something that is not understood.
     """
     interpreter = open_tflite(
         path,
         experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         experimental_preserve_all_tensors=True,
     )
-    model = _Builder(path, interpreter).build(input_scale)
+    # In lower precision a right network differs as well: it is compared in this one.
+    with dtype_policy("float32"):
+        model = _Builder(path, interpreter).build(input_scale)
     _check_equal(path, interpreter, model, input_scale)
-    return model
+    if keras.mixed_precision.global_policy().name == "float32":
+        return model
+    return _Builder(path, interpreter).build(input_scale)
 
 
 class _Builder:
@@ -234,7 +239,7 @@ class _Builder:
 def _stride(
     before: tuple[int, ...], after: tuple[int, ...], kernel: tuple[int, ...]
 ) -> tuple[int, str]:
-    """The least stride, and the padding, that make `after` of `before`."""
+    """The smallest stride, and the padding, that turn `before` into `after`."""
     for stride in range(1, max(before) + 1):
         for padding, sides in (
             ("same", tuple(-(-side // stride) for side in before)),

@@ -1,4 +1,4 @@
-"""All that a refiner's faces are held against, read and learned once for several refiners."""
+"""Everything a refiner's faces are compared with, read and learned once for several refiners."""
 
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -15,12 +15,12 @@ from dagan_tf.evaluation import comparison, kept
 from dagan_tf.evaluation.comparison import FaceSet
 from dagan_tf.evaluation.embedding import FaceFeatures, RealFace, RealFaces, load_networks
 from dagan_tf.evaluation.looks_row import laid_photos, looks_row
-from dagan_tf.evaluation.measure import Measure, Row
+from dagan_tf.evaluation.measure import Row
 from dagan_tf.evaluation.noise import noise_row
 from dagan_tf.evaluation.pairs import Pair, gallery_photos, pair_views
 from dagan_tf.evaluation.realism import LogitFunction, Trainer
 from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.metrics.resampling import Interval
+from dagan_tf.metrics.bootstrap import Interval
 from dagan_tf.simulator.simulator import Simulator
 
 OF_THAT_SIDE, SOURCE = "real photo of that side", "its source"
@@ -38,7 +38,7 @@ class Question:
         yaws: only views near these angles, degrees; empty takes all that have a real photo.
         mobilefacenet: TFLite file of a second network; None asks dlib's alone.
         conv: also train convolutional judges.
-        noise_draws: measure likeness so often again, each time with noise of one grey level.
+        noise_draws: measure likeness this many times more, each time with noise of one grey level.
     """
 
     photos: str
@@ -138,7 +138,7 @@ class Bench:
         Args:
             name: of the kind.
             images: (N, S, S, 3) uint8 of the test views, in the order of `test`.
-            own_judges: taught on the same kind of faces, whose own marks they know.
+            own_judges: trained on the same kind of faces, and so acquainted with their faults.
 
         Returns:
             The faces and their column of the table.
@@ -146,25 +146,34 @@ class Bench:
         faces = self._faces(name, images)
         row = dict(comparison.pass_row(self.judges, self.real_test, faces))
         if own_judges:
-            fresh = comparison.pass_row(own_judges, self.real_test, faces)
-            row |= {
-                Measure(f"fresh {one.name}", one.better): figure
-                for one, figure in fresh.items()
-                if one.name.startswith("AUC")
-            }
+            row |= comparison.fresh_row(own_judges, self.real_test, faces)
         row |= comparison.two_sample_row(self.real_test, faces)
         row |= comparison.distance_row(self.real_test, faces, self.real_train)
-        row |= comparison.change_row(faces, FaceSet(self.simulated, faces.people, {}))
-        own_photos = np.stack(self._own_photos())
-        row |= comparison.own_photo_row(faces, own_photos)
-        row |= looks_row(faces, self.simulated, self._laid, yaws_of(self.test))
+        row |= self.part(faces, np.ones(len(self.test), bool))
         found = kept.fitted_yaws(self.simulator.model, self.features.landmarks[name])
         row |= kept.pose_row(found, yaws_of(self.test), faces.people)
-        row |= self._identity(faces, self.test)
         if self.question.noise_draws:
             embed = partial(self._embed, "noisy", forget=True)
             row |= noise_row(faces, self.question.noise_draws, embed, self._likeness)
         return faces, row
+
+    def part(self, faces: FaceSet, chosen: np.ndarray) -> Row:
+        """What needs no judge, of some of the test views: change, looks and identity.
+
+        Args:
+            faces: of all test views, in the order of `test`.
+            chosen: (N,) bool, those of two people at least.
+
+        Returns:
+            The measures; identity is left out where it can be measured on fewer than two people.
+        """
+        pairs = [pair for pair, wanted in zip(self.test, chosen, strict=True) if wanted]
+        laid = [one for one, wanted in zip(self._laid, chosen, strict=True) if wanted]
+        some, inputs = faces.rows(chosen), self.simulated[chosen]
+        row = comparison.change_row(some, FaceSet(inputs, some.people, {}))
+        row |= comparison.own_photo_row(some, np.stack(self._own_photos())[chosen])
+        row |= looks_row(some, inputs, laid, yaws_of(pairs))
+        return row | self._identity(some, pairs)
 
     def real_column(self) -> Row:
         """What real photos of the test people reach, for comparison."""
@@ -258,7 +267,7 @@ class Bench:
 
     def _identity(self, faces: FaceSet, pairs: Sequence[Pair]) -> Row:
         probes = self._probes(pairs)
-        if not probes.any():
+        if len(np.unique(faces.people[probes])) < 2:
             return {}
         return comparison.identity_row(faces.rows(probes), self._references(pairs), self.gallery)
 

@@ -1,7 +1,7 @@
 """Several sets of synthetic faces held against real ones, by every measure, as one table.
 
 The question is whether refined faces are nearer to real ones than simulated ones are, and
-whether they still show the same people. All that is learned is learned on the training people;
+whether they still show the same people. Whatever is learned is learned on the training people;
 everything is judged on the test people.
 """
 
@@ -15,7 +15,7 @@ from dagan_tf.evaluation.features import FEATURES, appearance_features, keep_fac
 from dagan_tf.evaluation.identity import identity_margins, paired_distances
 from dagan_tf.evaluation.measure import Measure, Row
 from dagan_tf.faces.resizing import resized
-from dagan_tf.metrics.resampling import (
+from dagan_tf.metrics.bootstrap import (
     Interval,
     bootstrap_people,
     jackknife_people,
@@ -131,7 +131,7 @@ def pass_row(judges: Mapping[str, realism.LogitFunction], real: FaceSet, faces: 
     Args:
         judges: As `train_judges` returns them.
         real: Real faces of the test people.
-        faces: The faces judged; may be `real` itself, which shows the best rate to be had.
+        faces: The faces judged; may be `real` itself, which shows the best rate that can be had.
 
     Returns:
         For each judge: share of faces taken for real (interval over people), mean logit, and the
@@ -147,6 +147,19 @@ def pass_row(judges: Mapping[str, realism.LogitFunction], real: FaceSet, faces: 
                 judge(real.images), logits, real.people, faces.people
             )
     return row
+
+
+def fresh_row(judges: Mapping[str, realism.LogitFunction], real: FaceSet, faces: FaceSet) -> Row:
+    """How test faces fare before judges that learned the faults of faces of their kind.
+
+    Arguments as `pass_row`; for each judge the AUC against the real test faces.
+    """
+    return {
+        Measure(f"fresh AUC, {name}", "lower"): _auc_interval(
+            judge(real.images), judge(faces.images), real.people, faces.people
+        )
+        for name, judge in judges.items()
+    }
 
 
 def distance_row(
@@ -230,7 +243,7 @@ def identity_row(
 def approach_row(
     inputs: FaceSet, faces: FaceSet, references: Mapping[str, Mapping[str, np.ndarray]]
 ) -> Row:
-    """How much nearer has refining brought each face to its person's real photos?
+    """How much nearer refining has brought each face to its person's real photos.
 
     Args:
         inputs: Simulated faces.

@@ -42,11 +42,11 @@ def load_networks(mobilefacenet: str | None = None) -> dict[str, Network]:
 
 
 class FaceFeatures:
-    """Embeds sets of faces in the canonical frame, also those that no detector finds.
+    """Embeds sets of faces in the canonical frame, including those that no detector finds.
 
     Attributes:
         networks: by name.
-        ways: by set, how many faces were found in which way.
+        ways: by set, how many faces were found in each way.
         landmarks: by set, each face's (68, 2) landmarks, None where no detector found it.
     """
 

@@ -13,7 +13,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.evaluation.comparison import FaceSet
 from dagan_tf.evaluation.identity import distance_matrix, identity_margins
 from dagan_tf.evaluation.measure import Measure, Row
-from dagan_tf.metrics.resampling import mean_interval
+from dagan_tf.metrics.bootstrap import mean_interval
 from dagan_tf.simulator.fitting.fit import fit_landmarks
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 
@@ -120,7 +120,7 @@ def leakage(
 
 
 def pose_row(found: np.ndarray, asked: np.ndarray, people: Sequence[str] | np.ndarray) -> Row:
-    """Mean yaw error of the faces whose yaw was found, and the share of those it was not of.
+    """Mean yaw error of the faces whose yaw was found, and the share of those where it was not.
 
     Args:
         found: (N,) degrees, as `fitted_yaws`.

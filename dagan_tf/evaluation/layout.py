@@ -1,4 +1,4 @@
-"""Landmarks for every face of a set, also for those a detector misses.
+"""Landmarks for every face of a set, including those that a detector misses.
 
 A measure of identity needs landmarks on each face; leaving out the faces that the detector does
 not find would leave out the worst ones. In the canonical frame all faces of one pose lie alike,

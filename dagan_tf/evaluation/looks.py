@@ -33,10 +33,10 @@ def backdrop_change(
 
     Returns:
         Mean and 95th percentile of |refined - simulated|, grey levels, over the backdrop's pixels
-        from 1 to 7 % of the side away from all else; None if there are hardly any.
+        that lie 1 to 7 % of the side away from everything else; None if there are hardly any.
 
     Raises:
-        DaganError: shapes that differ or are no square.
+        DaganError: shapes that differ or are not square.
     """
     _check(simulated, refined)
     before, after = (image.astype(np.float32) for image in (simulated, refined))
@@ -65,7 +65,7 @@ def colour_distance(image: np.ndarray, photo: np.ndarray, inside: np.ndarray) ->
         Mean distance in CIELAB's a* and b* between blocks of S / 28 pixels that lie wholly inside.
 
     Raises:
-        DaganError: shapes that differ or are no square, or no block inside.
+        DaganError: shapes that differ or are not square, or no block inside.
     """
     _check(image, photo)
     whole = cv2.resize(
@@ -85,7 +85,7 @@ def colour_distance(image: np.ndarray, photo: np.ndarray, inside: np.ndarray) ->
 
 
 def top_octave_power(image: np.ndarray, inside: np.ndarray) -> float:
-    """Power of the finest detail: of brightness at half to all of the highest frequency.
+    """Power of the finest detail: of brightness between half the highest frequency and the highest.
 
     Args:
         image: (S, S, 3) uint8 RGB.

@@ -8,7 +8,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.evaluation.comparison import FaceSet
 from dagan_tf.evaluation.looks import backdrop_change, colour_distance, top_octave_power
 from dagan_tf.evaluation.measure import Figure, Measure, Row
-from dagan_tf.metrics.resampling import mean_interval
+from dagan_tf.metrics.bootstrap import mean_interval
 from dagan_tf.simulator.registration import Registration, register
 
 

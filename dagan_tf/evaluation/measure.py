@@ -1,10 +1,10 @@
-"""What a figure is called and which way is better: one record, held by all tables and reports."""
+"""What a figure is called and which way is better: one record, shared by all tables and reports."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal, TypeAlias
 
-from dagan_tf.metrics.resampling import Interval
+from dagan_tf.metrics.bootstrap import Interval
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def pair_views(
         nearest in yaw is taken, then the one whose path has most in common with the source's, so
         that a neutral face is held against a neutral one.
     """
-    by_name = {_name(item.path): item for item in photos}
+    by_name = {_name(Path(item.source)): item for item in photos}
     by_person: dict[str, list[PhotoItem]] = {}
     for item in photos:
         by_person.setdefault(item.identity, []).append(item)
@@ -97,7 +97,7 @@ def gallery_photos(
 
 
 def _shared(one: str, other: str) -> int:
-    """Letters that two paths begin with alike."""
+    """Number of letters with which two paths begin alike."""
     pairs = zip(one, other, strict=False)
     return sum(1 for _ in itertools.takewhile(lambda letters: letters[0] == letters[1], pairs))
 

@@ -32,7 +32,7 @@ class TwoSampleTest:
     Attributes:
         auc: Area under the ROC curve on held-out people, mean over folds; 0.5 = real and
             synthetic cannot be told apart, 1 = always told apart.
-        accuracy: Mean of the shares of real and of synthetic faces judged rightly.
+        accuracy: Mean of the shares of real and of synthetic faces judged correctly.
         real_logits: (N,) held-out logit of each real sample, mean over repeats; > 0 = real.
         fake_logits: (M,) the same of each synthetic sample.
     """

@@ -8,12 +8,8 @@ import numpy as np
 from dagan_tf.config.settings import load_config
 from dagan_tf.core.pixels import from_signed, to_signed
 from dagan_tf.gan.adversaries import REALISM
-from dagan_tf.loop.checkpoints import (
-    CONFIG_NAME,
-    CheckpointError,
-    list_checkpoints,
-    load_discriminator,
-)
+from dagan_tf.loop.checkpoints import CONFIG_NAME, CheckpointError, list_checkpoints
+from dagan_tf.pretrained.model_folder import load_discriminator
 
 
 def reconstruct(model_dir: str | os.PathLike[str], images: np.ndarray) -> np.ndarray | None:

@@ -229,7 +229,7 @@ def _reason(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def _check_answers(answers: dict[str, np.ndarray], probes: dict[str, np.ndarray]) -> None:
-    """Are the answers whole, and the signatures of one mind?"""
+    """Checks that the answers are whole and that the signatures agree."""
     floats, expected = answers["floats"], probes["floats"].shape
     if floats.shape != expected or not np.isfinite(floats).all():
         raise ExportError(

@@ -24,11 +24,12 @@ class ExportModule(tf.Module):
     | `float` | `images` float32 (N, H, W, 3), [-1, 1] | `refined` float32 (N, H, W, 3), [-1, 1] |
     | `encoded` | `image_bytes` (N,) JPEG or PNG | `refined_bytes` (N,) PNG of the training size |
 
-    N, H and W are free, from 1 on. Sides that the generator's stride does not divide are mirrored
-    up at the right and bottom and cut again. `encoded` takes images of different sizes in one
-    request: from each the central square is cut and resized (antialiased) to the training size
-    unless it has it already, so that what comes back never depends on the other images of a batch;
-    grey becomes RGB, an alpha channel is dropped, and an EXIF orientation is not applied.
+    N, H and W are free, from 1 on. Sides that are not multiples of the generator's stride are
+    extended at the right and bottom by mirroring, and the answer is cut back. `encoded` takes
+    images of different sizes in one request: from each the central square is cut and resized
+    (antialiased) to the training size unless it has it already, so that what comes back never
+    depends on the other images of a batch; grey becomes RGB, an alpha channel is dropped, and an
+    EXIF orientation is not applied.
     """
 
     def __init__(self, generator: keras.Model, *, image_size: int, stride: int = 1) -> None:
@@ -37,7 +38,7 @@ class ExportModule(tf.Module):
         Args:
             generator: float32 (N, H, W, 3) in [-1, 1] to the same shape, with free H and W.
             image_size: Side in pixels the generator was trained at; the size `encoded` works in.
-            stride: Number the generator needs both sides to be divisible by.
+            stride: Number by which the generator needs both sides to be divisible.
 
         Raises:
             ExportError: The generator takes something else, or a number is not positive.
@@ -115,7 +116,7 @@ class ExportModule(tf.Module):
 
 
 def _mirror_up(images: tf.Tensor, axis: int, stride: int) -> tf.Tensor:
-    """Extends one axis at its end, mirrored as often as needed, to what the generator takes."""
+    """Extends one axis at its end, mirroring as often as needed, to a size the generator takes."""
     side = tf.shape(images)[axis]
     # Of positive numbers only: ONNX rounds the quotient of a negative one towards zero.
     multiple = (side + stride - 1) // stride * stride

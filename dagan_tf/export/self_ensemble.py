@@ -62,7 +62,7 @@ class Shift(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="dagan_tf")
 class InnerMean(keras.layers.Layer):
-    """[(N, H, W, C), ...] -> their mean; towards the border more and more the first alone."""
+    """[(N, H, W, C), ...] -> their mean; towards the border the first counts more and more."""
 
     def call(self, answers: list[tf.Tensor]) -> tf.Tensor:
         """The mean of answers of one shape, float (N, H, W, C), as float32."""
@@ -88,8 +88,8 @@ def check_transforms(transforms: Sequence[str]) -> None:
 def self_ensemble(generator: keras.Model, transforms: Sequence[str]) -> keras.Model:
     """A refiner that answers with a mean over transforms of the image, undone in the answers.
 
-    What a refiner does to a face, to its mirror image and to the face one pixel farther has the
-    same aim; where they differ it is chance, and the mean has less of it: faces keep their
+    A refiner has the same aim for a face, for its mirror image and for the face moved by a pixel;
+    where its answers differ it is by chance, and their mean has less of that: faces keep their
     likeness better (docs/lab-notebook.md). The self-ensemble of Timofte, Rothe and Van Gool,
     "Seven ways to improve example-based single image super resolution", CVPR 2016.
 
@@ -131,7 +131,7 @@ def _average_shifts(generator: keras.Model) -> keras.Model:
 
 
 def _inside(side: tf.Tensor) -> tf.Tensor:
-    """(side,) float32 in [0, 1]: how far a row or column counts as inside of the image."""
+    """(side,) float32 in [0, 1]: how far a row or column counts as inside the image."""
     place = tf.range(side)
     border = tf.cast(tf.minimum(place, side - 1 - place), tf.float32)
     return tf.clip_by_value((border - max(SHIFTS)) / _PASSAGE, 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""What a SavedModel says of its signatures, read without loading it."""
+"""What a SavedModel says about its signatures, read without loading it."""
 
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 

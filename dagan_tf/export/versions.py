@@ -1,6 +1,6 @@
 """The folder layout TensorFlow Serving reads: BASE/<integer version>/saved_model.pb.
 
-A version is complete from the moment it is visible: it is written under a name that is no
+A version is complete from the moment it is visible: it is written under a name that is not a
 number, which every reader passes over, and then renamed. What a killed writer leaves under such a
 name is removed by the next one. Buckets cannot rename a folder: there it is written in a temporary
 folder and copied, saved_model.pb last, and exporters must not end at the same moment.
@@ -115,7 +115,7 @@ def draft_version(base: str | os.PathLike[str]) -> Iterator[Draft]:
     """Publishes what the block writes as the next version, or nothing at all.
 
     The next version is the highest number under `base` plus one, the first is 1. When two
-    exporters end at the same moment, the later one takes the number after.
+    exporters end at the same moment, the later one takes the next number.
 
     Raises:
         OSError: `base` cannot be written.

@@ -1,7 +1,7 @@
 """A trained generator as a SavedModel that any TensorFlow can load and serve.
 
-The pixels' way into and out of the network is in the graph, so that a client needs to know
-nothing of [-1, 1], strides or Keras.
+Pre- and post-processing are part of the graph, so a client needs to know nothing about [-1, 1],
+strides or Keras.
 """
 
 import dataclasses
@@ -22,6 +22,7 @@ import tensorflow as tf
 import dagan_tf
 from dagan_tf.config.sections import GeneratorConfig
 from dagan_tf.config.settings import load_config
+from dagan_tf.core.files import writing_to
 from dagan_tf.core.keras_compat import dtype_policy
 from dagan_tf.data.records import RecordError, read_index
 from dagan_tf.export.bless import FACTS_FILE, TOLERANCES, bless
@@ -33,9 +34,10 @@ from dagan_tf.export.self_ensemble import check_transforms, self_ensemble
 from dagan_tf.export.versions import draft_version
 from dagan_tf.export.warmup import write_warmup
 from dagan_tf.gan.generator import build_generator
-from dagan_tf.loop.checkpoints import CONFIG_NAME, load_generator
+from dagan_tf.loop.checkpoints import CONFIG_NAME
 from dagan_tf.pretrained import weights as pretrained
 from dagan_tf.pretrained.card import PRETRAINED, read_card
+from dagan_tf.pretrained.model_folder import load_generator
 
 CARD_FILE = "model_card.md"
 
@@ -65,12 +67,12 @@ def export_generator(
         generator: See `ExportModule`; as it was trained, float32.
         output_base: Folder of all versions of this model, a path or a URI; made when absent.
         image_size: Side in pixels the generator was trained at.
-        stride: Number the generator needs both sides to be divisible by.
-        formats: Of `export_formats.FORMATS`; the SavedModel is written in any case.
+        stride: Number by which the generator needs both sides to be divisible.
+        formats: Of `export.formats.FORMATS`; the SavedModel is written in any case.
         reduced: The same weights in a network that computes in bfloat16, for the SavedModel; the
             other formats keep float32.
         average: Export the mean of its answers over these of
-            `models.self_ensemble.TRANSFORMS`: better likeness in two to eight times the time.
+            `export.self_ensemble.TRANSFORMS`: better likeness in two to eight times the time.
         config: Training configuration to record, JSON-able.
         metrics: Last training metrics to record, JSON-able.
         records: Numbers of the training data to record, JSON-able.
@@ -95,7 +97,7 @@ def export_generator(
     if reduced is not None:
         served = ExportModule(reduced, image_size=image_size, stride=stride)
         precision = "bfloat16"
-    with draft_version(output_base) as draft:
+    with writing_to(output_base), draft_version(output_base) as draft:
         served.save(draft.folder)
         write_warmup(draft.folder, image_size)
         blessing = bless(

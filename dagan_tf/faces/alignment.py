@@ -114,7 +114,7 @@ def warp_similarity(
 
 
 def roi_matrix(landmarks: np.ndarray, size: int, *, margin: float = 0.25) -> np.ndarray:
-    """Returns the similarity from the photo to an upright square crop round the face.
+    """Returns the similarity from the photo to an upright square crop around the face.
 
     "Up" balances the line of the eyes against the line from mouth to eyes, each by its length:
     in a profile the short line of the eyes, which says little, counts little.

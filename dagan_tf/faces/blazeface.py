@@ -1,8 +1,8 @@
-"""BlazeFace: faces of any roll, profiles too, each with six keypoints that tell how it is turned.
+"""BlazeFace finds faces of any roll, profiles included; six keypoints tell how each is turned.
 
 Bazarevsky et al., "BlazeFace: sub-millisecond neural face detection on mobile GPUs", 2019;
-MediaPipe's weights (Apache-2.0), run by OpenCV. The near one sees faces of a sixth of the photo's
-side and more; the far one smaller ones, whose place the near one then confirms.
+MediaPipe's weights (Apache-2.0), run by OpenCV. The near network sees faces from a sixth of the
+photo's side upwards; the far one sees smaller ones, which the near one then confirms.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class BlazeFace:
         return found
 
     def _closely(self, photo: np.ndarray, at: Detection) -> list[Detection]:
-        """The candidate again, upright and near by; none if it is no face after all."""
+        """The candidate again, upright and close up; none if it is not a face after all."""
         roll = np.radians(roll_of(at.keypoints))
         centre, side = (at.box[:2] + at.box[2:]) / 2, float(at.box[2] - at.box[0])
         scale = NEAR.size / (_CLOSE * side)
@@ -243,7 +243,7 @@ def _in_photo(score: float, corners: np.ndarray, points: np.ndarray, back: np.nd
 
 
 def _distinct(found: list[Detection]) -> list[Detection]:
-    """The surest of those that are one face."""
+    """Of detections that are the same face, the surest."""
     kept: list[Detection] = []
     for one in sorted(found, key=lambda one: -one.score):
         if not any(_same(one.box, other.box) for other in kept):
@@ -252,7 +252,7 @@ def _distinct(found: list[Detection]) -> list[Detection]:
 
 
 def _same(first: np.ndarray, second: np.ndarray) -> bool:
-    """Whether boxes are of one face: two faces do not lie within half a side of each other."""
+    """Whether boxes are of the same face: no two faces lie within half a side of each other."""
     apart = np.abs(first[:2] + first[2:] - second[:2] - second[2:]).max() / 2
     side = max(first[2] - first[0], second[2] - second[0])
     return _overlap(first, second) > _SAME or bool(apart < 0.5 * side)

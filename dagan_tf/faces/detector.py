@@ -116,11 +116,11 @@ class FaceDetector:
     def detect(self, photo: np.ndarray) -> list[FaceBox]:
         """Returns the boxes of all faces found, the largest first; possibly none.
 
-        Boxes of which a detector is hardly sure are left out beside a face of which it is sure.
+        Boxes that a detector is unsure of are left out where it is sure of another face.
 
         Args:
-            photo: (H, W, 3) uint8 RGB. Small ones are enlarged and large ones shrunk inside; the
-                boxes are in the photo's own pixels.
+            photo: (H, W, 3) uint8 RGB. Small ones are enlarged and large ones shrunk internally;
+                the boxes are in the photo's own pixels.
         """
         check_photo(photo)
         if min(photo.shape[:2]) < _MIN_SHORT_SIDE:

@@ -1,4 +1,4 @@
-"""Photos brought into a frame: what the frame shows beyond the photo's edge is filled and told."""
+"""Photos brought into a frame; what lies beyond the photo's edge is filled, and marked as such."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def frame_photo(photo: np.ndarray, matrix: np.ndarray, size: int) -> FramedPhoto
         size: Side of the output in pixels.
 
     Returns:
-        The square. Beyond the photo's edge it goes over smoothly into the photo's colours near it.
+        The square. Beyond the photo's edge it passes smoothly into the photo's colours nearby.
 
     Raises:
         ValueError: as `warp_similarity`.

@@ -29,7 +29,7 @@ def roll_of(keypoints: np.ndarray) -> float:
     """Degrees in (-180, 180], > 0 tilts clockwise in the image.
 
     The line of the eyes is weighed against that from the eyes to the mouth, each by its length: in
-    a profile the eyes' says little.
+    a profile the line of the eyes says little.
     """
     right, left, _, mouth = np.asarray(keypoints, np.float64)[:4]
     down = mouth - (right + left) / 2

@@ -1,10 +1,10 @@
-"""The 68 iBUG landmarks of a face, turned ones too.
+"""The 68 iBUG landmarks of a face, frontal or turned.
 
 dlib's 68-point predictor was trained in the boxes of its HOG detector. On a turned face it follows
-its box: a tenth of a box too far back, and the points of a frontal face come out, spread over the
-cheek. dlib's 5-point predictor was trained in the CNN's boxes too and errs less, so it places the
-box of the other one. Both are asked in several boxes where a face is turned: when they go astray
-they always go towards a frontal face.
+its box: if that lies a tenth of a box too far back, the points of a frontal face come out, spread
+over the cheek. dlib's 5-point predictor was trained in the CNN's boxes too and errs less, so it
+places the box of the other one. Both are asked in several boxes where a face is turned: when they
+go astray they always go towards a frontal face.
 """
 
 from dataclasses import replace

@@ -4,6 +4,7 @@ Everything downstream sees upright uint8 RGB, whatever the file was.
 """
 
 import contextlib
+import functools
 import io
 import math
 import os
@@ -17,20 +18,25 @@ from PIL import Image, ImageOps
 from dagan_tf.core.files import write_bytes
 from dagan_tf.errors import DaganError
 
-PHOTO_SUFFIXES: tuple[str, ...] = (
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".bmp",
-    ".pgm",
-    ".ppm",
-    ".tif",
-    ".tiff",
-    ".webp",
-)
-
 # Only these decoders are ever tried, so that a renamed PDF or EPS starts no other program.
-_FORMATS = ("JPEG", "PNG", "BMP", "PPM", "TIFF", "WEBP", "GIF", "MPO")
+_FORMATS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    "PNG": (".png", ".apng"),
+    "BMP": (".bmp",),
+    "PPM": (".pgm", ".ppm", ".pbm", ".pnm"),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "AVIF": (".avif", ".avifs"),
+    "HEIF": (".heic", ".heif", ".hif"),
+    "JPEG2000": (".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c"),
+    "TGA": (".tga",),
+}
+PHOTO_SUFFIXES: tuple[str, ...] = tuple(
+    suffix for suffixes in _FORMATS.values() for suffix in suffixes
+)
+# How HEIC and AVIF begin, from the fifth byte on.
+_ISO_MEDIA = b"ftyp"
 MAX_PIXELS = 64_000_000
 _SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
@@ -112,7 +118,7 @@ def encode_png(image: np.ndarray) -> bytes:
 
 
 def write_png(path: str | os.PathLike[str], image: np.ndarray) -> None:
-    """Writes a PNG atomically: a killed process leaves the old file or the new one, no half.
+    """Writes a PNG atomically: a killed process leaves the old file or the new one, not a half.
 
     Args:
         path: The file; its folder must exist.
@@ -140,8 +146,14 @@ def _open(path: Path) -> BinaryIO:
 def _decode(
     stream: BinaryIO, name: str, max_pixels: int, kept_pixels: int | None = None
 ) -> np.ndarray:
+    formats = list(_FORMATS)
+    if stream.read(8)[4:] == _ISO_MEDIA:
+        _learn_heif()
+    else:
+        formats.remove("HEIF")
+    stream.seek(0)
     try:
-        image = Image.open(stream, formats=_FORMATS)
+        image = Image.open(stream, formats=formats)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(name, "the photo", max_pixels) from None
     except Exception:
@@ -164,6 +176,14 @@ def _decode(
         raise PhotoError(f"{name}: truncated or damaged ({reason})") from None
     finally:
         image.close()  # Pillow's objects refer to each other: the pixels would stay for a while.
+
+
+@functools.cache
+def _learn_heif() -> None:
+    """Teaches Pillow HEIC, which takes a while: only when a file may be one."""
+    import pi_heif
+
+    pi_heif.register_heif_opener()
 
 
 def _too_large(name: str, what: str, max_pixels: int) -> PhotoError:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from dagan_tf.core.files import writing_to
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.data.row_files import RowWriter, read_rows_if_there
 from dagan_tf.errors import DaganError
@@ -24,8 +25,9 @@ from dagan_tf.folders.processes import run_jobs
 from dagan_tf.folders.view_maker import SimulationSettings
 from dagan_tf.folders.views import View
 from dagan_tf.metrics.pose_histogram import PoseHistogram, pose_histogram
+from dagan_tf.simulator.angles import yaw_refusal
 from dagan_tf.simulator.render.camera import Pose
-from dagan_tf.simulator.simulator import Simulator, yaw_refusal
+from dagan_tf.simulator.simulator import Simulator
 
 POSES_NAME = "poses.csv"
 
@@ -95,35 +97,35 @@ def measure_poses(
         One a photo, in their order.
     """
     file = Path(output) / POSES_NAME
-    file.parent.mkdir(parents=True, exist_ok=True)
-    head = settings.face_model or ""
-    known = {
-        row.source: _pose_of(row)
-        for row in read_rows_if_there(file, _PoseRow)
-        if row.face_model == head
-    }
-    rest = [photo for photo in photos if str(photo.path) not in known]
-    with RowWriter(file, _PoseRow) as writer:
-        results = run_jobs(rest, _measure, _start, (settings,), workers)
-        for result in tqdm(
-            results, total=len(rest), unit="photo", desc="poses", disable=not progress
-        ):
-            known[result.source] = result
-            pose = result.pose or Pose(np.nan, np.nan, np.nan)
-            writer.write(
-                _PoseRow(result.source, pose.yaw, pose.pitch, pose.roll, result.reason, head)
-            )
-    return [known[str(photo.path)] for photo in photos]
+    with writing_to(output):
+        head = settings.face_model or ""
+        known = {
+            row.source: _pose_of(row)
+            for row in read_rows_if_there(file, _PoseRow)
+            if row.face_model == head
+        }
+        rest = [photo for photo in photos if photo.source not in known]
+        with RowWriter(file, _PoseRow) as writer:
+            results = run_jobs(rest, _measure, _start, (settings,), workers)
+            for result in tqdm(
+                results, total=len(rest), unit="photo", desc="poses", disable=not progress
+            ):
+                known[result.source] = result
+                pose = result.pose or Pose(np.nan, np.nan, np.nan)
+                writer.write(
+                    _PoseRow(result.source, pose.yaw, pose.pitch, pose.roll, result.reason, head)
+                )
+        return [known[photo.source] for photo in photos]
 
 
 def plan_views(
     photos: Sequence[PhotoItem], poses: Sequence[PhotoPose], *, seed: int = 0
 ) -> BalancePlan:
-    """Chooses views at the middles of the yaw bins until each holds as many as the fullest.
+    """Chooses views at the centres of the yaw bins until each bin holds as many as the fullest.
 
     Photos and people take turns: in every bin the photo that has given the fewest views so far
     gives the next one, of those the photo of the person who has given the fewest; what is left to
-    chance the seed decides. A photo gives a bin at most one view, and none that
+    chance is decided by the seed. A photo gives a bin at most one view, and none that
     `Simulator.refusal` refuses.
 
     Args:
@@ -184,9 +186,9 @@ def _start(settings: SimulationSettings) -> Simulator:
 
 def _measure(simulator: Simulator, photo: PhotoItem) -> PhotoPose:
     try:
-        return PhotoPose(str(photo.path), simulator.fit(read_photo(photo.path)).pose)
+        return PhotoPose(photo.source, simulator.fit(read_photo(photo.path)).pose)
     except DaganError as error:
-        return PhotoPose(str(photo.path), None, str(error))
+        return PhotoPose(photo.source, None, str(error))
 
 
 def _pose_of(row: _PoseRow) -> PhotoPose:

@@ -16,18 +16,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dagan_tf.core.files import write_bytes
+from dagan_tf.core.files import write_bytes, writing_to
 from dagan_tf.data.manifest import (
     ManifestRow,
     ManifestWriter,
     SkippedRow,
     SkippedWriter,
     manifest_so_far,
+    note_left_out,
     read_skipped,
 )
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
-from dagan_tf.folders.simulate import SimulationSummary, plan_jobs, summarise
+from dagan_tf.folders.simulate import (
+    SimulationSummary,
+    plan_jobs,
+    summarise,
+)
 from dagan_tf.folders.view_maker import Job, SimulationSettings, make_views, start_maker
 from dagan_tf.folders.views import View
 
@@ -68,6 +73,8 @@ def simulate_on_beam(
     output: str | os.PathLike[str],
     settings: SimulationSettings,
     pipeline_args: Sequence[str] = (),
+    *,
+    left_out: Sequence[SkippedRow] = (),
 ) -> SimulationSummary:
     """As `simulate_views`, as a Beam pipeline.
 
@@ -76,6 +83,7 @@ def simulate_on_beam(
         output: folder that every worker sees.
         settings: of the simulator; must be those `output` was begun with.
         pipeline_args: Beam's own, for example `--runner=FlinkRunner`; DirectRunner by default.
+        left_out: as of `simulate_folder`.
 
     Returns:
         Counts.
@@ -83,26 +91,26 @@ def simulate_on_beam(
     Raises:
         DaganError: as `simulate_views`.
     """
-    folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
-    fold_rows(folder)
-    jobs = plan_jobs(wanted, folder, settings)
-    options = beam.options.pipeline_options.PipelineOptions(list(pipeline_args))
-    if jobs:
-        with beam.Pipeline(options=options) as pipeline:
-            _ = (
-                pipeline
-                | "Photos" >> beam.Create(jobs)
-                | "Spread" >> beam.Reshuffle()
-                | "Views" >> beam.ParDo(MakeViews(settings, str(folder)))
-            )
-    fold_rows(folder)
-    return summarise(wanted, folder, jobs)
+    with writing_to(output) as folder:
+        fold_rows(folder)
+        jobs = plan_jobs(wanted, folder, settings)
+        note_left_out(folder, left_out)
+        options = beam.options.pipeline_options.PipelineOptions(list(pipeline_args))
+        if jobs:
+            with beam.Pipeline(options=options) as pipeline:
+                _ = (
+                    pipeline
+                    | "Photos" >> beam.Create(jobs)
+                    | "Spread" >> beam.Reshuffle()
+                    | "Views" >> beam.ParDo(MakeViews(settings, str(folder)))
+                )
+        fold_rows(folder)
+        return summarise(wanted, folder, jobs)
 
 
 def write_rows(folder: Path, job: Job, rows: Sequence[ManifestRow | SkippedRow]) -> None:
     """Writes a job's rows as one file, whole or not at all."""
-    key = json.dumps([[str(photo.path), [view.name for view in views]] for photo, views in job])
+    key = json.dumps([[photo.source, [view.name for view in views]] for photo, views in job])
     name = hashlib.sha256(key.encode("utf-8")).hexdigest()[:32]
     (folder / ROWS).mkdir(exist_ok=True)
     record = [{"kind": type(row).__name__, **asdict(row)} for row in rows]

@@ -1,4 +1,4 @@
-"""Keeps the refined images that the discriminator finds real and knows the person in.
+"""Keeps the refined images in which the discriminator sees a real photo and the right person.
 
 The rows left out move from `manifest.csv` to `rejected/manifest.csv`, whose paths still count from
 the folder itself; no image is deleted. `scores.csv` has every image's two costs. Filtering again,
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dagan_tf.core.files import claim, write_whole
+from dagan_tf.core.files import claim, lock, write_whole
 from dagan_tf.core.pixels import to_signed
 from dagan_tf.data.manifest import (
     MANIFEST_NAME,
@@ -57,28 +57,29 @@ def filter_folder(folder: str | os.PathLike[str], score: Scorer, keep_percentile
     if not 0 < keep_percentile <= 100:
         raise DaganError(f"keep_percentile = {keep_percentile}: expected above 0, at most 100")
     folder = Path(folder)
-    rows = {row.path: row for row in [*read_manifest(folder), *rejected_rows(folder)]}
-    ordered = [rows[path] for path in sorted(rows)]
-    if not ordered:
-        return 0
-    parts = []
-    for start in range(0, len(ordered), _BATCH):
-        batch = ordered[start : start + _BATCH]
-        images = np.stack([read_photo(folder / row.path) for row in batch])
-        parts.append(score(images, [row.identity for row in batch]))
-    costs = np.concatenate(parts)
-    with np.errstate(invalid="ignore"):
-        limits = [
-            np.percentile(known, keep_percentile) if len(known) else np.inf
-            for known in (column[np.isfinite(column)] for column in costs.T)
-        ]
-        keep = np.logical_not((costs > limits).any(axis=1))
-    _write_scores(folder / SCORES_NAME, ordered, costs, keep)
-    apart = folder / REJECTED_NAME
-    # Rejected first: a row is in one of the manifests at every moment.
-    _write_manifest(apart, [row for row, kept in zip(ordered, keep, strict=True) if not kept])
-    _write_manifest(folder, [row for row, kept in zip(ordered, keep, strict=True) if kept])
-    return int(keep.sum())
+    with lock(folder):
+        rows = {row.path: row for row in [*read_manifest(folder), *rejected_rows(folder)]}
+        ordered = [rows[path] for path in sorted(rows)]
+        if not ordered:
+            return 0
+        parts = []
+        for start in range(0, len(ordered), _BATCH):
+            batch = ordered[start : start + _BATCH]
+            images = np.stack([read_photo(folder / row.path) for row in batch])
+            parts.append(score(images, [row.identity for row in batch]))
+        costs = np.concatenate(parts)
+        with np.errstate(invalid="ignore"):
+            limits = [
+                np.percentile(known, keep_percentile) if len(known) else np.inf
+                for known in (column[np.isfinite(column)] for column in costs.T)
+            ]
+            keep = np.logical_not((costs > limits).any(axis=1))
+        _write_scores(folder / SCORES_NAME, ordered, costs, keep)
+        apart = folder / REJECTED_NAME
+        # Rejected first: a row is in one of the manifests at every moment.
+        _write_manifest(apart, [row for row, kept in zip(ordered, keep, strict=True) if not kept])
+        _write_manifest(folder, [row for row, kept in zip(ordered, keep, strict=True) if kept])
+        return int(keep.sum())
 
 
 def filtered_copy(
@@ -122,14 +123,14 @@ def filtered_copy(
 def make_scorer(model_dir: str | os.PathLike[str]) -> Scorer:
     """Scores by the discriminator of a training's newest checkpoint.
 
-    The realism error is |x - D(x)|, or in the forms without auto-encoder -log of the probability to
-    be real; the identity cost is L_ip.
+    The realism error is |x - D(x)|, or in the forms without auto-encoder -log of the probability of
+    being real; the identity cost is L_ip.
 
     Raises:
         DaganError: no readable checkpoint there; when scoring, images of another size.
     """
     from dagan_tf.gan import losses
-    from dagan_tf.loop.checkpoints import load_discriminator, read_identities
+    from dagan_tf.pretrained.model_folder import load_discriminator, read_identities
 
     discriminator = load_discriminator(model_dir)
     labels = {name: label for label, name in enumerate(read_identities(model_dir))}

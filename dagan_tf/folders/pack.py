@@ -159,6 +159,7 @@ def pack_real(
     *,
     image_size: int,
     aligned: bool = False,
+    left_out: Sequence[SkippedRow] = (),
     simulator: Simulator | None = None,
     workers: int = 1,
     progress: bool = True,
@@ -172,6 +173,7 @@ def pack_real(
         output: record folder to make or reuse; gets a `skipped.csv`.
         image_size: side of the records' images, pixels.
         aligned: the photos are square crops in the right frame already; they are only resized.
+        left_out: other files that skipped.csv should name, as `read_folder` lists them.
         simulator: aligns the others; its image size must be `image_size`. None takes the
             default one.
         workers: processes; 1 works in this one.
@@ -184,7 +186,12 @@ def pack_real(
         DaganError: no photos, or none that could be used.
     """
     fingerprint = _fingerprint(
-        [item.path for item in photos], "real", image_size, aligned, *map(repr, photos)
+        [item.path for item in photos],
+        "real",
+        image_size,
+        aligned,
+        *map(repr, photos),
+        *map(repr, left_out),
     )
     index = _reuse(output, fingerprint)
     if index:
@@ -205,7 +212,7 @@ def pack_real(
                 image=face.image,
                 size=image_size,
                 identity=item.identity,
-                source=str(item.path),
+                source=item.source,
                 domain="real",
                 mask=face.mask,
                 yaw=face.yaw,
@@ -223,7 +230,7 @@ def pack_real(
             ) from error
         raise
     with SkippedWriter(output) as writer:
-        for row in skipped:
+        for row in (*left_out, *skipped):
             writer.write(row)
     if skipped and progress:
         where = Path(output) / SKIPPED_NAME

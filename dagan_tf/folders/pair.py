@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from dagan_tf.core.files import writing_to
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter, manifest_so_far, read_manifest
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
@@ -66,48 +67,48 @@ def pair_folder(
         DaganError: the views have no `head`, or no photo is of a view's person and side.
     """
     simulated, output = Path(simulated), Path(output)
-    done = {row.path for row in manifest_so_far(output)} if output.exists() else set()
-    wanted = [
-        (row, photo)
-        for row in read_manifest(simulated)
-        if row.path not in done and (photo := _photo_of(row, photos)) is not None
-    ]
-    if not wanted and not done:
-        raise DaganError(f"{str(simulated)!r}: no view has a photo of its person and side")
-    simulator = None
-    unlike = unframed = 0
-    output.mkdir(parents=True, exist_ok=True)
-    with ManifestWriter(output) as manifest:
-        for row, photo in tqdm(wanted, desc="pair", unit="photo", disable=not progress):
-            if not row.head_path:
-                raise DaganError(f"{row.path}: has no head image; make views with --head")
-            view = read_photo(simulated / row.path)
-            simulator = simulator or Simulator(image_size=view.shape[0])
-            try:
-                crop = _framed(simulator, photo)
-            except DaganError:
-                unframed += 1
-                continue
-            head = read_photo(simulated / row.head_path)[:, :, 0]
-            found = register(crop, view, head, row.yaw)
-            if found.cost > MAX_COST:
-                unlike += 1
-                continue
-            mask_path = row.path.removesuffix(".png") + "_mask.png"
-            (output / row.path).parent.mkdir(parents=True, exist_ok=True)
-            write_png(output / mask_path, found.inside)
-            write_png(output / row.path, found.photo)
-            manifest.write(
-                dataclasses.replace(
-                    row,
-                    mask_path=mask_path,
-                    source=str(photo.path),
-                    depth_path="",
-                    head_path="",
-                    landmarks="",
+    with writing_to(output):
+        done = {row.path for row in manifest_so_far(output)}
+        wanted = [
+            (row, photo)
+            for row in read_manifest(simulated)
+            if row.path not in done and (photo := _photo_of(row, photos)) is not None
+        ]
+        if not wanted and not done:
+            raise DaganError(f"{str(simulated)!r}: no view has a photo of its person and side")
+        simulator = None
+        unlike = unframed = 0
+        with ManifestWriter(output) as manifest:
+            for row, photo in tqdm(wanted, desc="pair", unit="photo", disable=not progress):
+                if not row.head_path:
+                    raise DaganError(f"{row.path}: has no head image; make views with --head")
+                view = read_photo(simulated / row.path)
+                simulator = simulator or Simulator(image_size=view.shape[0])
+                try:
+                    crop = _framed(simulator, photo)
+                except DaganError:
+                    unframed += 1
+                    continue
+                head = read_photo(simulated / row.head_path)[:, :, 0]
+                found = register(crop, view, head, row.yaw)
+                if found.cost > MAX_COST:
+                    unlike += 1
+                    continue
+                mask_path = row.path.removesuffix(".png") + "_mask.png"
+                (output / row.path).parent.mkdir(parents=True, exist_ok=True)
+                write_png(output / mask_path, found.inside)
+                write_png(output / row.path, found.photo)
+                manifest.write(
+                    dataclasses.replace(
+                        row,
+                        mask_path=mask_path,
+                        source=photo.source,
+                        depth_path="",
+                        head_path="",
+                        landmarks="",
+                    )
                 )
-            )
-    return PairSummary(len(manifest_so_far(output)), unlike, unframed)
+        return PairSummary(len(manifest_so_far(output)), unlike, unframed)
 
 
 def _photo_of(row: ManifestRow, photos: Sequence[PhotoItem]) -> PhotoItem | None:

@@ -87,7 +87,7 @@ def _start_worker(work: Callable[..., Any], start: Callable[..., Any], settings:
 
 
 def _end_with_parent() -> None:
-    """A killed parent cannot end its workers; they would wait for jobs for ever."""
+    """A killed parent cannot end its workers; without this they would wait for jobs for ever."""
     parent = parent_process()
     if parent is not None:
         parent.join()

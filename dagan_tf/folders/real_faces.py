@@ -50,7 +50,7 @@ def frame_real(context: Context, item: PhotoItem) -> FramedFace | SkippedRow:
             return _as_it_is(photo, item, image_size)
         aligned = simulator.align(photo, yaw=item.yaw)
     except DaganError as error:
-        return SkippedRow(source=str(item.path), reason=str(error))
+        return SkippedRow(source=item.source, reason=str(error))
     # What the photo shows, not what its folder is called.
     pose = aligned.pose
     mask = b"" if aligned.mask.all() else encode_png(aligned.mask)

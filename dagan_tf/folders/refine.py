@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from dagan_tf.core.files import claim, write_bytes
+from dagan_tf.core.files import claim, write_bytes, writing_to
 from dagan_tf.data.manifest import (
     MANIFEST_NAME,
     ManifestRow,
@@ -68,7 +68,7 @@ def refine_folder(
 
     Args:
         input_folder: What `trainer.simulate` wrote.
-        output_folder: Folder to fill; another one than `input_folder`.
+        output_folder: Folder to fill; not `input_folder` itself.
         refine: uint8 (N, H, W, 3) to the same; a `Refiner` or a `RefinerClient`'s
             `request_images`.
         label: Names the model. A folder begun with one model, or with one at another `image_size`
@@ -86,7 +86,7 @@ def refine_folder(
         Counts. Images that cannot be read are skipped and named in `skipped.csv`.
 
     Raises:
-        RefiningError: `input_folder` is no simulated folder, or `output_folder` was begun with
+        RefiningError: `input_folder` is not a simulated folder, or `output_folder` was begun with
             another model or is `input_folder`.
         DaganError: A manifest is damaged or names a path outside its folder.
         OSError: `output_folder` cannot be written.
@@ -103,55 +103,76 @@ def refine_folder(
     if source.resolve() == target.resolve():
         raise RefiningError(f"{target}: is the input folder; expected another one")
     rows = read_manifest(source)
-    target.mkdir(parents=True, exist_ok=True)
-    label += f" at {image_size} pixels" if image_size else ""
-    claim_folder(target, label + (f", shrunk to {shrink_to}" if shrink_to else ""))
-    done = {row.path for row in manifest_so_far(target)}
-    done |= {row.path for row in rejected_rows(target)}
-    failed = {row.source for row in read_skipped(target)}
-    todo = [row for row in rows if row.path not in done and row.path not in failed]
-    refined = skipped = 0
-    with (
-        ManifestWriter(target) as manifest,
-        SkippedWriter(target) as skip_list,
-        tqdm(total=len(todo), unit="image", desc="refine", disable=not progress) as bar,
-    ):
+    with writing_to(target):
+        label += f" at {image_size} pixels" if image_size else ""
+        claim_folder(target, label + (f", shrunk to {shrink_to}" if shrink_to else ""))
+        done = {row.path: row for row in [*manifest_so_far(target), *rejected_rows(target)]}
+        _check_sources(rows, done, target)
+        failed = {row.source for row in read_skipped(target)}
+        todo = [row for row in rows if row.path not in done and row.path not in failed]
+        refined = skipped = 0
+        with (
+            ManifestWriter(target) as manifest,
+            SkippedWriter(target) as skip_list,
+            tqdm(total=len(todo), unit="image", desc="refine", disable=not progress) as bar,
+        ):
 
-        def skip(row: ManifestRow, reason: str) -> None:
-            nonlocal skipped
-            skip_list.write(SkippedRow(source=row.path, reason=reason))
-            skipped += 1
-            bar.update()
-
-        def refined_batch(batch: _Batch) -> _Refined:
-            images = np.stack([image for _, image in batch])
-            return batch, refine_at(refine, images, image_size) if image_size else refine(images)
-
-        batches = _batches(_read(source, todo, shrink_to or 1, skip), batch_size)
-        for batch, images in stream(refined_batch, batches):
-            for (row, _), image in zip(batch, images, strict=True):
-                scale = shrink_to / max(image.shape[:2]) if shrink_to else 1.0
-                _write(source, target, row, image, scale)
-                manifest.write(_scaled(row, scale))
-                refined += 1
+            def skip(row: ManifestRow, reason: str) -> None:
+                nonlocal skipped
+                skip_list.write(SkippedRow(source=row.path, reason=reason))
+                skipped += 1
                 bar.update()
-    skipped += sum(row.path in failed for row in rows)
-    return RefiningSummary(refined, len(rows) - refined - skipped, skipped)
+
+            def refined_batch(batch: _Batch) -> _Refined:
+                images = np.stack([image for _, image in batch])
+                return batch, refine_at(refine, images, image_size) if image_size else refine(
+                    images
+                )
+
+            batches = _batches(_read(source, todo, shrink_to or 1, skip), batch_size)
+            for batch, images in stream(refined_batch, batches):
+                for (row, _), image in zip(batch, images, strict=True):
+                    scale = shrink_to / max(image.shape[:2]) if shrink_to else 1.0
+                    _write(source, target, row, image, scale)
+                    manifest.write(_scaled(row, scale))
+                    refined += 1
+                    bar.update()
+        skipped += sum(row.path in failed for row in rows)
+        return RefiningSummary(refined, len(rows) - refined - skipped, skipped)
 
 
-def claim_folder(folder: Path, label: str) -> None:
-    """Notes the model a folder is refined with, or checks that it is the same."""
+def _check_sources(rows: Iterable[ManifestRow], done: dict[str, ManifestRow], target: Path) -> None:
+    """Refuses views whose refined images would be taken for done, being those of other photos."""
+    for row in rows:
+        before = done.get(row.path, row)
+        if before.source != row.source:
+            raise RefiningError(
+                f"{target / row.path}: was refined from a view of {before.source}, not of "
+                f"{row.source}; choose another output folder"
+            )
+
+
+def claim_folder(folder: Path, label: str, images: Path | None = None) -> None:
+    """Notes the model a folder is refined with, or checks that it is the same.
+
+    Args:
+        folder: of the refined images.
+        label: names the model.
+        images: the folder of those refined, where no manifest tells what each is made of.
+    """
     file = folder / SETTINGS_NAME
+    facts = {"model": label} | ({} if images is None else {"images": str(images.resolve())})
     try:
-        begun, _ = claim(file, {"model": label}).get("model", (label, label))
+        changed = claim(file, facts)
     except DaganError:
-        begun = None
-    if begun is None:
+        changed = {"model": (None, label)}
+    if changed.get("model", (label, label))[0] is None:
         raise RefiningError(f"{file}: damaged; expected {{'model': ...}}")
-    if begun != label:
-        raise RefiningError(
-            f"{folder}: was begun with {begun}, not with {label}; choose another output folder"
-        )
+    for begun, now in changed.values():
+        if begun is not None:  # Older versions did not note the images.
+            raise RefiningError(
+                f"{folder}: was begun with {begun}, not with {now}; choose another output folder"
+            )
 
 
 def _read(
@@ -177,7 +198,7 @@ def _read(
 
 
 def _batches(images: Iterable[tuple[ManifestRow, np.ndarray]], size: int) -> Iterator[_Batch]:
-    """Groups neighbours of one shape."""
+    """Groups neighbouring images of one shape."""
     batch: _Batch = []
     for row, image in images:
         if batch and (len(batch) == size or batch[0][1].shape != image.shape):
@@ -207,7 +228,7 @@ def _shrunk(image: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _scaled(row: ManifestRow, scale: float) -> ManifestRow:
-    """The row of the image written: its depth stays with the view."""
+    """The row of the image that is written; the depth stays with the view."""
     landmarks = row.landmarks
     if landmarks and scale != 1.0:
         landmarks = landmarks_text((landmark_points(landmarks) + 0.5) * scale - 0.5)

@@ -10,19 +10,21 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
 
 from tqdm import tqdm
 
-from dagan_tf.core.files import claim
+from dagan_tf.core.files import claim, writing_to
 from dagan_tf.data.manifest import (
     ManifestRow,
     ManifestWriter,
+    SkippedRow,
     SkippedWriter,
     manifest_so_far,
+    note_left_out,
     read_skipped,
 )
 from dagan_tf.data.photos import PhotoItem
@@ -44,7 +46,7 @@ class SimulationSummary:
         skipped: photos that gave none, in all.
         views: views in the folder.
         refused: views that their photos do not allow, in all.
-        reasons: how often each reason stands in the skip list, numbers in it left out.
+        reasons: how often each reason occurs in the skip list, regardless of the numbers in it.
     """
 
     made: int
@@ -58,10 +60,11 @@ class SimulationSummary:
 def simulate_folder(
     photos: Sequence[PhotoItem],
     output: str | os.PathLike[str],
-    yaws: Sequence[float],
+    yaws: Iterable[float],
     settings: SimulationSettings,
     *,
-    pitches: Sequence[float] | None = None,
+    pitches: Iterable[float] | None = None,
+    left_out: Sequence[SkippedRow] = (),
     workers: int = 1,
     progress: bool = True,
 ) -> SimulationSummary:
@@ -73,6 +76,7 @@ def simulate_folder(
         yaws: degrees in [-90, 90], in steps of 0.1.
         settings: of the simulator; must be those `output` was begun with.
         pitches: degrees in [-30, 30], likewise; each photo's own if None.
+        left_out: other files that skipped.csv should name, as `read_folder` lists them.
         workers: processes; 1 works in this one.
         progress: a bar on stderr.
 
@@ -86,7 +90,9 @@ def simulate_folder(
     """
     views = all_views(yaws, pitches)
     wanted = [(photo, views) for photo in photos]
-    return simulate_views(wanted, output, settings, workers=workers, progress=progress)
+    return simulate_views(
+        wanted, output, settings, left_out=left_out, workers=workers, progress=progress
+    )
 
 
 def simulate_views(
@@ -94,25 +100,26 @@ def simulate_views(
     output: str | os.PathLike[str],
     settings: SimulationSettings,
     *,
+    left_out: Sequence[SkippedRow] = (),
     workers: int = 1,
     progress: bool = True,
 ) -> SimulationSummary:
     """As `simulate_folder`, with views of its own for each photo."""
-    output = Path(output)
-    output.mkdir(parents=True, exist_ok=True)
-    jobs = plan_jobs(wanted, output, settings)
-    pending = sum(bool(views) for job in jobs for _, views in job)
-    with ManifestWriter(output) as manifest, SkippedWriter(output) as skipped:
-        bar = tqdm(total=pending, unit="photo", desc="simulate", disable=not progress)
-        with bar:
-            for rows in run_jobs(jobs, make_views, start_maker, (settings, output), workers):
-                for row in rows:
-                    if isinstance(row, ManifestRow):
-                        manifest.write(row)
-                    else:
-                        skipped.write(row)
-                bar.update(len({row.source for row in rows}))
-    return summarise(wanted, output, jobs)
+    with writing_to(output) as folder:
+        jobs = plan_jobs(wanted, folder, settings)
+        pending = sum(bool(views) for job in jobs for _, views in job)
+        note_left_out(folder, left_out)
+        with ManifestWriter(folder) as manifest, SkippedWriter(folder) as skipped:
+            bar = tqdm(total=pending, unit="photo", desc="simulate", disable=not progress)
+            with bar:
+                for rows in run_jobs(jobs, make_views, start_maker, (settings, folder), workers):
+                    for row in rows:
+                        if isinstance(row, ManifestRow):
+                            manifest.write(row)
+                        else:
+                            skipped.write(row)
+                    bar.update(len({row.source for row in rows}))
+        return summarise(wanted, folder, jobs)
 
 
 def plan_jobs(
@@ -121,12 +128,14 @@ def plan_jobs(
     """What is left to do in a folder, which is claimed for these settings.
 
     Raises:
-        DaganError: a setting is bad, or the folder was begun with others.
+        DaganError: a setting is bad, the folder was begun with others, or holds views of another
+            photo under the names of these.
     """
     settings.simulator()  # Made in the workers; bad settings fail here, before any work.
     _claim(output, settings)
     for left in output.glob("*/.*.tmp"):  # of a process that was killed while it wrote
         left.unlink()
+    _check_sources(wanted, output)
     done, failed, refused = _told(output)
     return _jobs(wanted, done, failed, refused, together=settings.share_identity)
 
@@ -136,9 +145,9 @@ def summarise(
 ) -> SimulationSummary:
     """Counts what the folder holds after the jobs."""
     done, failed, refused = _told(output)
-    pending = {str(photo.path) for job in jobs for photo, views in job if views}
+    pending = {photo.source for job in jobs for photo, views in job if views}
     made = len(pending - failed)
-    missed = sum(str(photo.path) in failed for photo, _ in wanted)
+    missed = sum(photo.source in failed for photo, _ in wanted)
     return SimulationSummary(
         made=made,
         done_before=len(wanted) - made - missed,
@@ -157,6 +166,22 @@ def _told(output: Path) -> tuple[set[str], set[str], set[tuple[str, str]]]:
     return done, failed, {(row.source, row.yaw) for row in told if row.yaw}
 
 
+def _check_sources(wanted: Sequence[tuple[PhotoItem, Sequence[View]]], output: Path) -> None:
+    """Refuses photos whose views would be taken for done, being those of other photos."""
+    made = {row.path: row.source for row in manifest_so_far(output)}
+    for photo, views in wanted:
+        for view in views:
+            source = made.get(view_path(photo, view), photo.source)
+            # A photo that is no longer there was moved, as far as we can tell.
+            if source == photo.source or not os.path.exists(source):
+                continue
+            if not os.path.samefile(source, photo.path):
+                raise DaganError(
+                    f"{output / view_path(photo, view)} was made from {source}, not from "
+                    f"{photo.source}: choose another output folder"
+                )
+
+
 def _jobs(
     wanted: Sequence[tuple[PhotoItem, Sequence[View]]],
     done: set[str],
@@ -167,7 +192,7 @@ def _jobs(
     """What is left to do; a person's photos in one job if they are fitted together."""
     rest: Job = []
     for photo, views in wanted:
-        source = str(photo.path)
+        source = photo.source
         missing = [
             view
             for view in views

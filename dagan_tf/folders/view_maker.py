@@ -19,10 +19,11 @@ from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.folders.views import View, jittered_pitch, jittered_yaw, view_path
+from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW
 from dagan_tf.simulator.fitting.fit import FaceFit
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.render.camera import Pose
-from dagan_tf.simulator.simulator import MAX_PITCH, MAX_YAW, SimulatedView, Simulator
+from dagan_tf.simulator.simulator import MIN_FACE, SimulatedView, Simulator
 
 # Photos of a person that are kept from finding their faces to drawing them, bytes; the others of
 # one who has more are decoded twice.
@@ -46,6 +47,7 @@ class SimulationSettings:
         depth: also write each view's depth.
         head: also write how far each pixel is head.
         share_identity: fit all photos of a person together, with one shape of the head.
+        min_face: width, pixels, of faces that are just large enough.
     """
 
     image_size: int = 224
@@ -57,6 +59,7 @@ class SimulationSettings:
     depth: bool = False
     head: bool = False
     share_identity: bool = False
+    min_face: float = MIN_FACE
 
     def simulator(self) -> Simulator:
         """The simulator, the same at every call; raises DaganError on a bad setting."""
@@ -71,7 +74,12 @@ def _simulator(settings: SimulationSettings) -> Simulator:
         if not 0 <= value <= limit:
             raise DaganError(f"{name}: got {value}, expected degrees in [0, {limit:g}]")
     model = MorphableModel.load(settings.face_model) if settings.face_model else None
-    return Simulator(model=model, image_size=settings.image_size, background=settings.background)
+    return Simulator(
+        model=model,
+        image_size=settings.image_size,
+        background=settings.background,
+        min_face=settings.min_face,
+    )
 
 
 # Photos that are fitted together (one, or all of a person), each with the views that are missing.
@@ -92,7 +100,7 @@ def make_views(context: Context, job: Job) -> Result:
     simulator, settings, output = context
     rows: Result = []
     for photo, views, fit, kept in _fitted(simulator, job, rows):
-        source = str(photo.path)
+        source = photo.source
         allowed: list[tuple[View, Pose]] = []
         for view in views:
             yaw = jittered_yaw(photo, view, settings.yaw_jitter, settings.seed)
@@ -127,9 +135,9 @@ def _fitted(
         try:
             pixels = read_photo(photo.path)
             face = simulator.finder.find_one(pixels)
-            simulator.check_turn(face, photo.yaw)
+            simulator.check_face(face, photo.yaw)
         except DaganError as error:
-            rows.append(SkippedRow(source=str(photo.path), reason=str(error)))
+            rows.append(SkippedRow(source=photo.source, reason=str(error)))
             continue
         keep = bool(views) and pixels.nbytes <= room
         room -= keep * pixels.nbytes
@@ -139,7 +147,7 @@ def _fitted(
         try:
             simulator.check_fit(fit, face, photo.yaw)
         except DaganError as error:
-            rows.append(SkippedRow(source=str(photo.path), reason=str(error)))
+            rows.append(SkippedRow(source=photo.source, reason=str(error)))
         else:
             yield photo, views, fit, kept
 
@@ -165,7 +173,7 @@ def _write(
     return ManifestRow(
         path=path,
         mask_path=mask_path,
-        source=str(photo.path),
+        source=photo.source,
         identity=photo.identity,
         yaw=drawn.pose.yaw,
         pitch=drawn.pose.pitch,
@@ -174,7 +182,13 @@ def _write(
         depth_path=depth_path,
         landmarks=landmarks_text(drawn.landmarks),
         head_path=head_path,
+        source_pose=pose_text(drawn.source_pose),
     )
+
+
+def pose_text(pose: Pose) -> str:
+    """Yaw, pitch and roll of a photo, degrees, as manifests have them."""
+    return f"{pose.yaw:.1f} {pose.pitch:.1f} {pose.roll:.1f}"
 
 
 def encode_depth(depth: np.ndarray) -> np.ndarray:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
-from dagan_tf.simulator.simulator import MAX_PITCH, MAX_YAW, Simulator
+from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW, read_angles
+from dagan_tf.simulator.simulator import Simulator
 
 
 @dataclass(frozen=True)
@@ -33,22 +34,24 @@ class View:
         return _angle(self.yaw, 4) + pitch
 
 
-def all_views(yaws: Sequence[float], pitches: Sequence[float] | None) -> list[View]:
+def all_views(yaws: Iterable[float], pitches: Iterable[float] | None) -> list[View]:
     """Every yaw at every pitch, or at the photo's own if there are none.
 
     Raises:
         DaganError: an angle is out of range, or finer than file names tell apart.
     """
+    yaws = read_angles("yaws", yaws)
+    pitches = [] if pitches is None else read_angles("pitches", pitches)
     Simulator.check_angles(yaws, None)
-    for pitch in pitches or ():
+    for pitch in pitches:
         Simulator.check_angles(yaws, pitch)
-    for name, angles in (("yaw", yaws), ("pitch", pitches or ())):
+    for name, angles in (("yaw", yaws), ("pitch", pitches)):
         for angle in angles:
             if abs(10 * angle - round(10 * angle)) > 1e-6:
                 raise DaganError(
                     f"{name}: got {angle}, expected steps of 0.1 degrees: file names tell no finer"
                 )
-    levels: Sequence[float | None] = pitches or [None]
+    levels: list[float | None] = [*pitches] or [None]
     return [View(float(yaw), pitch) for pitch in levels for yaw in yaws]
 
 

@@ -1,4 +1,4 @@
-"""The discriminator's realism agent in its two ways to speak, and what each side makes of it."""
+"""The two ways in which the realism agent answers, and what each side makes of its answers."""
 
 from __future__ import annotations
 

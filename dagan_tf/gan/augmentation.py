@@ -1,4 +1,4 @@
-"""Random changes to what the discriminator sees, so that it cannot learn few photos by heart."""
+"""Random changes to what the discriminator sees, so that it cannot learn a few photos by heart."""
 
 import tensorflow as tf
 
@@ -20,7 +20,7 @@ def augment(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
         draws: float32 (N, 5) in [0, 1): brightness is changed by up to 0.1, the distance of the
             channels from their mean by up to a fifth, the contrast by up to a tenth, and
             the image moved down and right by up to S / 8 whole pixels, mirrored at its edges;
-            0.5 leaves as it is.
+            0.5 leaves the image as it is.
 
     Returns:
         float32 (N, S, S, 3), not clipped.

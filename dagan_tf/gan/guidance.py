@@ -62,17 +62,17 @@ def guide(
 
 
 def judged(inside: tf.Tensor) -> tf.Tensor:
-    """1 where `inside`, float32 (N, H, W, 1), says that there is head, else 0."""
+    """1 where `inside`, float32 (N, H, W, 1), says that there is a head, else 0."""
     return tf.cast(inside > 0.25, tf.float32)
 
 
 def compared(inside: tf.Tensor) -> tf.Tensor:
-    """1 where `inside` does not say either that view and photo lie apart there (0.5), else 0."""
+    """1 where view and photo can be compared, 0 where `inside` says that they lie apart (0.5)."""
     return tf.cast(inside > 0.75, tf.float32)
 
 
 def surroundings_change(simulated: tf.Tensor, refined: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
-    """How much changed where there is no head.
+    """How much has changed where there is no head.
 
     Args:
         simulated: float32 (N, H, W, 3), [-1, 1].

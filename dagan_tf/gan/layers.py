@@ -23,7 +23,7 @@ class SpaceToDepth(_Scaling):
     """(N, H, W, C) -> (N, H/f, W/f, C·f²): folds f x f pixels into channels, losing nothing."""
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
-        """Folds float images (N, H, W, C); ValueError if a side is no multiple of `factor`."""
+        """Folds float images (N, H, W, C); ValueError if a side is not a multiple of `factor`."""
         self._check_sides(images.shape)
         return tf.nn.space_to_depth(images, self.factor)
 
@@ -56,7 +56,7 @@ class DepthToSpace(_Scaling):
 
 @keras.saving.register_keras_serializable(package="dagan_tf")
 class Enlarge(_Scaling):
-    """(N, H, W, C) -> (N, H·f, W·f, C), bilinear; of sides known only when it runs, too."""
+    """(N, H, W, C) -> (N, H·f, W·f, C), bilinear; also of sides that are known only at run time."""
 
     def call(self, features: tf.Tensor) -> tf.Tensor:
         """Enlarges float features (N, H, W, C)."""
@@ -73,8 +73,8 @@ class HeadOnly(keras.layers.Layer):
     """Images, tone (N, H, W, 6), detail (N, H, W, 3) and matte (N, H, W, 1), logits -> images.
 
     image + sigmoid(matte) · (scale · image + shift + detail), scale and shift being the halves of
-    tone. The matte learns from the head's outline alone: otherwise a refiner that is opposed learns
-    first of all to change nothing.
+    tone. The matte learns from the head's outline alone: otherwise the first thing a refiner learns
+    from its opponent is to change nothing.
     """
 
     def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:

@@ -24,14 +24,14 @@ _MOVES = (0.04, 0.04, 0.1, 0.15)
 
 
 class Likeness:
-    """Wants a refined face where dlib's network finds the simulated one, moved by one step.
+    """Wants dlib's network to see a refined face where it sees the simulated one, moved by a step.
 
     The common step is the mean difference between real and simulated faces: what all simulated
     faces have in common and no real one has. It is what a refiner should change; what tells two
     people apart it should not. Where there are labelled photos of a simulated person, the step can
     be that person's own: what the simulator got wrong with this face. Chips are moved, scaled and
-    turned a little at random and half of them lose their colour: what pleases the network only in
-    one place or by tinting the face is worth little then.
+    turned a little at random and half of them lose their colour: so a change that pleases the
+    network in one place only, or by tinting the face, is worth little.
     """
 
     def __init__(self, image_size: int, steps: np.ndarray | None = None) -> None:

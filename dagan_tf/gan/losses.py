@@ -39,8 +39,8 @@ def pose_perception(
         form: of a difference d: the paper's `l1` |d|, `l2` d², or `huber`: d²/(2 delta) up to
             |d| = delta, |d| - delta/2 beyond.
         delta: of `huber`.
-        downsample: average differences (and weights) over blocks of so many pixels a side first.
-        colour_weight: so many times the difference without its luma (Rec. 601), in the same form,
+        downsample: average differences (and weights) over blocks of this many pixels a side first.
+        colour_weight: this many times the difference without its luma (Rec. 601), in the same form,
             is added: what makes a pixel redder costs more than what makes it darker. 0 is the
             paper's loss.
 
@@ -113,7 +113,7 @@ def identity_perception(logits: tf.Tensor, labels: tf.Tensor, form: str = "softm
 def confident_labels(
     logits: tf.Tensor, labels: tf.Tensor, confidence: float, form: str = "softmax"
 ) -> tf.Tensor:
-    """Labels with those filled in that the identity agent is sure of (Sohn et al., 2020, FixMatch).
+    """Labels, filled in where the identity agent is sure (Sohn et al., 2020, FixMatch).
 
     Not in the paper. It supposes that unlabelled images show the identities that labelled ones do.
 

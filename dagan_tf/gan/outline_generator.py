@@ -1,4 +1,4 @@
-"""A refiner that sees far on a folded image and changes at full resolution what is head only."""
+"""A refiner that sees far on a folded image, and changes only the head, at full resolution."""
 
 from typing import Any
 
@@ -20,9 +20,9 @@ def build_outline_generator(config: GeneratorConfig, image_size: int | None = No
     """Builds the refiner of `generator.form: outline`.
 
     A U-Net (Ronneberger et al., 2015) on the image folded 4 x 4 says, smoothly, by how much to
-    scale and shift each place's colour: that cannot blur a face nor cut its outline. Three
+    scale and shift each place's colour: which can neither blur a face nor cut its outline. Three
     convolutions at full resolution add detail, and say how far each pixel is head (`matte`): what
-    is not stays as it was. Untrained, it is the identity.
+    is not head stays as it was. Untrained, it is the identity.
 
     Args:
         config: `filters` of the folded image; the other sizes are multiples of it.

@@ -43,14 +43,14 @@ def make_strategy(devices: Sequence[str] = ()) -> tf.distribute.Strategy:
 
 
 def make_cluster_strategy() -> tf.distribute.MultiWorkerMirroredStrategy | None:
-    """Joins the workers that the environment variable TF_CONFIG names; before any other TensorFlow.
+    """Joins the workers that TF_CONFIG names; call it before TensorFlow does anything else.
 
     Returns:
         A strategy over all GPUs of all workers, or their CPUs; None if TF_CONFIG is not set or
         names one worker only.
 
     Raises:
-        DaganError: TF_CONFIG cannot be read, or asks for something else than workers.
+        DaganError: TF_CONFIG cannot be read, or asks for something other than workers.
     """
     text = os.environ.get("TF_CONFIG", "")
     if not text:

@@ -3,13 +3,13 @@
 A *search* compares a probe with every gallery subject. It is *mated* when the probe's subject is
 in the gallery. A gallery subject with several templates counts with its highest score. A tie
 between the mate and another subject is a miss: the rank counts every other subject that scores
-at least as high, so that a network that gives everybody the same features finds nobody.
+at least as high, so a network that gives everybody the same features finds nobody.
 
 At a false positive rate two conventions are in use, and both are given by name:
 
 - *any rank* (NIST's surveillance figure, FNIR(N, N, T)): a mated search succeeds when the mate
   is at or above the threshold, whoever else is;
-- *rank 1* (the common one in papers on IJB-A): the mate must besides be the first.
+- *rank 1* (the common one in papers on IJB-A): the mate must also come first.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""From features of faces to features of templates to scores of pairs, a set's worth at once."""
+"""From features of faces to features of templates to scores of pairs, for a whole set at once."""
 
 from collections.abc import Callable
 from itertools import pairwise

@@ -84,7 +84,7 @@ def operating_points(
         same: (N,) bool.
         fars: False accept rates in (0, 1].
         least_errors: How many impostors a FAR has to stand for, or it is refused: 1 is the least
-            with a meaning at all; 30 is the usual demand of a trustworthy figure (Doddington's
+            that means anything; 30 is what is usually asked of a trustworthy figure (Doddington's
             rule of 30).
 
     Returns:

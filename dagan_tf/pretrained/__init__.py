@@ -1,1 +1,1 @@
-"""The refiner in the box: trained weights, the card that says what they are, and their reader."""
+"""Trained networks and their readers: the refiner in the box with its card, and model folders."""

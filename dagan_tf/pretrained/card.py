@@ -1,4 +1,4 @@
-"""Cards of the packaged networks: trained on what, how, how good they are. No TensorFlow."""
+"""Cards of the packaged networks: trained on what, how, and how good they are. No TensorFlow."""
 
 import hashlib
 import json

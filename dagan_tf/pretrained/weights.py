@@ -92,7 +92,7 @@ def read_weights(data: bytes, name: str) -> dict[str, np.ndarray]:
         name: The file's, for messages.
 
     Raises:
-        PretrainedError: It is no such file.
+        PretrainedError: It is not such a file.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
@@ -102,7 +102,7 @@ def read_weights(data: bytes, name: str) -> dict[str, np.ndarray]:
 
 
 def misfits(model: keras.Model, weights: dict[str, np.ndarray]) -> list[str]:
-    """What keeps weights from a network, one line each; none if all fit."""
+    """Why weights do not fit a network, one line each; none if all fit."""
     own = named_weights(model)
     lines = [
         f"{name}: has shape {_shape(weights[name])}, expected {_shape(own[name])}"

@@ -30,7 +30,7 @@ class FaceFeatures:
 
 @dataclass(frozen=True)
 class Dropped:
-    """How much of a split could not be compared, for want of features."""
+    """How much of a split could not be compared for lack of features."""
 
     faces: int
     templates: int

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dagan_tf.data.tables import csv_rows, inside, number, word_rows
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.building import FaceTable, TemplateTable
 from dagan_tf.protocols.protocol import Pairs, Protocol, Search, Skipped, Split
-from dagan_tf.protocols.tables import csv_rows, inside, number, word_rows
 
 SPLITS = tuple(range(1, 11))
 _COLUMNS = (

@@ -1,4 +1,4 @@
-"""IJB-B and IJB-C from the meta files that insightface's evaluation made usual.
+"""IJB-B and IJB-C from the meta files that insightface's evaluation made customary.
 
 For all: META/ijbc_face_tid_mid.txt (image, template, media) and META/ijbc_name_5pts_score.txt
 (image, x and y of five points, detector score). 1:1: META/ijbc_template_pair_label.txt (template,
@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dagan_tf.data.tables import csv_rows, inside, integer_rows, number, word_rows
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.building import FaceTable, TemplateTable
 from dagan_tf.protocols.protocol import Pairs, Protocol, Search, Split
-from dagan_tf.protocols.tables import csv_rows, inside, integer_rows, number, word_rows
 
 # Of each set.
 GALLERIES = {"ijbb": ("S1", "S2"), "ijbc": ("G1", "G2")}
@@ -32,7 +32,7 @@ def read_ijb_meta(
         name: "ijbb" or "ijbc", as the files begin.
 
     Returns:
-        A protocol of one split; subjects are not told, only whether a pair is of one.
+        A protocol of one split; subjects are not given, only whether a pair shows one person.
 
     Raises:
         DaganError: A file is missing or a row is malformed: file and line.

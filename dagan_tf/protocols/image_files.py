@@ -1,4 +1,4 @@
-"""Where a protocol's images lie: as its files name them, or one folder deeper."""
+"""Where a protocol's images lie: as its files name them, one folder deeper, in another format."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dagan_tf.errors import DaganError
+from dagan_tf.faces.photo_io import PHOTO_SUFFIXES
 
 # Faces whose images are looked for before the protocol is said to have none.
 _TRIED = 20
+_SUFFIXES = (*PHOTO_SUFFIXES, *(suffix.upper() for suffix in PHOTO_SUFFIXES))
 
 
 class ImageFiles:
@@ -19,14 +21,16 @@ class ImageFiles:
 
         Args:
             root: the protocol's.
-            paths: of all its faces, below `root`, with "/". If none of the first ones is there,
-                one folder more is looked for at each depth, such as `lfw/` before a path or
+            paths: of all its faces, below `root`, with "/". If none of the first few exists, one
+                more folder is looked for at each depth, such as `lfw/` before a path or
                 `train/` within it.
         """
         self._root = root
         self._depth, self._extra = 0, ""
+        # Of the image found last: a set that was converted has one throughout.
+        self._suffix = PHOTO_SUFFIXES[0]
         tried = list(dict.fromkeys(paths))[:_TRIED]
-        if any((root / path).is_file() for path in tried):
+        if any(self._there(root / path) for path in tried):
             return
         for path in tried:
             parts = path.split("/")
@@ -35,21 +39,31 @@ class ImageFiles:
                 if not folder.is_dir():
                     break
                 for extra in sorted(one.name for one in folder.iterdir() if one.is_dir()):
-                    if folder.joinpath(extra, *parts[depth:]).is_file():
+                    if self._there(folder.joinpath(extra, *parts[depth:])):
                         self._depth, self._extra = depth, extra
                         return
 
     def __call__(self, path: str) -> Path:
-        """The file of an image, whether it exists or not."""
-        if not self._extra:
-            return self._root / path
-        parts = path.split("/")
-        return self._root.joinpath(*parts[: self._depth], self._extra, *parts[self._depth :])
+        """The file of an image, whether it exists or not; with another suffix if only that does."""
+        file = self._root / path
+        if self._extra:
+            parts = path.split("/")
+            file = self._root.joinpath(*parts[: self._depth], self._extra, *parts[self._depth :])
+        return self._there(file) or file
+
+    def _there(self, file: Path) -> Path | None:
+        """The file, or one of the same name that is a photo; None if there is neither."""
+        for suffix in (file.suffix, self._suffix, *_SUFFIXES):
+            one = file.with_suffix(suffix)
+            if one.is_file():
+                self._suffix = suffix
+                return one
+        return None
 
     def check(self, paths: Sequence[str]) -> None:
         """Refuses a protocol that names an image which is not there; says how many are missing."""
         wanted = dict.fromkeys(paths)
-        missing = [self(path) for path in wanted if not self(path).is_file()]
+        missing = [file for file in map(self, wanted) if not file.is_file()]
         if not missing:
             return
         deeper = ""

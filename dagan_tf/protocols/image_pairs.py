@@ -4,10 +4,10 @@ import os
 import re
 from pathlib import Path
 
+from dagan_tf.data.tables import inside, word_rows
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.building import PairTable
 from dagan_tf.protocols.protocol import Protocol
-from dagan_tf.protocols.tables import inside, word_rows
 
 CFP_KINDS = ("FF", "FP")
 
@@ -16,14 +16,15 @@ def read_lfw(pairs_file: str | os.PathLike[str], images: str | os.PathLike[str])
     """Reads LFW's pairs.txt: folds of equally many genuine and impostor pairs.
 
     Args:
-        pairs_file: First line: folds and pairs of each kind a fold.
+        pairs_file: First line: folds and pairs of each kind a fold. Names may hold spaces where
+            tabs part the words.
         images: Folder of NAME/NAME_0001.jpg.
 
     Raises:
         DaganError: A row is malformed, or the rows do not fill the folds: file and line.
     """
     file = Path(pairs_file)
-    rows = list(word_rows(file, (1, 2, 3, 4)))
+    rows = list(word_rows(file, (1, 2, 3, 4), tabs=True))
     if not rows or len(rows[0][1]) != 2 or not all(word.isdigit() for word in rows[0][1]):
         raise DaganError(f"{file}:1: expected the number of folds and of pairs a fold")
     folds, count = map(int, rows[0][1])

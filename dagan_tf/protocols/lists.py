@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dagan_tf.data.tables import csv_rows, inside, table_columns
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.building import FaceTable, PairTable, TemplateTable
 from dagan_tf.protocols.protocol import Protocol, Search, Split
-from dagan_tf.protocols.tables import csv_rows, inside, table_columns
 
 PAIR_COLUMNS = ("first", "second", "first_person", "second_person")
 SEARCH_COLUMNS = ("path", "person", "role")
@@ -33,7 +33,7 @@ def read_lists(file: Path, root: Path) -> Protocol:
 
     Raises:
         DaganError: file and row of what is wrong: other columns, a person or path left empty, a
-            path out of the folder, an image that shows two people, a fold that is no number.
+            path out of the folder, an image that shows two people, a fold that is not a number.
     """
     header = table_columns(file)
     if set(PAIR_COLUMNS) <= set(header):

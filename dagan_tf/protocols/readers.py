@@ -35,7 +35,7 @@ def read_protocol(name: str, folder: str | Path, seed: int = 0) -> Protocol:
         name: of `PROTOCOLS`, or a CSV file (see `lists`).
         folder: as the set is distributed, or the folder that holds that one; LFW's pairs.txt lies
             beside the people's folders or beside the folder of these.
-        seed: of the divisions that are ours (FRLL).
+        seed: of the divisions that we make (FRLL).
 
     Raises:
         DaganError: an unknown name, a folder without the set, or as the reader.

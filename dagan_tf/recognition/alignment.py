@@ -27,7 +27,7 @@ _SOURCE_SIZE = 224
 class Aligner:
     """Frames images of all kinds alike.
 
-    Profiles are framed by the detector's box, all else by the fitted head; for the
+    Profiles are framed by the detector's box, all others by the fitted head; for the
     alignment `five_points` the eyes, nose and mouth of that frame are then put onto ArcFace's.
     """
 
@@ -41,7 +41,8 @@ class Aligner:
         self.image_size = image_size
         self._five_points = alignment == "five_points"
         self._frame = max(_SOURCE_SIZE, image_size) if self._five_points else image_size
-        self._simulator = Simulator(image_size=self._frame)
+        # Whom a test names it must not lose, however small.
+        self._simulator = Simulator(image_size=self._frame, min_face=0.0)
         self._profiles = {
             side: mean_landmarks(self._simulator.model, side, self._frame) for side in (-90, 90)
         }
@@ -59,7 +60,7 @@ class Aligner:
             (S, S, 3) uint8 crop, (68, 2) float32 landmarks in it, pixels, and yaw, degrees.
 
         Raises:
-            DaganError: it cannot be read, or no face be found or fitted.
+            DaganError: it cannot be read, or no face can be found or fitted in it.
         """
         if isinstance(what, RealFace):
             crop, landmarks, yaw = self._real(what)

@@ -44,7 +44,7 @@ def hold_apart(
             some, are those to train on.
 
     Returns:
-        The protocol, each split's `training_subjects` a name each.
+        The protocol, with `training_subjects` in each split, a name each.
 
     Raises:
         DaganError: somebody would be trained on and tested, or nobody is left to train on.

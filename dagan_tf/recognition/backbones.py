@@ -10,7 +10,7 @@ import keras
 from dagan_tf.config.settings import ConfigError
 from dagan_tf.embedders.tflite_network import read_tflite
 from dagan_tf.errors import DaganError
-from dagan_tf.recognition.config import NetworkConfig
+from dagan_tf.recognition.config import NetworkConfig, RecogniserConfig
 from dagan_tf.recognition.freezing import cut_network
 
 _SMALL = (1, 1, 1)
@@ -54,6 +54,23 @@ def build_parts(settings: NetworkConfig, shape: tuple[int, ...]) -> tuple[keras.
     return frozen, _with_head(settings, rest.inputs[0], rest.outputs[0])
 
 
+def check_files(config: RecogniserConfig) -> None:
+    """Says what is missing before hours are spent on crops.
+
+    Raises:
+        ConfigError: a file that the configuration names is not there.
+    """
+    network = config.network
+    files = {"crops.tflite": config.crops.tflite}
+    if network.from_file:
+        files["network.backbone"] = network.backbone
+    if network.weights != "imagenet":
+        files["network.weights"] = network.weights
+    for key, file in files.items():
+        if file and not Path(file).is_file():
+            raise ConfigError(f"{key} = {file!r}: no such file")
+
+
 def _network(
     settings: NetworkConfig, shape: tuple[int, ...]
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
@@ -84,7 +101,7 @@ def _with_head(
 def _pretrained(
     settings: NetworkConfig, shape: tuple[int, ...]
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Input and flat output of a network of others."""
+    """Input and flat output of somebody else's network."""
     model = _any_keras(settings, shape)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ConfigError(
@@ -107,7 +124,7 @@ def _residual(
 ) -> keras.KerasTensor:
     """Residual network (He et al., CVPR 2016) without the pooling after its first convolution.
 
-    Faces of 64 to 112 px are small: the first convolution has 3x3, and each stage halves.
+    Faces of 64 to 112 px are small: the first convolution is 3x3, and each stage halves.
     """
     features = _convolution(images, filters, 3, 2 if images.shape[1] > 32 else 1)
     for stage, blocks in enumerate(stages):

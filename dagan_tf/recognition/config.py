@@ -24,11 +24,11 @@ class CropConfig:
         max_yaw: real photos turned further are not trained on, degrees; 90 takes all.
         views_from: synthetic views turned less are not trained on, degrees.
         views_to: nor those turned further.
-        views_per_photo: of what is left so many of each photo, drawn once for all systems; 0 takes
-            all.
+        views_per_photo: of what is left, at most this many of each photo, drawn once for all
+            systems; 0 takes all.
         synthetic_share: of each batch, where the system has synthetic images.
         flip: mirror half of the crops at random.
-        shift: move crops by up to so many pixels at random.
+        shift: move crops by up to this many pixels at random.
     """
 
     image_size: int = number(64, minimum=16, maximum=1024)
@@ -112,7 +112,7 @@ class TrainingConfig:
 
     Attributes:
         steps: optimiser steps, the same for every system.
-        pretrain_steps: the first so many see synthetic images only, the later ones real ones only;
+        pretrain_steps: the first this many see synthetic images only, later ones real images only;
             0 mixes them throughout by `crops.synthetic_share`.
         metric_after: from this step on triplets take the place of the head's loss: metric learning
             after softmax (Zhao et al., 2017, section 4.2); 0 = never.

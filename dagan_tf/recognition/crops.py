@@ -3,7 +3,7 @@
 `FOLDER/KIND-MARK/crops.npy` (N, S, S, 3) uint8, `landmarks.npy` (N, 68, 2) float32 pixels,
 `images.json` a row an image, `skipped.csv`; KIND is `real` or the name of a folder of synthetic
 images, MARK stands for the images and the crops' settings. So several experiments may share a
-folder, another kind is added without making one anew, and a killed run is gone on with.
+folder, another kind is added without making any anew, and a killed run is continued.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from dagan_tf.core.files import write_whole
+from dagan_tf.core.files import write_whole, writing_to
 from dagan_tf.data.manifest import (
     SKIPPED_NAME,
     ManifestRow,
     SkippedRow,
     SkippedWriter,
+    note_left_out,
     read_manifest,
 )
 from dagan_tf.errors import DaganError
@@ -117,6 +118,7 @@ def make_crops(
     folder: str | os.PathLike[str],
     settings: CropConfig,
     *,
+    left_out: Sequence[SkippedRow] = (),
     workers: int = 1,
     progress: bool = True,
 ) -> Crops:
@@ -128,6 +130,7 @@ def make_crops(
             the canonical frame already.
         folder: to make or reuse.
         settings: size and alignment of the crops.
+        left_out: files that are no photos, which skipped.csv of the real ones should name.
         workers: processes.
         progress: show bars on stderr.
 
@@ -146,8 +149,11 @@ def make_crops(
     for kind, images in tasks.items():
         mark = _fingerprint(images, settings)
         own = folder / f"{kind}-{mark[:12]}"
-        if not (own / _DONE_NAME).is_file():
-            _make(own, kind, images, settings, workers, progress)
+        with writing_to(own):
+            if not (own / _DONE_NAME).is_file():
+                _make(own, kind, images, settings, workers, progress)
+            if kind == REAL:
+                note_left_out(own, left_out)
         stores.append(_read(own, mark))
     return Crops(stores)
 

@@ -12,8 +12,8 @@ def cut_network(model: keras.Model, share: float) -> tuple[keras.Model, keras.Mo
 
     Args:
         model: a functional model of one input and one output.
-        share: of its layers with weights, in (0, 1]; the cut lies behind the last place at which
-            no more than so many lie before it.
+        share: of its layers with weights, in (0, 1]; the cut lies behind the last place that has no
+            more than this share before it.
 
     Returns:
         From the model's input to the cut, and from there to its output; they share its weights.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from dagan_tf.data.tables import csv_rows, table_columns
 from dagan_tf.errors import DaganError
-from dagan_tf.protocols.tables import csv_rows, table_columns
 
 FRLL_INFO = "london_faces_info.csv"
 _FRLL_KINDS = {"face_gender": "sex", "face_eth": "ethnicity"}

@@ -1,9 +1,9 @@
 """A linear head on frozen features: directions in which photos of one person differ are shrunk.
 
 Linear discriminant analysis with a shrunk within-class covariance (Hatch et al. 2006, WCCN, for
-speakers): with few people it is the head that frozen features can bear. What it is shown of a
-person, real, simulated or refined, decides which differences it learns to overlook: yaw, if
-there are views of one person at many yaws.
+speakers): with few people it is as much of a head as frozen features can bear. What it is shown of
+a person, real, simulated or refined, decides which differences it learns to overlook: yaw, if there
+are views of one person at many yaws.
 """
 
 from __future__ import annotations

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from dagan_tf.data.layouts import LAYOUTS
 from dagan_tf.data.photos import list_photos
+from dagan_tf.data.poses import read_yaws
 from dagan_tf.errors import DaganError
+from dagan_tf.faces.photo_io import PHOTO_SUFFIXES
 from dagan_tf.protocols.image_files import ImageFiles, home
 from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.protocols.readers import read_protocol
-from dagan_tf.protocols.tables import csv_rows, inside, number
 
 # Layouts of recognition sets; all others are `list_photos`'.
 SET_LAYOUTS = ("lfw", "cfp", "ijba", "ijbb", "ijbc")
@@ -35,7 +37,7 @@ class RealFace:
         box: left, top, width, height of the face, pixels, where the set tells; else None.
         central: of several faces in the photo it is the one nearest the centre; else such a photo
             is left out.
-        least_yaw: it is turned at least so far, degrees, to whichever side the fit says.
+        least_yaw: it is turned at least this far, degrees, to whichever side the fit says.
         tested: it is one of the protocol's.
     """
 
@@ -83,6 +85,10 @@ def list_training(
         faces = _cfp(root)
     elif layout in SET_LAYOUTS:
         faces = _named_faces(root, layout)
+    elif layout not in LAYOUTS:
+        raise DaganError(
+            f"layout is {layout!r}; expected one of {', '.join((*LAYOUTS, *SET_LAYOUTS))}"
+        )
     else:
         faces = [RealFace(one.path, one.identity, one.yaw) for one in list_photos(root, layout)]
     return read_poses(poses, root, faces) if poses else faces
@@ -100,29 +106,16 @@ def read_poses(
 
     Raises:
         DaganError: file and row of a photo that is not among the faces, of one named twice, or of
-            a yaw that is no number within 90 degrees.
+            a yaw that is not a number within 90 degrees.
     """
-    known = {face.path.relative_to(root).as_posix() for face in faces}
-    yaws: dict[str, float] = {}
-    for where, row in csv_rows(Path(file), ("path", "yaw")):
-        path, yaw = inside(where, row["path"]), number(where, "yaw", row["yaw"])
-        if path not in known:
-            raise DaganError(f"{where}: {path!r} is none of the {len(known)} photos of {root}")
-        if path in yaws:
-            raise DaganError(f"{where}: {path!r} is named again")
-        if not abs(yaw) <= 90:
-            raise DaganError(f"{where}: yaw is {row['yaw']!r}; expected degrees in [-90, 90]")
-        yaws[path] = yaw
-    return [
-        replace(face, yaw=yaws.get(face.path.relative_to(root).as_posix(), face.yaw))
-        for face in faces
-    ]
+    yaws = read_yaws(file, root, (face.path for face in faces))
+    return [replace(face, yaw=yaws.get(face.path, face.yaw)) for face in faces]
 
 
 def protocol_faces(protocol: Protocol) -> list[RealFace]:
     """The faces of a protocol, in its order.
 
-    Their people are named where the protocol tells; FRLL's yaws are its layout's.
+    Their people are named where the protocol names them; FRLL's yaws are its layout's.
     """
     files = ImageFiles(protocol.root, protocol.faces.paths)
     people = _people(protocol)
@@ -164,7 +157,11 @@ def box_of(values: np.ndarray) -> tuple[float, ...] | None:
 def _lfw(root: Path) -> list[RealFace]:
     folders = [root, *sorted(one for one in root.glob("*") if one.is_dir())]
     for folder in folders:
-        found = sorted(folder.glob("*/*_[0-9][0-9][0-9][0-9].jpg"))
+        found = sorted(
+            path
+            for path in folder.glob("*/*_[0-9][0-9][0-9][0-9].*")
+            if path.suffix.lower() in PHOTO_SUFFIXES
+        )
         if found:
             return [RealFace(path, path.parent.name, central=True) for path in found]
     raise DaganError(f"{root}: no photos in layout 'lfw'; expected NAME/NAME_0001.jpg")
@@ -177,7 +174,7 @@ def _cfp(root: Path) -> list[RealFace]:
             RealFace(path, path.parent.parent.name, central=True, least_yaw=least)
             for view, least in (("frontal", 0.0), ("profile", _CFP_PROFILE))
             for path in sorted(images.glob(pattern.format(view)))
-            if path.suffix.lower() in (".jpg", ".jpeg", ".png")
+            if path.suffix.lower() in PHOTO_SUFFIXES
         ]
         if faces:
             return sorted(faces, key=lambda face: face.path)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dagan_tf.metrics.bootstrap import percentiles
 from dagan_tf.protocols.protocol import Protocol, Split
 from dagan_tf.recognition.comparison import Gain
 from dagan_tf.recognition.scores import FARS, Compared, compare
@@ -176,5 +177,4 @@ def _interval(differences: np.ndarray, splits: np.ndarray) -> tuple[float, float
     weights = splits * there
     total = np.where(there, differences, 0.0) * weights
     means = total.sum(axis=1)[weights.any(axis=1)] / weights.sum(axis=1)[weights.any(axis=1)]
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
+    return percentiles(means)

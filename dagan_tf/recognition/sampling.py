@@ -1,7 +1,7 @@
 """Which images a batch is made of: drawn anew from (seed, step), so that a resume sees the same.
 
-A person is drawn first, then a yaw among those he is shown at, then an image: people and poses
-weigh alike however many images each has.
+A person is drawn first, then a yaw among those the person is shown at, then an image: people and
+poses weigh alike however many images each has.
 """
 
 from __future__ import annotations

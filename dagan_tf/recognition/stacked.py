@@ -41,8 +41,7 @@ class Stacked:
         wanted = np.arange(len(self))[rows]
         found = np.empty((len(wanted), *self.shape[1:]), self.dtype)
         owners = np.searchsorted(self._ends, wanted, side="right")
-        for number, part in enumerate(self._parts):
-            mine = owners == number
-            if mine.any():
-                found[mine] = part[wanted[mine] - (self._ends[number] - len(part))]
+        for number in np.unique(owners):
+            mine, part = owners == number, self._parts[number]
+            found[mine] = part[wanted[mine] - (self._ends[number] - len(part))]
         return found

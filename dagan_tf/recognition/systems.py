@@ -119,7 +119,7 @@ def training_set(
 
 
 def _chosen(views: Sequence[ImageRow], settings: CropConfig) -> np.ndarray:
-    """(N,) bool: synthetic views within the yaws, at most so many of a photo."""
+    """(N,) bool: synthetic views within the yaws, a limited number of each photo."""
     turned = np.abs([view.yaw for view in views])
     use = (turned >= settings.views_from) & (turned <= settings.views_to)
     if settings.views_per_photo:
@@ -153,7 +153,7 @@ def run_systems(
         crops: what the values show.
         config: of all recognisers.
         folder: gets SYSTEM/split-NAME/seed-N/ for each run.
-        seeds: seeds 0 to seeds - 1; a solved head has but one.
+        seeds: seeds 0 to seeds - 1; a solved head has only one.
         groups: of people, see `figures_by_group`.
         strategy: of `make_strategy`.
         verbose: a line a run on stderr, with the time left and the memory held, and status lines.

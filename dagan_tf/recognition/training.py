@@ -48,7 +48,7 @@ def train_recogniser(
     Args:
         config: all settings.
         data: what to train on.
-        model_dir: created if need be; a training there is gone on with.
+        model_dir: created if need be; a training that is there is continued.
         seed: of weights and batches.
         strategy: of `make_strategy`; None takes its default.
         verbose: status lines on stderr.

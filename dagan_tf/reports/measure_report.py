@@ -10,8 +10,8 @@ import numpy as np
 
 from dagan_tf.evaluation.bench import Bench
 from dagan_tf.evaluation.measure import Measure, Row, value_of
+from dagan_tf.metrics.bootstrap import Interval
 from dagan_tf.metrics.pose_histogram import pose_histogram
-from dagan_tf.metrics.resampling import Interval
 from dagan_tf.reports.plots import plot_bars
 from dagan_tf.reports.report import (
     Block,

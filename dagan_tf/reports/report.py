@@ -19,7 +19,7 @@ import numpy as np
 from dagan_tf import __version__
 from dagan_tf.core.files import write_text
 from dagan_tf.faces.photo_io import encode_png
-from dagan_tf.metrics.resampling import Interval
+from dagan_tf.metrics.bootstrap import Interval
 from dagan_tf.reports.plots import Plot
 
 # What may stand in a table; None is shown as a dash: not measured.

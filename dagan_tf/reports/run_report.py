@@ -41,6 +41,7 @@ def report_run(
     held_out: Sequence[str],
     title: str,
     summary: str = "",
+    opening: Sequence[Section] = (),
     seconds: Mapping[str, float] | None = None,
     commands: Sequence[str] = (),
     credits: Sequence[str] = (),
@@ -55,6 +56,7 @@ def report_run(
         held_out: people the training saw neither simulated nor real; the figures are theirs.
         title: of the page.
         summary: a paragraph above everything.
+        opening: sections before all others.
         seconds: duration of each stage of the run.
         commands: that led here.
         credits: a line for each data set and model.
@@ -92,7 +94,9 @@ def report_run(
                 ],
             )
         )
-    page = build_report(sections, title=title, summary=summary, commands=commands, credits=credits)
+    page = build_report(
+        [*opening, *sections], title=title, summary=summary, commands=commands, credits=credits
+    )
     return write_report(output, page)
 
 

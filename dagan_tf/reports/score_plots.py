@@ -17,7 +17,7 @@ _SIZE = (4.6, 3.3)
 
 
 def mean_roc(parts: Sequence[Part], points: int = _POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """FAR on a log axis, from the least that all splits resolve, and the mean TAR at it.
+    """FAR on a log axis, from the smallest that all splits resolve, and the mean TAR at each.
 
     Args:
         parts: The same part of each split.

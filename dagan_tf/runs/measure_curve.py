@@ -11,11 +11,12 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from dagan_tf.core.files import write_bytes
+from dagan_tf.core.files import write_bytes, writing_to
 from dagan_tf.core.pixels import from_signed, to_signed
 from dagan_tf.evaluation.bench import Bench, Question
 from dagan_tf.evaluation.measure import value_of
-from dagan_tf.loop.checkpoints import list_checkpoints, load_generator, read_identities
+from dagan_tf.loop.checkpoints import list_checkpoints
+from dagan_tf.pretrained.model_folder import load_generator, read_identities
 from dagan_tf.reports.measure_report import CREDITS
 from dagan_tf.reports.plots import Curve, plot_curves
 from dagan_tf.reports.report import Chart, Section, build_report, write_report
@@ -68,29 +69,34 @@ def run_curve(
         found = {name: float(value) for name, value in values.items() if value is not None}
         return {"step": step, "minutes": minutes, **found}
 
-    start = measured(0.0, 0.0, None)
-    curves: dict[str, list[dict[str, float]]] = {}
-    for model_dir in model_dirs:
-        name = f"{len(read_identities(model_dir))} people"
-        rows = curves.setdefault(name if name not in curves else f"{name}, {model_dir}", [start])
-        for step, minutes, path in tqdm(list(_checkpoints(model_dir, every)), desc=model_dir):
-            rows.append(measured(step, minutes, load_generator(model_dir, checkpoint=path)))
-    folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(folder / CURVE_NAME, f"{json.dumps(curves, indent=2)}\n".encode())
-    charts = [
-        Chart(title, plot_curves(_curves_of(curves, key), x_label="minutes of training"))
-        for key, title in SHOWN.items()
-        if key in start
-    ]
-    page = build_report(
-        [Section("Checkpoint by checkpoint", "Views of people no training saw.", blocks=charts)],
-        title="DA-GAN measured as its training goes on",
-        commands=[command] if command else [],
-        credits=CREDITS,
-    )
-    write_report(folder / REPORT_NAME, page)
-    return curves
+    with writing_to(output) as folder:
+        start = measured(0.0, 0.0, None)
+        curves: dict[str, list[dict[str, float]]] = {}
+        for model_dir in model_dirs:
+            name = f"{len(read_identities(model_dir))} people"
+            rows = curves.setdefault(
+                name if name not in curves else f"{name}, {model_dir}", [start]
+            )
+            for step, minutes, path in tqdm(list(_checkpoints(model_dir, every)), desc=model_dir):
+                rows.append(measured(step, minutes, load_generator(model_dir, checkpoint=path)))
+        write_bytes(folder / CURVE_NAME, f"{json.dumps(curves, indent=2)}\n".encode())
+        charts = [
+            Chart(title, plot_curves(_curves_of(curves, key), x_label="minutes of training"))
+            for key, title in SHOWN.items()
+            if key in start
+        ]
+        page = build_report(
+            [
+                Section(
+                    "Checkpoint by checkpoint", "Views of people no training saw.", blocks=charts
+                )
+            ],
+            title="DA-GAN measured as its training goes on",
+            commands=[command] if command else [],
+            credits=CREDITS,
+        )
+        write_report(folder / REPORT_NAME, page)
+        return curves
 
 
 def _curves_of(curves: Curves, key: str) -> list[Curve]:

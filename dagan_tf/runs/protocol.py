@@ -14,13 +14,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dagan_tf import __version__
-from dagan_tf.core.files import write_bytes
+from dagan_tf.core.files import write_bytes, writing_to
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.features import FaceFeatures, read_features, write_features
 from dagan_tf.protocols.image_files import ImageFiles
 from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.protocols.readers import read_protocol
-from dagan_tf.scoring.extraction import Network, extract
+from dagan_tf.scoring.extraction import Network, absent_faces, extract
 from dagan_tf.scoring.scoring import Settings, SystemScores, pair_count, score_system
 from dagan_tf.scoring.templates.methods import METHODS
 
@@ -60,11 +60,43 @@ class Scored:
         protocol: what was compared.
         systems: the scores, one for each system and method.
         report: the HTML page; None if none was asked for.
+        absent: one line about faces without features of the model; empty if there are none.
     """
 
     protocol: Protocol
     systems: tuple[SystemScores, ...]
     report: Path | None
+    absent: str = ""
+
+
+def parse_systems(items: Sequence[str]) -> dict[str, str]:
+    """Files by name, of the texts NAME=FILE.npz of --features.
+
+    Raises:
+        DaganError: a text is no such, or two have one name.
+    """
+    found: dict[str, str] = {}
+    for item in items:
+        name, equals, path = item.partition("=")
+        if not (name and equals and path) or name in found:
+            raise DaganError(f"--features: got {item!r}, expected NAME=FILE.npz, each name once")
+        found[name] = path
+    return found
+
+
+def parse_rates(flag: str, texts: Sequence[str]) -> tuple[float, ...]:
+    """Shares in (0, 1] of a flag's texts.
+
+    Raises:
+        DaganError: there are none, or one is no such share; the message names the flag.
+    """
+    try:
+        rates = tuple(float(text) for text in texts)
+    except ValueError:
+        rates = ()
+    if not rates or not all(0 < rate <= 1 for rate in rates):
+        raise DaganError(f"--{flag}: got {texts}, expected shares in (0, 1]")
+    return rates
 
 
 def run_protocol(
@@ -93,51 +125,57 @@ def run_protocol(
         raise DaganError(f"--methods: got {methods}, expected some of {', '.join(METHODS)}")
     folder = Path(output)
     protocol = read_protocol(evaluation.protocol, evaluation.data, settings.seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    found = _features(evaluation, protocol, folder)
-    systems = []
-    total = pair_count(protocol) * len(found) * len(methods)
-    with tqdm(total=total, unit="pair", unit_scale=True, desc=protocol.name) as bar:
-        for name, faces in found.items():
-            for method in methods:
-                label = name if len(methods) == 1 else f"{name}, {method}"
-                systems.append(
-                    score_system(label, protocol, faces, method, settings, advance=bar.update)
-                )
-    made = datetime.now(timezone.utc)
-    document = {
-        "protocol": protocol.name,
-        "summary": protocol.summary(),
-        "data": evaluation.data,
-        "command": command,
-        "seed": settings.seed,
-        "date": made.isoformat(timespec="seconds"),
-        "version": __version__,
-        "systems": {one.name: one.as_json() for one in systems},
-    }
-    write_bytes(folder / SCORES_NAME, f"{json.dumps(document, indent=2)}\n".encode())
-    page = None
-    if report:
-        # Plots are slow to import.
-        from dagan_tf.reports.protocol_report import write_protocol_report
+    with writing_to(folder):
+        found = _features(evaluation, protocol, folder)
+        systems = []
+        total = pair_count(protocol) * len(found) * len(methods)
+        with tqdm(total=total, unit="pair", unit_scale=True, desc=protocol.name) as bar:
+            for name, faces in found.items():
+                for method in methods:
+                    label = name if len(methods) == 1 else f"{name}, {method}"
+                    systems.append(
+                        score_system(label, protocol, faces, method, settings, advance=bar.update)
+                    )
+        made = datetime.now(timezone.utc)
+        document = {
+            "protocol": protocol.name,
+            "summary": protocol.summary(),
+            "data": evaluation.data,
+            "command": command,
+            "seed": settings.seed,
+            "date": made.isoformat(timespec="seconds"),
+            "version": __version__,
+            "systems": {one.name: one.as_json() for one in systems},
+        }
+        write_bytes(folder / SCORES_NAME, f"{json.dumps(document, indent=2)}\n".encode())
+        page = None
+        if report:
+            # Plots are slow to import.
+            from dagan_tf.reports.protocol_report import write_protocol_report
 
-        page = write_protocol_report(
-            folder / REPORT_NAME,
-            protocol,
-            systems,
-            found,
-            data=evaluation.data,
-            seed=settings.seed,
-            dlib=evaluation.model is not None,
-            command=command,
-            made=made,
-        )
-    return Scored(protocol, tuple(systems), page)
+            page = write_protocol_report(
+                folder / REPORT_NAME,
+                protocol,
+                systems,
+                found,
+                data=evaluation.data,
+                seed=settings.seed,
+                dlib=evaluation.model is not None,
+                command=command,
+                made=made,
+            )
+        absent = ""
+        if evaluation.model:
+            (faces,) = found.values()
+            absent = absent_faces(protocol, faces.present)
+        return Scored(protocol, tuple(systems), page, absent)
 
 
 def score_lines(scored: Scored) -> Iterator[str]:
     """What the protocol holds; then tab-separated system, part, measure and figure, or why not."""
     yield scored.protocol.summary()
+    if scored.absent:
+        yield f"left out: {scored.absent}"
     for one in scored.systems:
         for part, measures in one.figures.items():
             for measure in measures:

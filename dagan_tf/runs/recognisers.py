@@ -6,31 +6,39 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-import numpy as np
-
 from dagan_tf import __version__
-from dagan_tf.core.files import write_text
-from dagan_tf.data.manifest import SKIPPED_NAME
+from dagan_tf.core.files import write_text, writing_to
+from dagan_tf.data.manifest import SKIPPED_NAME, SkippedRow
+from dagan_tf.data.photos import check_apart, read_folder
+from dagan_tf.errors import DaganError
 from dagan_tf.loop.strategy import make_strategy
-from dagan_tf.metrics.intervals import over_splits
 from dagan_tf.protocols.frll import read_frll
 from dagan_tf.protocols.protocol import Protocol
 from dagan_tf.protocols.readers import read_protocol
 from dagan_tf.recognition.apart import hold_apart, people_of
-from dagan_tf.recognition.comparison import Gain, ceiling_shares, group_summary, paired_gain
+from dagan_tf.recognition.backbones import check_files
+from dagan_tf.recognition.comparison import Gain, group_summary, paired_gain
 from dagan_tf.recognition.config import RecogniserConfig
 from dagan_tf.recognition.crops import REAL, Crops, make_crops
 from dagan_tf.recognition.features import training_values
 from dagan_tf.recognition.groups import frll_groups, read_groups
-from dagan_tf.recognition.people import RealFace, list_training, merged, protocol_faces
+from dagan_tf.recognition.people import SET_LAYOUTS, RealFace, list_training, merged, protocol_faces
 from dagan_tf.recognition.people_interval import with_people
-from dagan_tf.recognition.systems import CEILING, Run, faces_of, run_systems
-from dagan_tf.runs.experiment import Experiment, check_experiment, claim_output, views_of
+from dagan_tf.recognition.systems import Run, faces_of, run_systems
+from dagan_tf.runs.experiment import (
+    RUNS_NAME,
+    Experiment,
+    check_experiment,
+    claim_output,
+    unknown_people,
+    views_of,
+)
+from dagan_tf.runs.recogniser_table import measures_of, summary
 
 SCORES_NAME = "scores.json"
 # What is held against what.
@@ -64,8 +72,8 @@ def run_experiment(
     Args:
         experiment: what to compare.
         config: the recogniser, the same for all systems.
-        output: gets crops/, runs/, config.yaml, scores.json and report.html; an earlier one is gone
-            on with.
+        output: gets crops/, runs/, config.yaml, scores.json and report.html; an earlier one is
+            continued.
         command: goes into scores.json.
         devices: see `make_strategy`.
         kept: folder of crops and features, which several experiments may share; "" is crops/ in the
@@ -82,54 +90,64 @@ def run_experiment(
             experiment.
     """
     check_experiment(experiment)
+    check_files(config)
     folder = Path(output)
     training = list_training(experiment.train, experiment.layout, experiment.poses)
-    protocol = _protocol(experiment, training)
-    claim_output(folder, experiment, config)
-    groups = _groups(experiment, training, protocol)
-    crops = make_crops(
-        merged(training, protocol_faces(protocol)),
-        views_of(experiment, folder, verbose=verbose),
-        kept or folder / "crops",
-        config.crops,
-        workers=workers,
-        progress=verbose,
-    )
-    if verbose:
-        _say_what_there_is(crops, protocol)
-    runs = run_systems(
-        experiment.systems,
-        protocol,
-        training_values(crops, config, progress=verbose),
-        crops,
-        config,
-        folder / "runs",
-        seeds=experiment.seeds,
-        groups=groups,
-        strategy=make_strategy(devices),
-        verbose=verbose,
-    )
-    gains = with_people(
-        _gains(runs, experiment.systems, protocol),
-        runs,
-        protocol,
-        faces_of(protocol, crops),
-        folder / "runs",
-    )
-    scores = _scores(experiment, config, protocol, crops, runs, gains, command)
-    write_text(folder / SCORES_NAME, json.dumps(scores, indent=1) + "\n")
-    if report:
-        # Plots are slow to import.
-        from dagan_tf.reports.recogniser_report import write_experiment_report
-
-        write_experiment_report(
-            folder, runs, gains, protocol, crops, config=config, command=command
+    check_apart(output, experiment.train)
+    left_out: Sequence[SkippedRow] = ()
+    if experiment.layout not in SET_LAYOUTS:
+        left_out = read_folder(experiment.train, experiment.layout).left_out
+    with writing_to(folder):
+        protocol = _protocol(experiment, training)
+        claim_output(folder, experiment, config)
+        groups = _groups(experiment, training, protocol)
+        views = views_of(experiment, folder, verbose=verbose)
+        strange = list(unknown_people(views, {face.identity for face in training}))
+        crops = make_crops(
+            merged(training, protocol_faces(protocol)),
+            views,
+            kept or folder / "crops",
+            config.crops,
+            left_out=left_out,
+            workers=workers,
+            progress=verbose,
         )
-    return runs, gains
+        if verbose:
+            _say_what_there_is(crops, protocol, strange)
+        runs = run_systems(
+            experiment.systems,
+            protocol,
+            training_values(crops, config, workers=workers, progress=verbose),
+            crops,
+            config,
+            folder / RUNS_NAME,
+            seeds=experiment.seeds,
+            groups=groups,
+            strategy=make_strategy(devices),
+            verbose=verbose,
+        )
+        gains = with_people(
+            _gains(runs, experiment.systems, protocol),
+            runs,
+            protocol,
+            faces_of(protocol, crops),
+            folder / RUNS_NAME,
+        )
+        scores = _scores(experiment, config, protocol, crops, runs, gains, command)
+        write_text(folder / SCORES_NAME, json.dumps(scores, indent=1) + "\n")
+        if report:
+            # Plots are slow to import.
+            from dagan_tf.reports.recogniser_report import write_experiment_report
+
+            write_experiment_report(
+                folder, runs, gains, protocol, crops, config=config, command=command
+            )
+        return runs, gains
 
 
 def _protocol(experiment: Experiment, training: Sequence[RealFace]) -> Protocol:
     """The protocol, each split with the people to be trained on."""
+    people = {face.identity for face in training}
     divide = replace(experiment.divide, reserved=experiment.reserved)
     if experiment.protocol == "frll":
         read = read_frll(
@@ -140,7 +158,11 @@ def _protocol(experiment: Experiment, training: Sequence[RealFace]) -> Protocol:
         )
     else:
         read = read_protocol(experiment.protocol, experiment.tested)
-    people = {face.identity for face in training}
+        unknown = set(experiment.reserved) - people
+        if unknown:
+            raise DaganError(
+                f"--reserved: person {min(unknown)!r} is none of the {len(people)} of --train"
+            )
     return hold_apart(read, people, divide, one_set=experiment.one_set)
 
 
@@ -155,14 +177,14 @@ def _groups(
     return frll_groups(protocol.root) if experiment.protocol == "frll" else {}
 
 
-def _say_what_there_is(crops: Crops, protocol: Protocol) -> None:
-    """What is trained on, who has but one photo, and whom no system can find."""
+def _say_what_there_is(crops: Crops, protocol: Protocol, strange: Sequence[str]) -> None:
+    """What is trained on, who has only one photo, strangers, and whom no system can find."""
     counts = Counter(row.identity for row in crops.rows if row.kind == REAL)
     people = {name for split in protocol.splits for name in split.training_subjects.tolist()}
     alone = sorted(name for name in people if counts[name] == 1)
     missed = sum(face is None for face in faces_of(protocol, crops))
     kinds = Counter(row.kind for row in crops.rows)
-    lines = [", ".join(f"{count} {kind} images" for kind, count in kinds.items())]
+    lines = [", ".join(f"{count} {kind} images" for kind, count in kinds.items()), *strange]
     if alone:
         lines.append(
             f"{len(alone)} of {len(people)} people to train on have one real photo"
@@ -184,83 +206,9 @@ def _gains(runs: Sequence[Run], systems: Sequence[str], protocol: Protocol) -> l
         paired_gain(runs, better, base, probes, measure, test_ratio=tested / trained)
         for better, base in _COMPARED
         if better in systems and base in systems
-        for probes, measures in _measures(runs).items()
+        for probes, measures in measures_of(runs).items()
         for measure in measures
     ]
-
-
-def _measures(runs: Sequence[Run]) -> dict[str, list[str]]:
-    """By kind of probe the measures that every run has."""
-    return {
-        probes: [
-            measure
-            for measure in measures
-            if all(measure in run.figures.get(probes, {}) for run in runs)
-        ]
-        for probes, measures in runs[0].figures.items()
-    }
-
-
-def summary(runs: Sequence[Run]) -> dict[str, dict[str, dict[str, tuple[float, float]]]]:
-    """Mean and population standard deviation by system, probes and measure.
-
-    Seeds are averaged within a split first.
-    """
-    table: dict[str, dict[str, dict[str, tuple[float, float]]]] = {}
-    for system in dict.fromkeys(run.system for run in runs):
-        own = [run for run in runs if run.system == system]
-        table[system] = {}
-        for probes, measures in _measures(runs).items():
-            table[system][probes] = {}
-            for measure in measures:
-                found: dict[str, list[float]] = {}
-                for run in own:
-                    found.setdefault(run.split, []).append(run.figures[probes][measure])
-                spread = over_splits([float(np.mean(values)) for values in found.values()])
-                table[system][probes][measure] = (spread.mean, spread.std)
-    return table
-
-
-def summary_lines(runs: Sequence[Run], gains: Sequence[Gain]) -> Iterator[str]:
-    """The table of systems, their differences, and the same by group, a line each."""
-    for system, kinds in summary(runs).items():
-        for probes, measures in kinds.items():
-            text = "  ".join(f"{m} {mean:.3f} ± {std:.3f}" for m, (mean, std) in measures.items())
-            yield f"{system:10} {probes:14} {text}"
-    if gains:
-        yield (
-            "paired, 95 % over splits [allowing for shared people]"
-            " {bootstrap over people and splits}:"
-        )
-    for gain in gains:
-        half = gain.high - gain.mean
-        corrected = gain.corrected_high - gain.mean
-        yield (
-            f"{gain.better} over {gain.base}, {gain.probes}, {gain.measure}:"
-            f" {gain.mean:+.3f} ± {half:.3f} [± {corrected:.3f}]{_over_people(gain)}"
-        )
-    for (probes, measure), shares in ceiling_shares(runs, "b1", CEILING).items():
-        text = ", ".join(f"{system} {share:+.0%}" for system, share in shares.items())
-        if text:
-            yield f"of what real adds to b1, {probes}, {measure}: {text}"
-    groups = group_summary(runs)
-    if groups:
-        yield "by group, at the threshold of FAR .01 among everybody, means over splits:"
-    for probes, by_group in groups.items():
-        for group, systems in by_group.items():
-            people = next(iter(systems.values()))["people"]
-            text = "; ".join(
-                f"{system} "
-                + ", ".join(f"{name} {v:.3f}" for name, v in figures.items() if name != "people")
-                for system, figures in systems.items()
-            )
-            yield f"{probes}, {group} ({people:.1f} people tested a split): {text}"
-
-
-def _over_people(gain: Gain) -> str:
-    if np.isnan(gain.people_low):
-        return ""
-    return f" {{{gain.people_low:+.3f} to {gain.people_high:+.3f}}}"
 
 
 def _scores(

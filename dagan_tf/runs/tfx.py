@@ -22,7 +22,7 @@ from dagan_tf.export.locations import copy_tree, locate
 from dagan_tf.export.versions import SAVED_MODEL_FILE
 from dagan_tf.export.write import export_model_dir
 from dagan_tf.folders.keep import make_scorer
-from dagan_tf.loop.checkpoints import load_generator
+from dagan_tf.pretrained.model_folder import load_generator
 from dagan_tf.training.run import train_on_records
 
 EVALUATION_FILE = "eval.json"

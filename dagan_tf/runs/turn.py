@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from dagan_tf.core.files import writing_to
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.faces.resizing import resized
+from dagan_tf.folders.views import View, all_views
+from dagan_tf.simulator.angles import read_angles, yaw_refusal
 from dagan_tf.simulator.simulator import SimulatedView, Simulator
 
 if TYPE_CHECKING:
@@ -60,17 +63,17 @@ def turn(
         image_size: Side of the views, pixels; that of the model's training if None.
 
     Returns:
-        One face a yaw, in their order.
+        One face a yaw, in their order; yaws of a side that the photo does not show are left out.
 
     Raises:
-        PhotoError: The file is no photo.
+        PhotoError: The file is not a photo.
         FaceNotFoundError: No face in it, or several and none clearly the main one.
-        DaganError: A yaw out of range or of a side that the photo does not show, or no model there.
+        DaganError: A yaw is out of range, the photo shows the side of none, or no model is there.
     """
     refiner = _refiner(os.fspath(model))
     size = image_size or refiner.image_size or 224
     pixels = photo if isinstance(photo, np.ndarray) else read_photo(photo)
-    views = _simulator(size).simulate(pixels, yaws=list(yaws))
+    views = _simulator(size).simulate(pixels, yaws=yaws)
     refined = refiner(np.stack([view.image for view in views]))
     return [TurnedFace(view, image) for view, image in zip(views, refined, strict=True)]
 
@@ -78,7 +81,7 @@ def turn(
 def turn_files(
     photos: Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str],
-    yaws: Sequence[float] = YAWS,
+    yaws: Iterable[float] = YAWS,
     *,
     model: str | os.PathLike[str] = "pretrained",
     image_size: int | None = None,
@@ -87,17 +90,18 @@ def turn_files(
 
     Args:
         photos: Files.
-        output: Folder, made if absent. `refined/STEM_yaw+030.png` and the same in `simulated/`;
-            files of an earlier call with the same names are replaced.
+        output: Folder, made if absent. `refined/STEM_yaw+030.png` (see `picture_name`) and the
+            same in `simulated/`; files of an earlier call with the same names are replaced.
         yaws: See `turn`, like the two below.
         model: What refines.
         image_size: Side of the views, pixels.
 
     Returns:
-        Why a photo was left out, one line, by file; empty if none was.
+        Why a photo, or some of its views, were left out, one line, by file; empty if none was.
 
     Raises:
-        DaganError: Two photos have one stem, a yaw is out of range, or the model cannot be had.
+        DaganError: Two photos have one stem, a yaw is out of range or finer than 0.1 degrees, or
+            the model cannot be had.
         OSError: `output` cannot be written.
     """
     files = [Path(photo) for photo in photos]
@@ -108,28 +112,38 @@ def turn_files(
                 f"{files[place]}: has the same name as {files[stems.index(stem)]}; expected"
                 " different ones, which name the pictures made of them"
             )
-    Simulator.check_angles(yaws, None)
-    folder = Path(output)
-    for kind in ("simulated", "refined"):
-        (folder / kind).mkdir(parents=True, exist_ok=True)
-    _refiner(os.fspath(model))
-    left_out: dict[Path, str] = {}
-    rows = []
-    for file in files:
-        try:
-            pixels = read_photo(file)
-            faces = turn(pixels, yaws, model=model, image_size=image_size)
-        except DaganError as error:
-            left_out[file] = str(error)
-            continue
-        for face in faces:
-            name = f"{file.stem}_yaw{face.view.pose.yaw:+04.0f}.png"
-            write_png(folder / "simulated" / name, face.simulated)
-            write_png(folder / "refined" / name, face.refined)
-        rows.append((pixels, faces))
-    if rows:
-        write_png(folder / SHEET_NAME, contact_sheet(rows))
-    return left_out
+    yaws = read_angles("yaws", yaws)
+    all_views(yaws, None)  # Refuses angles that cannot be shown, or named.
+    with writing_to(output) as folder:
+        for kind in ("simulated", "refined"):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+        _refiner(os.fspath(model))
+        left_out: dict[Path, str] = {}
+        rows = []
+        for file in files:
+            try:
+                pixels = read_photo(file)
+                faces = turn(pixels, yaws, model=model, image_size=image_size)
+            except DaganError as error:
+                left_out[file] = str(error)
+                continue
+            for face in faces:
+                name = picture_name(file, face.view.pose.yaw)
+                write_png(folder / "simulated" / name, face.simulated)
+                write_png(folder / "refined" / name, face.refined)
+            rows.append((pixels, faces))
+            own = faces[0].view.source_pose.yaw
+            refusals = [reason for yaw in yaws if (reason := yaw_refusal(own, yaw))]
+            if refusals:
+                left_out[file] = f"{file}: {'; '.join(refusals)}"
+        if rows:
+            write_png(folder / SHEET_NAME, contact_sheet(rows))
+        return left_out
+
+
+def picture_name(photo: Path, yaw: float) -> str:
+    """File name of a photo's view at a yaw, degrees, in simulated/ and refined/."""
+    return f"{photo.stem}_yaw{View(yaw).name}.png"
 
 
 def contact_sheet(rows: Sequence[tuple[np.ndarray, Sequence[TurnedFace]]]) -> np.ndarray:

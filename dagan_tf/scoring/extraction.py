@@ -76,10 +76,31 @@ def extract(
         rows += done
     present = np.array([row is not None for row in rows])
     if not present.any():
-        raise DaganError(f"{protocol.root}: no face was found in any of {len(rows)} images")
+        raise DaganError(f"{protocol.root}: {absent_faces(protocol, present)}")
     width = next(len(row) for row in rows if row is not None)
     features = np.stack([np.zeros(width) if row is None else row for row in rows])
     return FaceFeatures(features.astype(np.float32), present, _nominal_yaw(protocol))
+
+
+def absent_faces(protocol: Protocol, present: np.ndarray) -> str:
+    """Why faces have no features: images that are not there, or in which no face was found.
+
+    Args:
+        protocol: Whose faces.
+        present: (F,) bool: those with features.
+
+    Returns:
+        One line; empty if all have.
+    """
+    if present.all():
+        return ""
+    files = ImageFiles(protocol.root, protocol.faces.paths)
+    lost = [protocol.faces.paths[row] for row in np.flatnonzero(~present)]
+    missing = sum(not files(path).is_file() for path in lost)
+    return (
+        f"of {len(present)} faces {missing} have no image file,"
+        f" in the images of {len(lost) - missing} no face was found"
+    )
 
 
 def _embedded(

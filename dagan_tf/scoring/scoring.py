@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from dagan_tf.errors import DaganError
+from dagan_tf.metrics.bootstrap import bootstrap_pairs
 from dagan_tf.metrics.identification import Searches, cmc, open_set, search
-from dagan_tf.metrics.intervals import Spread, bootstrap_pairs, over_splits
 from dagan_tf.metrics.roc import auc, equal_error_rate
+from dagan_tf.metrics.spread import Spread, over_splits
 from dagan_tf.metrics.verification import accuracy_by_folds, tar_at_far
 from dagan_tf.protocols.features import Dropped, FaceFeatures, without_missing
 from dagan_tf.protocols.protocol import Pairs, Protocol, Search, Split, Templates

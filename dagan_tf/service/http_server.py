@@ -212,7 +212,7 @@ class _Closing:
     """Closes connections whose request's body was not read to its end.
 
     cheroot would read the rest, however much it is, into memory. Some of it is thrown away first:
-    who still sends when the connection is closed may never see the answer.
+    a client that is still sending when the connection is closed may never see the answer.
     """
 
     def __init__(self, application: Application) -> None:

@@ -10,7 +10,7 @@ from dagan_tf.service.server.status import RequestError
 
 
 class Periodic:
-    """Calls a function every so many seconds, in a thread of its own."""
+    """Calls a function at intervals, in a thread of its own."""
 
     def __init__(self, function: Callable[[], None], seconds: float) -> None:
         """Starts; the first call comes after `seconds`."""

@@ -56,7 +56,7 @@ def profile_matrix(box: FaceBox, yaw: float, image_size: int) -> np.ndarray:
         (2, 3) float64, photo pixels to frame pixels.
 
     Raises:
-        DaganError: a yaw that is no profile.
+        DaganError: a yaw that is not a profile's.
     """
     if not SEEN_PROFILE_YAW <= abs(yaw) <= 125:
         raise DaganError(

@@ -1,8 +1,8 @@
 """Lays a real photo of a turned head onto the simulated view of the same person and side.
 
 Both stand before a plain backdrop, as in a studio. Neither landmarks nor a fit are needed, so that
-full profiles, which no landmarks fit, are laid as well: what is held against each other is where
-the person is, and the fine shading (eyes, brows, lips, ears) there.
+full profiles, which no landmarks fit, are laid as well: what is compared is where the person is,
+and the fine shading (eyes, brows, lips, ears) there.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Registration:
         photo: (S, S, 3) uint8 RGB.
         inside: (S, S) uint8, not 0 where photo and view both show the head, no outline among it;
             `APART`, not 255, at eyes, brows and nostrils of a profile, which lie apart by more than
-            their own size and are not to be held against each other.
+            their own size and are not to be compared.
         cost: mean difference left, 0 for equal pictures; about 0.1 where it went well.
     """
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
+from dagan_tf.config.sections import TrainingConfig
 from dagan_tf.config.settings import Config, ConfigError
 from dagan_tf.core.keras_compat import KERAS_3, dtype_policy, scaled_optimizer
 from dagan_tf.gan.adversaries import REALISM
@@ -66,16 +67,15 @@ def build_dagan(
     rates = settings.generator_learning_rate, settings.discriminator_learning_rate
     clips = settings.generator_clip, 0.0
     optimizers = [
-        _optimizer(config, rate, clip, dagan) for rate, clip in zip(rates, clips, strict=True)
+        _optimizer(settings, rate, clip, dagan) for rate, clip in zip(rates, clips, strict=True)
     ]
     dagan.compile(*optimizers, jit_compile=jit)
     return dagan
 
 
 def _optimizer(
-    config: Config, rate: float, clip: float, dagan: DAGAN
+    settings: TrainingConfig, rate: float, clip: float, dagan: DAGAN
 ) -> keras.optimizers.Optimizer:
-    settings = config.training
     schedule = HalvingSchedule(
         rate, settings.decay_steps, settings.learning_rate_floor, dagan.progress.rate_scale
     )

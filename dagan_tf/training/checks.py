@@ -6,18 +6,18 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from dagan_tf.config.settings import Config
+from dagan_tf.config.sections import LossConfig, TrainingConfig
 from dagan_tf.data.records import read_index
 from dagan_tf.errors import DaganError
 
 
-def check_devices(config: Config, devices: int) -> None:
-    """Checks that a step can be shared out: each device gets as much, in parts as large.
+def check_devices(settings: TrainingConfig, devices: int) -> None:
+    """Checks that a step can be shared out: each device gets an equal share, in equal parts.
 
     Raises:
-        DaganError: the batch does not split evenly, or the history would be of several devices.
+        DaganError: the batch does not split evenly, or the history would be shared by several
+            devices.
     """
-    settings = config.training
     size, parts = settings.batch_size, settings.accumulate
     if size % devices:
         raise DaganError(
@@ -35,11 +35,11 @@ def check_devices(config: Config, devices: int) -> None:
         )
 
 
-def check_identities(config: Config, identities: Sequence[str], simulated: str) -> None:
+def check_identities(loss: LossConfig, identities: Sequence[str], simulated: str) -> None:
     """Checks that the identity agent has something to tell apart.
 
     Args:
-        config: all settings.
+        loss: says whether the agent is wanted.
         identities: the name of each simulated view, "" = none.
         simulated: where the views are, for the message.
 
@@ -52,25 +52,24 @@ def check_identities(config: Config, identities: Sequence[str], simulated: str) 
             f"{simulated!r}: {missing} of {len(identities)} simulated views have no identity;"
             " expected a name in the manifest's column 'identity'"
         )
-    if len(set(identities)) == 1 and config.loss.identity_weight:
+    if len(set(identities)) == 1 and loss.identity_weight:
         raise DaganError(
             f"{simulated!r}: one identity only, {identities[0]!r}; the identity agent expects at"
             " least 2 (loss.identity_weight=0 trains without it)"
         )
 
 
-def check_counts(config: Config, *records: Path) -> None:
+def check_counts(batch_size: int, *records: Path) -> None:
     """Checks that each record folder fills a batch.
 
     Raises:
         DaganError: a folder is smaller than a batch: it would show an image twice in one step.
     """
-    size = config.training.batch_size
     for folder in records:
         count = read_index(folder).count
-        if count < size:
+        if count < batch_size:
             raise DaganError(
-                f"training.batch_size = {size}: larger than the set, {str(folder)!r} holds"
+                f"training.batch_size = {batch_size}: larger than the set, {str(folder)!r} holds"
                 f" {count} images; expected at most {count}"
             )
 

@@ -16,21 +16,17 @@ from dagan_tf.errors import DaganError
 from dagan_tf.gan.dagan import DAGAN
 from dagan_tf.gan.generator import build_generator
 from dagan_tf.loop.callbacks import MetricsLog, Profile, StopTraining
-from dagan_tf.loop.checkpoints import (
-    claim_model_dir,
-    make_manager,
-    restore_best,
-    restore_latest,
-)
+from dagan_tf.loop.checkpoints import restore_best, restore_latest
 from dagan_tf.loop.saving import Checkpoints, Realism
 from dagan_tf.loop.strategy import make_strategy
 from dagan_tf.loop.tensorboard import EventWriter
 from dagan_tf.loop.watch import DivergedError, TrainingFailure, Watch
 from dagan_tf.training.build import build_dagan
 from dagan_tf.training.checks import check_counts, check_devices, memory_hint
+from dagan_tf.training.model_folder import claim_model_dir, make_manager
 from dagan_tf.training.samples import SampleGrid
 from dagan_tf.training.start import say_misfits, start_from
-from dagan_tf.training.workers import Workers, check_same_step, own_folder, workers_of
+from dagan_tf.training.workers import Workers, check_same_step, claimed, own_folder, workers_of
 
 _LESS_MEMORY = (
     "lower training.batch_size, raise training.accumulate, or take"
@@ -87,8 +83,39 @@ def train_on_records(
         DaganError: as of `train`.
     """
     strategy = strategy or make_strategy()
-    check_devices(config, strategy.num_replicas_in_sync)
-    check_counts(config, simulated, real)
+    check_devices(config.training, strategy.num_replicas_in_sync)
+    with claimed(workers_of(strategy), Path(model_dir)):
+        return train_claimed(
+            config,
+            simulated,
+            real,
+            identities,
+            model_dir,
+            strategy=strategy,
+            verbose=verbose,
+            jit=jit,
+            profile=profile,
+            realism=realism,
+            init=init,
+        )
+
+
+def train_claimed(
+    config: Config,
+    simulated: Path,
+    real: Path,
+    identities: Sequence[str],
+    model_dir: str | os.PathLike[str],
+    *,
+    strategy: tf.distribute.Strategy,
+    verbose: bool,
+    jit: bool,
+    profile: bool,
+    realism: Realism | None,
+    init: str | os.PathLike[str] | None,
+) -> TrainingResult:
+    """As `train_on_records`, in a folder that is the caller's alone, on devices it checked."""
+    check_counts(config.training.batch_size, simulated, real)
     workers = workers_of(strategy)
     if workers.count > 1 and (jit or realism):
         what = "jit" if jit else "realism"

@@ -1,4 +1,4 @@
-"""Where a training starts: from given weights instead of drawn ones."""
+"""Where a training starts: from given weights instead of random ones."""
 
 import os
 import sys
@@ -7,16 +7,16 @@ import keras
 
 from dagan_tf.errors import DaganError
 from dagan_tf.gan.dagan import DAGAN
-from dagan_tf.loop.checkpoints import load_discriminator, load_generator
 from dagan_tf.pretrained import weights
 from dagan_tf.pretrained.card import DEFAULT, PRETRAINED
+from dagan_tf.pretrained.model_folder import load_discriminator, load_generator
 
 
 def start_from(dagan: DAGAN, source: str | os.PathLike[str]) -> list[str]:
     """Gives both networks the weights of an earlier training; the averages start from them too.
 
     The refiner has to fit as a whole. Of the discriminator the layers that fit are taken; others,
-    as the identity agent's last one when it knows other people, keep what they were drawn.
+    as the identity agent's last one when it knows other people, keep their random ones.
 
     Args:
         dagan: compiled, no step taken.

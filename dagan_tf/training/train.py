@@ -9,15 +9,15 @@ import tensorflow as tf
 
 from dagan_tf.config.settings import Config
 from dagan_tf.data.manifest import read_manifest
-from dagan_tf.data.photos import list_photos
+from dagan_tf.data.photos import check_apart, read_folder
 from dagan_tf.errors import DaganError
 from dagan_tf.folders.pack import pack_paired, pack_real, pack_simulated
-from dagan_tf.loop.checkpoints import check_config
 from dagan_tf.loop.saving import Realism
 from dagan_tf.loop.strategy import make_cluster_strategy, make_strategy
 from dagan_tf.training.checks import check_devices, check_identities
-from dagan_tf.training.run import TrainingResult, train_on_records
-from dagan_tf.training.workers import workers_of
+from dagan_tf.training.model_folder import check_config
+from dagan_tf.training.run import TrainingResult, train_claimed
+from dagan_tf.training.workers import claimed, workers_of
 
 # Fewer are framed sooner than worker processes start.
 _MANY_PHOTOS = 100
@@ -32,12 +32,14 @@ class RealPhotos:
         layout: of the folder.
         include: glob on the relative path, or None for all.
         aligned: they are square crops in the frame of the simulated views already.
+        poses: CSV file of known yaws, see `data.poses.read_yaws`.
     """
 
     folder: str | os.PathLike[str]
     layout: str = "folder"
     include: str | None = None
     aligned: bool = False
+    poses: str | None = None
 
 
 def train(
@@ -86,6 +88,8 @@ def train(
         DaganError: unusable input, a model folder of another training, or divergence.
     """
     model_dir = Path(model_dir)
+    if real is not None:
+        check_apart(model_dir, real.folder)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     cluster = make_cluster_strategy()
@@ -96,48 +100,52 @@ def train(
         )
     strategy = cluster or make_strategy(devices)
     workers = workers_of(strategy)
-    check_devices(config, strategy.num_replicas_in_sync)
-    check_config(model_dir, config)  # before the records are made anew for another image size
+    check_devices(config.training, strategy.num_replicas_in_sync)
     names = [row.identity for row in read_manifest(simulated) if row.identity not in held_out]
-    check_identities(config, names, os.fspath(simulated))
+    check_identities(config.loss, names, os.fspath(simulated))
     # Each packs its own: the workers need not share a disk for them, nor wait for the chief.
     home = model_dir / ("records" if workers.chief else f"records-{workers.index}")
     records = home / "simulated", home / "real"
-    size, verbose = config.data.image_size, verbose and workers.chief
-    identities = pack_simulated(
-        simulated, records[0], image_size=size, held_out=held_out, pairs=pairs, progress=verbose
-    ).identities
-    if real is None:
-        if pairs is None:
-            raise DaganError("no real photos: expected a folder of them, or of pairs")
-        pack_paired(pairs, records[1], image_size=size, held_out=held_out, progress=verbose)
-    else:
-        _pack_real(real, records[1], size, held_out, progress=verbose)
-    return train_on_records(
-        config,
-        *records,
-        identities,
-        model_dir,
-        strategy=strategy,
-        verbose=verbose,
-        jit=jit,
-        profile=profile,
-        realism=realism,
-        init=init,
-    )
+    with claimed(workers, model_dir):
+        check_config(model_dir, config)  # before records are made anew for another image size
+        size, verbose = config.data.image_size, verbose and workers.chief
+        identities = pack_simulated(
+            simulated, records[0], image_size=size, held_out=held_out, pairs=pairs, progress=verbose
+        ).identities
+        if real is None:
+            if pairs is None:
+                raise DaganError("no real photos: expected a folder of them, or of pairs")
+            pack_paired(pairs, records[1], image_size=size, held_out=held_out, progress=verbose)
+        else:
+            _pack_real(real, records[1], size, held_out, progress=verbose)
+        return train_claimed(
+            config,
+            *records,
+            identities,
+            model_dir,
+            strategy=strategy,
+            verbose=verbose,
+            jit=jit,
+            profile=profile,
+            realism=realism,
+            init=init,
+        )
 
 
 def _pack_real(
     real: RealPhotos, output: Path, size: int, held_out: Collection[str], *, progress: bool
 ) -> None:
-    photos = [
-        photo
-        for photo in list_photos(real.folder, real.layout, include=real.include)
-        if photo.identity not in held_out
-    ]
+    listed = read_folder(real.folder, real.layout, include=real.include, poses=real.poses)
+    photos = [photo for photo in listed.photos if photo.identity not in held_out]
     if not photos:
         raise DaganError(f"{str(real.folder)!r}: no real photos but of held-out people")
     workers = (os.cpu_count() or 1) if len(photos) >= _MANY_PHOTOS and not real.aligned else 1
     pack_real(
-        photos, output, image_size=size, aligned=real.aligned, workers=workers, progress=progress
+        photos,
+        output,
+        image_size=size,
+        aligned=real.aligned,
+        left_out=listed.left_out,
+        workers=workers,
+        progress=progress,
     )

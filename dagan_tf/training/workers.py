@@ -15,9 +15,11 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from dagan_tf.core.files import writing_to
 from dagan_tf.errors import DaganError
 from dagan_tf.gan.dagan import DAGAN
-from dagan_tf.loop.checkpoints import BEST_NAME, CONFIG_NAME, FOLDER_NAME, IDENTITIES_NAME
+from dagan_tf.loop.checkpoints import BEST_NAME, CONFIG_NAME, FOLDER_NAME
+from dagan_tf.pretrained.model_folder import IDENTITIES_NAME
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,11 @@ def workers_of(strategy: tf.distribute.Strategy) -> Workers:
     cluster = resolver.cluster_spec().as_dict()
     before = len(cluster.get("chief", ())) if resolver.task_type == "worker" else 0
     return Workers(strategy, before + resolver.task_id, sum(map(len, cluster.values())))
+
+
+def claimed(workers: Workers, model_dir: Path) -> contextlib.AbstractContextManager[Path]:
+    """Keeps other trainings out of `model_dir`, which only the chief writes to."""
+    return writing_to(model_dir) if workers.chief else contextlib.nullcontext(model_dir)
 
 
 @contextlib.contextmanager

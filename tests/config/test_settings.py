@@ -4,13 +4,16 @@ import dataclasses
 
 import pytest
 
+from dagan_tf.config.sections import GeneratorConfig
 from dagan_tf.config.settings import Config, ConfigError, differences, load_config, preset_names
+from dagan_tf.pretrained.card import read_card
 
 PRESETS = [
     "paper-224",
     "face-64",
     "face-64-patch",
-    "quickstart",
+    "small-64",
+    "fine-tune",
     "digits",
     "face-96-patch",
     "face-224",
@@ -43,7 +46,7 @@ def test_yaml_round_trip(tmp_path, name):
 
 def test_overrides_win_in_order_and_take_yaml_values():
     config = load_config(
-        "quickstart",
+        "small-64",
         ["training.steps=7", "training.steps=8", "loss.pose_weight=1e-3", "seed=3",
          "generator.smooth=false", "generator.input_skip=false", "loss.identity=sigmoid"],
     )  # fmt: skip
@@ -79,24 +82,34 @@ def test_overrides_win_in_order_and_take_yaml_values():
 )
 def test_refusals_quote_key_value_and_expectation(override, message):
     with pytest.raises(ConfigError) as error:
-        load_config("quickstart", [override])
+        load_config("small-64", [override])
     assert message in str(error.value)
 
 
 def test_steps_of_each_person_need_labelled_reals():
     with pytest.raises(ConfigError, match=r"'own' with data.identity_on_reals = False: .*common"):
-        load_config("quickstart", ["loss.embedding_step=own", "data.identity_on_reals=false"])
+        load_config("small-64", ["loss.embedding_step=own", "data.identity_on_reals=false"])
 
 
 def test_a_smooth_change_needs_a_coarse_grid_and_the_input():
     with pytest.raises(ConfigError, match="got False and 2"):
-        load_config("quickstart", ["generator.smooth=true", "generator.input_skip=false"])
+        load_config("small-64", ["generator.smooth=true", "generator.input_skip=false"])
     assert load_config("face-64", ["generator.smooth=true"]).generator.smooth
+
+
+def test_the_preset_of_the_box_is_what_its_card_says():
+    """So `--config=NAME --init=pretrained` fits, and so does fine-tuning."""
+    card = read_card()
+    for name in (card.name, "fine-tune"):
+        config = load_config(name)
+        assert config.generator == GeneratorConfig(**card.facts["generator"])
+        assert config.data.image_size == card.image_size
+        assert config.generator.stride == card.facts["stride"]
 
 
 def test_a_literal_loss_needs_a_first_balance():
     overrides = ["loss.adversarial=literal", "loss.initial_balance=0.1"]
-    assert load_config("quickstart", overrides).loss.initial_balance == 0.1
+    assert load_config("small-64", overrides).loss.initial_balance == 0.1
 
 
 def test_bad_sources(tmp_path):
@@ -128,11 +141,11 @@ def test_a_base_is_taken_over_but_for_what_is_stated(tmp_path):
         "name", "data.image_size", "discriminator.downsample", "loss.pose_weight",
         "loss.embedding_weight", "loss.embedding_own_from", "loss.pose_colour_weight",
     }  # fmt: skip
-    (tmp_path / "one.yaml").write_text("base: quickstart\ntraining: {steps: 5}\n")
+    (tmp_path / "one.yaml").write_text("base: small-64\ntraining: {steps: 5}\n")
     (tmp_path / "two.yaml").write_text("base: one.yaml\nname: two\ntraining: {batch_size: 2}\n")
     config = load_config(tmp_path / "two.yaml", ["training.steps=6"])
     assert (config.name, config.training.steps, config.training.batch_size) == ("two", 6, 2)
-    assert config.generator == load_config("quickstart").generator
+    assert config.generator == load_config("small-64").generator
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,15 @@ import sys
 
 import pytest
 
-from dagan_tf.core.files import claim, differences, lock, try_lock, write_text, write_whole
+from dagan_tf.core.files import (
+    claim,
+    differences,
+    lock,
+    try_lock,
+    write_text,
+    write_whole,
+    writing_to,
+)
 from dagan_tf.errors import DaganError
 
 HOLD = """
@@ -56,6 +64,14 @@ def test_what_a_killed_sole_writer_left_is_overwritten(tmp_path):
 def test_text_is_utf8(tmp_path):
     write_text(tmp_path / "a", "γ")
     assert (tmp_path / "a").read_bytes() == b"\xce\xb3"
+
+
+@pytest.mark.parametrize("sole", [False, True])
+def test_the_longest_names_are_written(tmp_path, sole):
+    path = tmp_path / ("é" * 127)
+    with write_whole(path, sole_writer=sole) as partial:
+        partial.write_text("whole")
+    assert path.read_text() == "whole"
 
 
 def test_differences_are_dotted_and_a_missing_key_is_none():
@@ -111,3 +127,24 @@ def test_a_killed_writer_hinders_nobody(tmp_path):
         holder.wait()
     with lock(tmp_path):
         pass
+
+
+def test_a_folder_made_for_nothing_goes_again(tmp_path):
+    with pytest.raises(ZeroDivisionError), writing_to(tmp_path / "a"):
+        1 / 0  # noqa: B018
+    assert not (tmp_path / "a").exists()
+    with pytest.raises(FileNotFoundError), writing_to(tmp_path / "a") as folder:
+        os.rename(folder / "nothing", write_there(folder / "kept"))
+    assert (tmp_path / "a/kept").exists()
+
+
+def write_there(path):
+    path.touch()
+    return path
+
+
+def test_a_folder_is_written_to_by_one(tmp_path):
+    with writing_to(tmp_path / "b"), pytest.raises(DaganError, match="another process"):
+        writing_to(tmp_path / "b").__enter__()
+    with writing_to(tmp_path / "b") as folder:
+        assert folder.is_dir()

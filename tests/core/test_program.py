@@ -1,11 +1,15 @@
 """What every program does before it begins."""
 
+import dataclasses
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from absl import flags
+
+from dagan_tf.core import program
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = sorted(
@@ -74,3 +78,13 @@ def test_verbose_logs_more(flag, logged):
     stderr = _run("-c", program, *flag).stderr
     assert logged in stderr
     assert bool(stderr) == bool(logged)
+
+
+def test_flags_that_are_called_as_fields_give_their_values(monkeypatch):
+    found = flags.FlagValues()
+    flags.DEFINE_integer("size", 3, "Sides.", flag_values=found)
+    flags.DEFINE_bool("other", True, "No field.", flag_values=found)
+    monkeypatch.setattr(program, "FLAGS", found)
+    found(["program", "--size=5"])
+    settings = dataclasses.make_dataclass("Settings", ["size", "without_a_flag"])
+    assert program.flag_values(settings) == {"size": 5}

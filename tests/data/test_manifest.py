@@ -21,7 +21,10 @@ from dagan_tf.data.manifest import (
 from dagan_tf.errors import DaganError
 
 ROW = ManifestRow("p/a_yaw+060.png", "p/a_yaw+060_mask.png", "photos/a.jpg", "p", 60, 0, 0, 0.02)
-HEADER = "path,mask_path,source,identity,yaw,pitch,roll,fit_error,depth_path,landmarks,head_path\n"
+HEADER = (
+    "path,mask_path,source,identity,yaw,pitch,roll,fit_error,depth_path,landmarks,head_path,"
+    "source_pose\n"
+)
 
 
 def write(folder, *rows):
@@ -34,8 +37,8 @@ def test_file_is_plain_csv(tmp_path):
     write(tmp_path, ROW, ManifestRow("q.png", "", 'a,"b"', "é", -30.12346, -1e-9, 100, 1 / 3))
     assert (tmp_path / "manifest.csv").read_text(encoding="utf-8") == (
         HEADER
-        + "p/a_yaw+060.png,p/a_yaw+060_mask.png,photos/a.jpg,p,60,0,0,0.02,,,\n"
-        + 'q.png,,"a,""b""",é,-30.1235,0,100,0.3333,,,\n'
+        + "p/a_yaw+060.png,p/a_yaw+060_mask.png,photos/a.jpg,p,60,0,0,0.02,,,,\n"
+        + 'q.png,,"a,""b""",é,-30.1235,0,100,0.3333,,,,\n'
     )
 
 
@@ -107,7 +110,7 @@ def test_skipped(tmp_path):
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path):
-    text = HEADER + "a.png,,s,p,1,2,3,4,,,\n"
+    text = HEADER + "a.png,,s,p,1,2,3,4,,,,\n"
     (tmp_path / "manifest.csv").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
     assert read_manifest(tmp_path) == [ManifestRow("a.png", "", "s", "p", 1, 2, 3, 4)]
 
@@ -120,14 +123,14 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path):
         (HEADER.replace("\n", ",more\n"), "unknown column 'more'"),
         ("mask_path,path" + HEADER[len("path,mask_path") :], "columns in another order"),
         ("", "missing column 'path'"),
-        (HEADER + "a.png,,s,p,1,2,3,4,,,\na.png,,s,p,east,2,3,4,,,\n", r"csv:3: yaw is 'east'"),
-        (HEADER + "a.png,,s,p\n", r"manifest\.csv:2: 4 values; expected 11"),
-        (HEADER + "../a.png,,s,p,1,2,3,4,,,\n", r"csv:2: path is '\.\./a\.png'"),
-        (HEADER + "a.png,b/../../c,s,p,1,2,3,4,,,\n", "mask_path is"),
-        (HEADER + "/etc/passwd,,s,p,1,2,3,4,,,\n", "expected a path inside the folder"),
-        (HEADER + "C:/a.png,,s,p,1,2,3,4,,,\n", "expected a path inside the folder"),
-        (HEADER + "..\\a.png,,s,p,1,2,3,4,,,\n", "expected a path inside the folder"),
-        (HEADER + ",,s,p,1,2,3,4,,,\n", "path is empty"),
+        (HEADER + "a.png,,s,p,1,2,3,4,,,,\na.png,,s,p,east,2,3,4,,,,\n", r"csv:3: yaw is 'east'"),
+        (HEADER + "a.png,,s,p\n", r"manifest\.csv:2: 4 values; expected 12"),
+        (HEADER + "../a.png,,s,p,1,2,3,4,,,,\n", r"csv:2: path is '\.\./a\.png'"),
+        (HEADER + "a.png,b/../../c,s,p,1,2,3,4,,,,\n", "mask_path is"),
+        (HEADER + "/etc/passwd,,s,p,1,2,3,4,,,,\n", "expected a path inside the folder"),
+        (HEADER + "C:/a.png,,s,p,1,2,3,4,,,,\n", "expected a path inside the folder"),
+        (HEADER + "..\\a.png,,s,p,1,2,3,4,,,,\n", "expected a path inside the folder"),
+        (HEADER + ",,s,p,1,2,3,4,,,,\n", "path is empty"),
         (HEADER + '"a.png,,s,p,1,2,3,4\n', "not a CSV file"),
     ],
 )
@@ -138,7 +141,7 @@ def test_bad_files_are_refused(tmp_path, text, message):
 
 
 def test_bytes_that_are_no_text(tmp_path):
-    (tmp_path / "manifest.csv").write_bytes(HEADER.encode() + b"\xff\xfe,,s,p,1,2,3,4,,,\n")
+    (tmp_path / "manifest.csv").write_bytes(HEADER.encode() + b"\xff\xfe,,s,p,1,2,3,4,,,,\n")
     with pytest.raises(DaganError, match="not a CSV file in UTF-8"):
         read_manifest(tmp_path)
 
@@ -164,7 +167,7 @@ def test_writer_refuses_paths_that_leave(tmp_path):
 
 def test_a_manifest_that_lacks_the_newest_column_only_is_read(tmp_path):
     (tmp_path / "manifest.csv").write_text(
-        HEADER.replace(",head_path", "") + 'a.png,,s,p,1,2,3,4,d.png,"1.0,2.0"\n'
+        HEADER.replace(",head_path,source_pose", "") + 'a.png,,s,p,1,2,3,4,d.png,"1.0,2.0"\n'
     )
     (row,) = read_manifest(tmp_path)
     assert (row.depth_path, row.landmarks, row.head_path) == ("d.png", "1.0,2.0", "")
@@ -178,5 +181,5 @@ def test_a_manifest_without_the_newer_columns_is_read_and_continued(tmp_path):
     assert read_manifest(tmp_path) == [old]
     new = ManifestRow("b.png", "", "s", "p", 1, 2, 3, 4, landmarks="1.0,2.0")
     write(tmp_path, new)
-    assert file.read_text().splitlines()[-1] == 'b.png,,s,p,1,2,3,4,,"1.0,2.0",'
+    assert file.read_text().splitlines()[-1] == 'b.png,,s,p,1,2,3,4,,"1.0,2.0",,'
     assert [row.path for row in read_manifest(tmp_path)] == ["a.png", "b.png"]

@@ -1,11 +1,19 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dagan_tf.data import photos
-from dagan_tf.data.photos import list_photos, orl_folder
+from dagan_tf.data.photos import (
+    check_apart,
+    list_photos,
+    orl_folder,
+    portrait_file,
+    read_folder,
+)
 from dagan_tf.errors import DaganError
+from dagan_tf.faces.photo_io import read_photo
 
 
 def make(folder: Path, *names: str) -> Path:
@@ -131,6 +139,74 @@ def test_flat_twins_are_kept_apart(tmp_path):
     assert names == [("a", "a_jpg"), ("a", "a_png")]
 
 
+def test_every_other_file_has_its_reason(tmp_path):
+    make(
+        tmp_path,
+        "ann/1.jpg",
+        "ann/frontal/2.jpg",
+        "ann/notes.txt",
+        "ann/none",
+        "ann/.hidden.jpg",
+        "bob/.hidden/1.jpg",
+        "loose.heic",
+    )
+    (tmp_path / "ann" / "round").symlink_to(tmp_path)
+    (tmp_path / "ann" / "broken.jpg").symlink_to(tmp_path / "nowhere")
+    found = read_folder(tmp_path)
+    assert summary(found.photos, tmp_path) == [("ann/1.jpg", "ann", "1", None)]
+    assert {Path(row.source).name: row.reason for row in found.left_out} == {
+        "2.jpg": "not where layout 'folder' has its photos, IDENTITY/*.jpg",
+        "notes.txt": "not a photo: its suffix is '.txt'",
+        "none": "not a photo: its suffix is ''",
+        "broken.jpg": "not a regular file",
+        "loose.heic": "not where layout 'folder' has its photos, IDENTITY/*.jpg",
+    }
+    only = read_folder(tmp_path, include="ann/[1f]*")
+    assert [Path(row.source).name for row in only.left_out] == ["2.jpg"]
+    own = read_folder(tmp_path, identities=["ann"])
+    assert "loose.heic" not in [Path(row.source).name for row in own.left_out]
+    assert len(own.left_out) == 4
+
+
+def test_any_name_has_a_fit_identity_stem_and_source(tmp_path):
+    names = [b"\xff.jpg", b"%FF.jpg", b"two\nlines.jpg", b"back\\slash.jpg", b"x" * 251 + b".jpg"]
+    make(tmp_path, *(f"a\\\nb/{os.fsdecode(name)}" for name in names))
+    items = list_photos(tmp_path)
+    assert {item.identity for item in items} == {"a%5C%0Ab"}
+    stems = sorted(item.stem for item in items)
+    assert stems[:4] == ["%FF_jpg", "%FF_jpg_2", "back%5Cslash", "two%0Alines"]
+    assert stems[4].startswith("xxx")
+    for item in items:
+        assert len(item.stem.encode("utf-8")) <= 200
+        assert item.path.exists()
+        assert "\n" not in item.source
+        item.source.encode("utf-8")
+
+
+def test_known_yaws_stand_before_the_layouts(tmp_path):
+    make(tmp_path, "neutral_front/001_03.jpg", "neutral_front/002_03.jpg")
+    (tmp_path / "poses.csv").write_text("path,yaw\nneutral_front/002_03.jpg,-12.5\n")
+    listed = read_folder(tmp_path, "frll", include="neutral*", poses=tmp_path / "poses.csv")
+    assert [item.yaw for item in listed.photos] == [0.0, -12.5]
+    (only,) = read_folder(tmp_path, "frll", include="*001*", poses=tmp_path / "poses.csv").photos
+    assert only.yaw == 0.0
+    (tmp_path / "poses.csv").write_text("path,yaw\nneutral_front/003_03.jpg,10\n")
+    with pytest.raises(DaganError, match=r"poses\.csv:2: .* is none of the 2 photos"):
+        read_folder(tmp_path, "frll", poses=tmp_path / "poses.csv")
+
+
+def test_output_among_the_photos_is_refused(tmp_path):
+    make(tmp_path, "photos/a/1.jpg")
+    for inside in (".", "out", "a"):
+        with pytest.raises(DaganError, match="is in the folder of the photos"):
+            check_apart(tmp_path / "photos" / inside, tmp_path / "photos")
+    (tmp_path / "link").symlink_to(tmp_path / "photos")
+    with pytest.raises(DaganError, match="is in the folder of the photos"):
+        check_apart(tmp_path / "link" / "out", tmp_path / "photos")
+    check_apart(tmp_path / "photos-2", tmp_path / "photos")
+    check_apart(tmp_path, tmp_path / "photos")
+
+
 def test_bad_arguments(tmp_path):
     with pytest.raises(DaganError, match=r"layout is 'lfw'; expected one of folder, flat, frll"):
         list_photos(tmp_path, "lfw")
@@ -175,6 +251,16 @@ def test_missing_orl_photos_say_what_to_install(monkeypatch):
     monkeypatch.setattr(photos.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DaganError, match=r"pip install dagan-tf\[quickstart\]"):
         orl_folder()
+
+
+def test_the_portrait_of_scikit_image(astronaut):
+    np.testing.assert_array_equal(read_photo(portrait_file()), astronaut)
+
+
+def test_a_missing_portrait_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(photos.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(DaganError, match=r"pip install dagan-tf\[quickstart\]"):
+        portrait_file()
 
 
 def test_frll_itself(frll_dir):

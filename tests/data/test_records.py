@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dagan_tf.core.files import writing_to
 from dagan_tf.data.records import (
     Record,
     RecordError,
@@ -17,6 +18,7 @@ from dagan_tf.data.records import (
     shard_paths,
     write_records,
 )
+from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import encode_png
 
 RNG = np.random.default_rng(0)
@@ -165,3 +167,14 @@ def test_records_are_read_back_whole(tmp_path):
     assert math.isnan(found["ann"].yaw)
     with pytest.raises(RecordError):
         read_records(tmp_path / "nothing")
+
+
+def test_a_second_packer_is_refused_and_a_killed_one_leaves_nothing(tmp_path):
+    work = tmp_path / ".out.work"
+    with writing_to(work):
+        (work / "records-00008-of-00009.tfrecord").touch()
+        with pytest.raises(DaganError, match="another process is writing"):
+            write_records(tmp_path / "out", [record()])
+    write_records(tmp_path / "out", [record()], shards=1)
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
+    assert len(list((tmp_path / "out").iterdir())) == 2

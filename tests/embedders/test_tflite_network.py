@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dagan_tf.core.keras_compat import dtype_policy
 from dagan_tf.embedders.mobilefacenet import MobileFaceNet, align_five_points
 from dagan_tf.embedders.tflite_network import read_tflite
 from dagan_tf.errors import DaganError
@@ -61,6 +62,18 @@ def test_the_model_computes_what_the_graph_did_and_all_of_it_can_be_trained(made
     assert all(float(tf.reduce_max(tf.abs(gradient))) > 0 for gradient in gradients)
     (slopes,) = (layer for layer in model.layers if isinstance(layer, keras.layers.PReLU))
     np.testing.assert_allclose(np.ravel(slopes.get_weights()[0]), 2 * net.slopes, rtol=1e-6)
+
+
+def test_in_lower_precision_it_is_still_read(made):
+    path, net = made
+    with dtype_policy("mixed_bfloat16"):
+        model = read_tflite(path)
+    images = np.random.default_rng(1).normal(size=(2, 8, 8, 3)).astype(np.float32)
+    found = model(images)
+    assert found.dtype == tf.bfloat16
+    wanted = net(images)
+    assert not np.allclose(tf.cast(found, tf.float32), wanted, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(tf.cast(found, tf.float32), wanted, rtol=0.05, atol=0.5)
 
 
 def test_what_the_list_of_operations_does_not_tell_is_noticed(tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 
 from dagan_tf.evaluation.measure import Measure, as_json, value_of
-from dagan_tf.metrics.resampling import Interval
+from dagan_tf.metrics.bootstrap import Interval
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from dagan_tf.evaluation.comparison import FaceSet
 from dagan_tf.evaluation.measure import Measure
 from dagan_tf.evaluation.noise import noise_row
-from dagan_tf.metrics.resampling import Interval
+from dagan_tf.metrics.bootstrap import Interval
 
 
 def test_mean_and_deviation_over_draws_of_one_grey_level():

@@ -14,7 +14,7 @@ from dagan_tf.loop.checkpoints import CONFIG_NAME, FOLDER_NAME, CheckpointError
 
 def _training(folder, filters: int = 4) -> tf.keras.Model:
     config = load_config(
-        "quickstart",
+        "small-64",
         ["data.image_size=16", f"discriminator.filters={filters}", "discriminator.downsample=1"],
     )
     discriminator = build_discriminator(config.discriminator, 16, 2)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from dagan_tf.config.settings import Config, DataConfig, GeneratorConfig
+from dagan_tf.core.files import writing_to
 from dagan_tf.errors import DaganError
 from dagan_tf.export import write as export
 from dagan_tf.export.self_ensemble import self_ensemble
@@ -296,3 +297,9 @@ def test_an_average_over_something_else_is_refused_before_anything_is_read(tmp_p
 def test_model_dir_without_a_run(tmp_path):
     with pytest.raises(export.ExportError, match=r"config\.yaml"):
         export.export_model_dir(tmp_path, tmp_path / "out")
+
+
+def test_a_second_exporter_is_refused(tmp_path):
+    with writing_to(tmp_path), pytest.raises(DaganError, match="another process is writing"):
+        export_tiny(tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -1,3 +1,4 @@
+import base64
 import concurrent.futures
 import io
 import os
@@ -9,7 +10,26 @@ import pytest
 from PIL import Image
 
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.photo_io import PhotoError, decode_photo, encode_png, read_photo, write_png
+from dagan_tf.faces.photo_io import (
+    PHOTO_SUFFIXES,
+    PhotoError,
+    decode_photo,
+    encode_png,
+    read_photo,
+    write_png,
+)
+
+# 16x8 pixels, red at the left and blue at the right, as pillow-heif 1.8.1 writes them.
+HEIC = base64.b64decode(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAXxtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAA"
+    "AAAAAAAAAAAAACJpbG9jAAAAAERAAAEAAQAAAAABoAABAAAAAAAAAEMAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAA"
+    "AAABAABodmMxAAAAAA5waXRtAAAAAAABAAAA/GlwcnAAAADcaXBjbwAAAHVodmNDAQNwAAAAkAAAAAAAHvAA/P34"
+    "+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQApQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbqrprm"
+    "4CGgwIAAAAyAAAADAIRiAAEABkQBwXPBiQAAABNjb2xybmNseAABAA0ABoAAAAAUaXNwZQAAAAAAAABAAAAAQAAA"
+    "AChjbGFwAAAAEAAAAAEAAAAIAAAAAf///9AAAAAC////yAAAAAIAAAAQcGl4aQAAAAADCAgIAAAAGGlwbWEAAAAA"
+    "AAAAAQABBYECAwWEAAAAS21kYXQAAAA/KAGvCchoCBojmJb/bH/8t8hMv4/4zxXGxH3xmn3a8u1AF4+JdXrid0Dz"
+    "esC8nMUmzaDqTB1yWTXA4wxWSfkM"
+)
 
 
 @pytest.fixture
@@ -143,10 +163,11 @@ def test_truncated(tmp_path, kind):
 def test_damaged_at_random_never_fails_otherwise(tmp_path):
     rng = np.random.default_rng(3)
     buffers = []
-    for kind in ("JPEG", "PNG", "TIFF", "WEBP", "GIF"):
+    for kind in ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "AVIF", "JPEG2000", "TGA"):
         buffer = io.BytesIO()
         Image.fromarray(rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(buffer, kind)
         buffers.append(buffer.getvalue())
+    buffers.append(HEIC)
     path = tmp_path / "a.jpg"
     refused = 0
     for _ in range(60):
@@ -214,6 +235,29 @@ def test_floating_point_samples_are_refused(tmp_path):
     Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / "a.tif")
     with pytest.raises(PhotoError, match="no known range"):
         read_photo(tmp_path / "a.tif")
+
+
+def test_photos_of_telephones(tmp_path):
+    (tmp_path / "a.heic").write_bytes(HEIC)
+    photo = read_photo(tmp_path / "a.heic").astype(int)
+    assert photo.shape == (8, 16, 3)
+    assert np.abs(photo[4, 3] - (200, 40, 30)).max() < 12
+    assert np.abs(photo[4, 12] - (20, 60, 220)).max() < 12
+    with pytest.raises(PhotoError, match="16x8 has more than 127 pixels"):
+        decode_photo(HEIC, max_pixels=127)
+    with pytest.raises(PhotoError, match=r"cut\.heic: "):
+        decode_photo(HEIC[:440], name="cut.heic")
+
+
+@pytest.mark.parametrize("kind", ["avif", "jpe", "jfif", "gif", "jp2", "tga", "pnm"])
+def test_rarer_formats(tmp_path, kind):
+    Image.new("RGB", (16, 8), (200, 40, 30)).save(
+        tmp_path / f"a.{kind}", "JPEG" if kind in ("jpe", "jfif") else None
+    )
+    assert f".{kind}" in PHOTO_SUFFIXES
+    photo = read_photo(tmp_path / f"a.{kind}").astype(int)
+    assert photo.shape == (8, 16, 3)
+    assert np.abs(photo - (200, 40, 30)).max() < 8
 
 
 def test_threads_read_the_same(tmp_path, colours):

@@ -12,7 +12,7 @@ from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.folders import keep
 from dagan_tf.folders.keep import filter_folder, filtered_copy, make_scorer, rejected_rows
 from dagan_tf.folders.refine import refine_folder
-from dagan_tf.loop.checkpoints import load_discriminator
+from dagan_tf.pretrained.model_folder import load_discriminator
 from dagan_tf.training.train import RealPhotos, train
 from tests.helpers.toy_folders import make_real, make_simulated
 from tests.training.test_train import TINY
@@ -84,7 +84,7 @@ def test_a_copy_is_filtered_and_the_folder_left_alone(tmp_path, monkeypatch):
 @pytest.mark.parametrize("form", ["began", "patch"])
 def test_scores_are_the_discriminator_s(tmp_path, form):
     folder = make_simulated(tmp_path / "sim")
-    config = load_config("quickstart", [*TINY, "training.steps=2", f"loss.adversarial={form}"])
+    config = load_config("small-64", [*TINY, "training.steps=2", f"loss.adversarial={form}"])
     real = RealPhotos(make_real(tmp_path / "real"), aligned=True)
     train(config, folder, real, tmp_path / "m", held_out=["p2"], verbose=False)
     images = np.stack([read_photo(folder / row.path) for row in read_manifest(folder)[:2]])

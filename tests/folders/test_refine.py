@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dagan_tf.core.files import writing_to
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter, read_manifest, read_skipped
 from dagan_tf.errors import DaganError
 from dagan_tf.export.refiner import refine_at
@@ -209,7 +210,7 @@ def test_wrong_folders(simulated, tmp_path):
 def test_manifest_cannot_lead_out_of_the_folder(simulated, tmp_path, path):
     shutil.copy(simulated / "id0/photo0_yaw+060.png", tmp_path / "stolen.png")
     with (simulated / "manifest.csv").open("a") as manifest:
-        manifest.write(f"{path},,x.jpg,id0,60,0,0,0,,,\n")
+        manifest.write(f"{path},,x.jpg,id0,60,0,0,0,,,,\n")
     with pytest.raises(DaganError, match="inside the folder"):
         _refine(simulated, tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -220,3 +221,22 @@ def test_a_damaged_label_is_named(tmp_path, text):
     (tmp_path / "refine.json").write_text(text)
     with pytest.raises(RefiningError, match=r"refine\.json: damaged; expected"):
         claim_folder(tmp_path, "model")
+
+
+def test_a_second_refiner_is_refused(simulated, tmp_path):
+    out = tmp_path / "refined"
+    with writing_to(out), pytest.raises(DaganError, match="another process is writing to it"):
+        _refine(simulated, out)
+    assert not (out / "manifest.csv").exists()
+    assert _refine(simulated, out).refined == 7
+
+
+def test_views_of_other_photos_are_not_taken_for_done(simulated, tmp_path):
+    _refine(simulated, tmp_path / "out")
+    rows = read_manifest(simulated)
+    (simulated / "manifest.csv").unlink()
+    with ManifestWriter(simulated) as manifest:
+        for row in rows:
+            manifest.write(replace(row, source="others/x.jpg"))
+    with pytest.raises(RefiningError, match=r"from a view of photos/x\.jpg, not of others/x\.jpg"):
+        _refine(simulated, tmp_path / "out")

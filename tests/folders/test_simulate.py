@@ -11,13 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
+from dagan_tf.core.files import writing_to
 from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.folders import view_maker
 from dagan_tf.folders.simulate import simulate_folder, simulate_views
 from dagan_tf.folders.view_maker import SimulationSettings
-from dagan_tf.folders.views import all_views
+from dagan_tf.folders.views import View, all_views
 from dagan_tf.simulator.simulator import Simulator
 from tests.helpers.programs import run_program
 
@@ -89,6 +90,73 @@ def test_a_rerun_makes_only_what_is_missing(photos, tmp_path):
     assert len(paths) == len(set(paths)) == 4
 
 
+def test_any_name_gets_through_and_every_file_is_a_row(photos, tmp_path):
+    portrait = (photos / "ann" / "1.png").read_bytes()
+    names = [b"\xff\xfe.png", b"x" * 245 + b".png", b"back\\slash.png", b"new\nline.png"]
+    for name in names:
+        (photos / "ann" / os.fsdecode(name)).write_bytes(portrait)
+    (folder_of(photos, os.fsdecode(b"b\xff:\\\n")) / "1.png").write_bytes(portrait)
+    (folder_of(photos, "ann/frontal") / "1.png").write_bytes(portrait)
+    (photos / "ann" / "notes\xff.txt").write_text("no photo")
+    flags = [f"--photos={photos}", f"--output={tmp_path / 'o'}", "--yaws=30", "--image_size=48"]
+    for turn in ("first", "again"):
+        done = run(*flags, "--workers=1")
+        assert done.returncode == 0, done.stderr
+        made = rows(tmp_path / "o" / "manifest.csv")
+        left = rows(tmp_path / "o" / "skipped.csv")
+        assert len(made) == 7, turn
+        assert len(left) == 4, turn
+        assert len({row["source"] for row in made + left}) == 11
+        assert all((tmp_path / "o" / row["path"]).is_file() for row in made)
+
+
+def test_a_second_writer_is_refused_in_one_line(photos, tmp_path):
+    flags = [f"--photos={photos}", f"--output={tmp_path / 'o'}", "--yaws=30", "--image_size=48"]
+    with writing_to(tmp_path / "o"):
+        done = run(*flags)
+    assert done.returncode == 2
+    assert "another process is writing to it" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert run(*flags, "--workers=1").returncode == 0
+
+
+def test_views_of_another_photo_are_not_taken_for_done(photos, tmp_path):
+    items = list_photos(photos, "folder")[:1]
+    simulate_folder(items, tmp_path / "views", (30,), SETTINGS, progress=False)
+    write_png(folder_of(tmp_path / "photos-2", "ann") / "1.png", read_photo(items[0].path)[:, ::-1])
+    others = list_photos(tmp_path / "photos-2", "folder")
+    with pytest.raises(DaganError, match=r"ann/1_yaw\+030.png was made from .*photos/ann/1.png"):
+        simulate_folder(others, tmp_path / "views", (30,), SETTINGS, progress=False)
+    # The same photo by another way, and one whose folder was moved, are gone on with.
+    (tmp_path / "link").symlink_to(photos)
+    linked = list_photos(tmp_path / "link", "folder")[:1]
+    assert simulate_folder(linked, tmp_path / "views", (30,), SETTINGS, progress=False).made == 0
+    photos.rename(tmp_path / "moved")
+    moved = list_photos(tmp_path / "moved", "folder")[:1]
+    assert simulate_folder(moved, tmp_path / "views", (30,), SETTINGS, progress=False).made == 0
+
+
+def test_a_photo_on_its_side_is_turned_and_the_manifest_says_so(photos, tmp_path):
+    portrait = read_photo(photos / "ann" / "1.png")
+    for quarter in (1, 3):
+        turned = np.ascontiguousarray(np.rot90(portrait, quarter))
+        write_png(folder_of(tmp_path / "turned", "ann") / f"{quarter}.png", turned)
+    items = list_photos(tmp_path / "turned", "folder")
+    simulate_folder(items, tmp_path / "views", (30,), SETTINGS, progress=False)
+    poses = [row["source_pose"].split() for row in rows(tmp_path / "views" / "manifest.csv")]
+    assert [round(float(roll) / 45) for _, _, roll in poses] == [-2, 2]
+    assert max(abs(float(yaw)) for yaw, _, _ in poses) < 5
+
+
+def test_angles_may_be_arrays_and_generators():
+    wanted = [View(30.0, 0.0), View(60.0, 0.0)]
+    assert all_views(np.array([30, 60]), np.array([0])) == wanted
+    assert all_views((yaw for yaw in (30, 60)), (0.0 for _ in range(1))) == wanted
+    assert all_views((yaw for yaw in (30, 60)), None) == [View(30.0), View(60.0)]
+    with pytest.raises(DaganError, match="pitches: got 5, expected several degrees"):
+        all_views([30], 5)
+
+
 def test_other_settings_are_refused_with_the_difference(photos, tmp_path):
     items = list_photos(photos, "folder")[:1]
     simulate_folder(items, tmp_path / "views", (30,), SETTINGS, progress=False)
@@ -108,6 +176,7 @@ def run(*flags):
         (["--photos=/nowhere"], "/nowhere"),
         (["--output=/proc/nothing"], "/proc/nothing"),
         (["--layout=heap"], "heap"),
+        (["--photos=.", "--output=./views"], "in the folder of the photos"),
         (["--colour=red"], "colour"),
     ],
 )

@@ -44,7 +44,7 @@ def batches(steps, real_scale=1.0, labelled=True):
 def make(overrides=(), strategy=None, likeness=None):
     keras.utils.set_random_seed(0)
     with (strategy or tf.distribute.get_strategy()).scope():
-        config = load_config("quickstart", [*TINY, *overrides])
+        config = load_config("small-64", [*TINY, *overrides])
         return build_dagan(config, PEOPLE, likeness=likeness)
 
 
@@ -273,6 +273,6 @@ def test_parts_of_a_batch_with_penalty_and_augmentation_add_up_to_it():
 @pytest.mark.skipif(not KERAS_3, reason="XLA of TensorFlow 2.15 lacks a gradient")
 def test_jit_compiles_to_the_same_step():
     keras.utils.set_random_seed(0)
-    jit = run(build_dagan(load_config("quickstart", TINY), PEOPLE, jit=True), steps=2)
+    jit = run(build_dagan(load_config("small-64", TINY), PEOPLE, jit=True), steps=2)
     for a, b in zip(state(run(make(), steps=2)), state(jit), strict=True):
         np.testing.assert_allclose(b, a, atol=1e-3)

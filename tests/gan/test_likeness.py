@@ -9,7 +9,7 @@ from dagan_tf.data.records import Record, write_records
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import encode_png
 from dagan_tf.gan.likeness import Likeness
-from dagan_tf.loop.checkpoints import load_generator
+from dagan_tf.pretrained.model_folder import load_generator
 from dagan_tf.training.run import train_on_records
 from tests.gan.test_dagan import TINY
 
@@ -148,7 +148,7 @@ def test_a_training_measures_the_steps_it_is_set_to(tmp_path, monkeypatch, step,
     folders = tmp_path / "simulated", tmp_path / "real"
     with pytest.raises(Asked) as asked:
         train_on_records(
-            load_config("quickstart", overrides), *folders, ["p"], tmp_path / "model", verbose=False
+            load_config("small-64", overrides), *folders, ["p"], tmp_path / "model", verbose=False
         )
     assert asked.value.args == (measured,)
 
@@ -161,7 +161,7 @@ def test_a_training_with_it_resumes_to_the_bit(tmp_path):
     def run(name, steps):
         overrides = [*TINY, "loss.embedding_weight=3", "loss.embedding_step=own"]
         overrides += ["training.checkpoint_every=2"]
-        config = load_config("quickstart", [*overrides, f"training.steps={steps}"])
+        config = load_config("small-64", [*overrides, f"training.steps={steps}"])
         folders = tmp_path / "simulated", tmp_path / "real"
         train_on_records(config, *folders, ["p"], tmp_path / name, verbose=False)
         return load_generator(tmp_path / name).get_weights()

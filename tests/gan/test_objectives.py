@@ -30,7 +30,7 @@ def found(
 ):
     extra = ["loss.initial_balance=0.25"] if form == "literal" else []
     config = load_config(
-        "quickstart", [*TINY, *WEIGHTS, *extra, f"loss.adversarial={form}", *overrides]
+        "small-64", [*TINY, *WEIGHTS, *extra, f"loss.adversarial={form}", *overrides]
     )
     keras.utils.set_random_seed(0)
     model = build_dagan(config, PEOPLE, likeness=likeness)
@@ -192,7 +192,7 @@ def test_the_auto_encoder_reconstructs_what_it_saw():
 
 def test_the_auto_encoder_takes_no_gradient_penalty():
     with pytest.raises(ConfigError, match=r"gradient_penalty = 1.0 .* expected `gan` or `patch`"):
-        load_config("quickstart", ["loss.gradient_penalty=1"])
+        load_config("small-64", ["loss.gradient_penalty=1"])
 
 
 def test_switches_of_the_ablations():
@@ -263,7 +263,7 @@ def guided_batch(batch, size):
 
 def test_the_discriminator_sees_heads_in_black_and_apart_features_are_head():
     overrides = ["loss.adversarial=patch", "loss.judge_head=true", "loss.identity_weight=0"]
-    config = load_config("quickstart", [*TINY, *WEIGHTS, *overrides])
+    config = load_config("small-64", [*TINY, *WEIGHTS, *overrides])
     model = build_dagan(config, PEOPLE)
     batch = guided_batch(next(iter(batches(1))), 16)
     seen = []
@@ -291,7 +291,7 @@ def test_an_outline_refiner_learns_its_matte_and_nothing_of_it_is_lost_in_a_step
         "generator.downsample=4", "loss.adversarial=patch", "loss.matte_weight=5",
         "loss.pair_weight=2", "loss.detail_weight=3", "loss.surroundings_weight=4",
     ]  # fmt: skip
-    config = load_config("quickstart", overrides)
+    config = load_config("small-64", overrides)
     keras.utils.set_random_seed(0)
     model = build_dagan(config, PEOPLE)
     rng = np.random.default_rng(5)

@@ -8,9 +8,9 @@ import tensorflow as tf
 from dagan_tf.config.sections import TrainingConfig
 from dagan_tf.config.settings import ConfigError, load_config
 from dagan_tf.core.keras_compat import KERAS_3, learning_rate
-from dagan_tf.loop.checkpoints import make_manager
 from dagan_tf.loop.optimizers import INSTEAD, build_optimizer
 from dagan_tf.training.build import build_dagan
+from dagan_tf.training.model_folder import make_manager
 from tests.gan.test_dagan import make, mirrored, run, state
 
 CHOICES = TrainingConfig.__dataclass_fields__["optimizer"].metadata["choices"]
@@ -124,4 +124,4 @@ def test_what_keras_2_lacks():
 @pytest.mark.skipif(KERAS_3, reason="newer TensorFlow can")
 def test_jit_is_refused_in_one_line():
     with pytest.raises(ConfigError, match=r"^jit: XLA of TensorFlow 2.15 lacks a gradient"):
-        build_dagan(load_config("quickstart"), 3, jit=True)
+        build_dagan(load_config("small-64"), 3, jit=True)

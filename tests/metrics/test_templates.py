@@ -2,8 +2,6 @@ import numpy as np
 import pytest
 
 from dagan_tf.errors import DaganError
-from dagan_tf.metrics.intervals import bootstrap_pairs, over_splits
-from dagan_tf.metrics.roc import auc
 from dagan_tf.metrics.templates import media_means, normalised, pair_scores
 
 
@@ -59,54 +57,3 @@ def test_bad_features_are_named():
         normalised(np.array([[1.0, 0], [0, 0]]))
     with pytest.raises(DaganError, match="second names a row outside the 2 templates"):
         pair_scores(np.ones((2, 2)), np.array([0]), np.array([2]))
-
-
-def test_over_splits_is_the_population_s_deviation():
-    spread = over_splits([0.8, 1.0])
-    assert (spread.mean, spread.std, spread.count) == (0.9, pytest.approx(0.1), 2)
-    assert str(spread) == "0.900 ± 0.100"
-    with pytest.raises(DaganError, match="finite"):
-        over_splits([0.8, float("nan")])
-
-
-def test_the_bootstrap_resamples_people():
-    rng = np.random.default_rng(0)
-    people = np.repeat(np.arange(30), 4)
-    first, second = np.triu_indices(120, 1)
-    same = people[first] == people[second]
-    # Each person has a level of their own: pairs of one person are not independent.
-    level = rng.normal(size=30)
-    scores = same * (1.0 + level[people[first]]) + 0.3 * rng.normal(size=len(first))
-    low, high = bootstrap_pairs(auc, scores, same, people[first], people[second], rounds=200)
-    assert low < auc(scores, same) < high
-    wrong = [
-        auc(scores[rows], same[rows])
-        for rows in (rng.integers(len(scores), size=len(scores)) for _ in range(100))
-    ]
-    assert high - low > 2 * np.ptp(np.quantile(wrong, [0.025, 0.975]))
-    assert bootstrap_pairs(auc, scores, same, people[first], people[second], rounds=50) == (
-        bootstrap_pairs(auc, scores, same, people[first], people[second], rounds=50)
-    )
-    with pytest.raises(DaganError, match="1 person"):
-        bootstrap_pairs(auc, scores[:2], same[:2], ["a", "a"], ["a", "a"])
-
-
-def test_a_pair_is_repeated_as_often_as_its_people_are_drawn():
-    first, second = np.array(["a", "a", "b", "a"]), np.array(["a", "b", "c", "c"])
-    same = first == second
-    scores = np.array([1.0, 10.0, 100.0, 1000.0])
-    found = []
-
-    def measure(rows, genuine):
-        found.append((rows[genuine].sum(), rows[~genuine].sum()))
-        return 0.0
-
-    bootstrap_pairs(measure, scores, same, first, second, rounds=200, seed=5)
-    rng = np.random.default_rng(5)
-    expected = []
-    for _ in range(200):
-        a, b, c = np.bincount(rng.integers(3, size=3), minlength=3)
-        genuine, impostor = a * 1.0, 10.0 * a * b + 100.0 * b * c + 1000.0 * a * c
-        if genuine and impostor:
-            expected.append((genuine, impostor))
-    assert found == expected

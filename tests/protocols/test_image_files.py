@@ -5,6 +5,7 @@ import pytest
 from dagan_tf.errors import DaganError
 from dagan_tf.protocols.image_files import ImageFiles, home
 from dagan_tf.protocols.readers import read_protocol
+from dagan_tf.recognition.people import list_training
 
 PATHS = ("Data/Images/001/frontal/01.jpg", "Data/Images/002/frontal/01.jpg")
 
@@ -56,3 +57,24 @@ def test_lfw_as_it_is_unpacked(tmp_path):
     files = ImageFiles(protocol.root, protocol.faces.paths)
     files.check(protocol.faces.paths)
     assert files("Ann_A/Ann_A_0001.jpg") == tmp_path / "set" / "lfw" / "Ann_A" / "Ann_A_0001.jpg"
+
+
+@pytest.mark.parametrize("suffix", ["png", "JPG", "webp"])
+def test_lfw_with_tabs_spaces_in_names_and_other_formats(tmp_path, suffix):
+    for name in ("Ann B", "Bob"):
+        for number in (1, 2):
+            file = tmp_path / "lfw" / name / f"{name}_{number:04d}.{suffix}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"x")
+    (tmp_path / "pairs.txt").write_text("1\t1\nAnn B\t1\t2\nAnn B\t1\tBob\t2\n")
+    protocol = read_protocol("lfw", tmp_path)
+    assert set(protocol.faces.paths) == {
+        "Ann B/Ann B_0001.jpg",
+        "Ann B/Ann B_0002.jpg",
+        "Bob/Bob_0002.jpg",
+    }
+    files = ImageFiles(protocol.root, protocol.faces.paths)
+    files.check(protocol.faces.paths)
+    assert files("Bob/Bob_0002.jpg").name == f"Bob_0002.{suffix}"
+    assert files("Bob/Bob_0003.jpg").name == "Bob_0003.jpg"
+    assert len(list_training(tmp_path, "lfw")) == 4

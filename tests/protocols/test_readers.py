@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dagan_tf.errors import DaganError
-from dagan_tf.metrics.intervals import over_splits
+from dagan_tf.metrics.spread import over_splits
 from dagan_tf.metrics.templates import media_means, pair_scores
 from dagan_tf.metrics.verification import tar_at_far
 from dagan_tf.protocols.frll import read_frll

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from dagan_tf.errors import DaganError
+from dagan_tf.metrics.bootstrap import Interval
 from dagan_tf.metrics.pose_histogram import pose_histogram
-from dagan_tf.metrics.resampling import Interval
 from dagan_tf.reports.plots import Curve, plot_bars, plot_curves, plot_pose_histograms
 from dagan_tf.reports.report import (
     Chart,

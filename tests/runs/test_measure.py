@@ -15,7 +15,7 @@ from dagan_tf.evaluation.embedding import RealFace
 from dagan_tf.evaluation.measure import Measure
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.runs import measure_curve
-from dagan_tf.runs.measure import measure_lines, run_measure
+from dagan_tf.runs.measure import measure_groups, measure_lines, run_measure
 from dagan_tf.runs.measure_curve import run_curve
 from tests.helpers.programs import run_program
 
@@ -147,6 +147,39 @@ def test_half_refined_faces_are_better_and_all_is_written(folders, tmp_path):
     for text in ("c d", "measures that know a better side", "001 at +45°", "Balance of poses"):
         assert text in page
     assert "003 at" not in page  # Three rows: the first three people.
+
+
+@pytest.mark.slow
+def test_figures_by_group_of_people(folders, tmp_path):
+    sexes = {"000": "male", "001": "male", "002": "female", "003": "female", "004": "female"}
+    (tmp_path / "groups.csv").write_text(
+        "person,sex\n" + "".join(f"{who},{sex}\n" for who, sex in [*sexes.items(), ("005", "x")])
+    )
+    asked = question(folders)
+    groups = measure_groups(asked, str(tmp_path / "groups.csv"))
+    outcome = run_measure(asked, folders / "refined", tmp_path / "out", groups=groups)
+    # 003's smiling left photo shows no face; alone, 005 has no interval.
+    assert [(g.kind, g.name, g.people, g.views) for g in outcome.groups] == [
+        ("sex", "female", 3, 11),
+        ("sex", "male", 2, 8),
+    ]
+    own = Measure("difference from own photo, grey levels")
+    female, male = (group.columns for group in outcome.groups)
+    assert female["refined"][own].value < female["simulated"][own].value - 2
+    lines = list(measure_lines(outcome))
+    assert "sex: female, 3 people, 11 views" in lines
+    written = json.loads((tmp_path / "out" / "measure.json").read_text())["groups"]
+    assert written[1]["columns"]["refined"][own.name]["value"] == male["refined"][own].value
+
+
+def test_the_london_set_tells_its_groups_itself(folders):
+    assert measure_groups(question(folders), None) == {}
+    file = folders / "photos" / "london_faces_info.csv"
+    file.write_text("face_id,face_age,face_gender,face_eth\n000,24,female,white\n")
+    assert measure_groups(question(folders), None) == {
+        "000": {"sex": "female", "ethnicity": "white"}
+    }
+    file.unlink()
 
 
 def test_only_views_near_the_yaws_asked_for(folders):

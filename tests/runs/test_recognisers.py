@@ -7,18 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dagan_tf.config.settings import ConfigError
+from dagan_tf.core.files import writing_to
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.folders import keep
-from dagan_tf.metrics.intervals import over_splits
+from dagan_tf.metrics.spread import over_splits
 from dagan_tf.recognition import crops, features, systems
 from dagan_tf.recognition.apart import Division
 from dagan_tf.recognition.config import load_recogniser_config
 from dagan_tf.recognition.features import frozen_features
 from dagan_tf.recognition.people import turned
+from dagan_tf.runs import recognisers
 from dagan_tf.runs.experiment import Experiment, default_systems
-from dagan_tf.runs.recognisers import run_experiment, summary, summary_lines
+from dagan_tf.runs.recogniser_table import summary, summary_lines
+from dagan_tf.runs.recognisers import run_experiment
 from tests.helpers.programs import run_program
 from tests.helpers.tiny_pretrained import package_tiny
 from tests.helpers.toy_cfp import write_cfp
@@ -283,6 +287,49 @@ def test_runs_of_two_settings_are_not_mixed(experiment, tmp_path):
         run_experiment(moved, CONFIG, tmp_path / "out", report=False, verbose=False)
 
 
+def test_strangers_are_named_with_file_and_row(experiment, tmp_path, capsys):
+    # The toy set has people 000 to 021; row 4 of the file is the third view.
+    manifest = Path(experiment.synthetic["simulated"]) / "manifest.csv"
+    lines = manifest.read_text().splitlines()
+    lines[3] = lines[3].replace(",001,", ",nobody,")
+    manifest.write_text("\n".join(lines) + "\n")
+    one = replace(experiment, systems=["b2"], splits=1, seeds=1)
+    run_experiment(one, CONFIG, tmp_path / "out", report=False)
+    said = "manifest.csv:4: person 'nobody' is none of --train's 22; 1 of 44 simulated views"
+    assert said in capsys.readouterr().err
+    manifest.write_text("\n".join([lines[0], lines[3]]) + "\n")
+    message = r"csv:2: person 'nobody' is none of --train's 22, nor is any other in it"
+    with pytest.raises(DaganError, match=message):
+        run_experiment(one, CONFIG, tmp_path / "other", report=False, verbose=False)
+
+
+def test_what_is_wrong_is_said_before_a_photo_is_read(experiment, cfp, tmp_path, monkeypatch):
+    def no_crops(*_, **__):
+        raise AssertionError("crops were made")
+
+    monkeypatch.setattr(recognisers, "make_crops", no_crops)
+    mobile = load_recogniser_config("mobilefacenet")
+    with pytest.raises(ConfigError, match=r"backbone = 'MobileFaceNet.tflite': no such file"):
+        run_experiment(experiment, mobile, tmp_path / "out", report=False, verbose=False)
+    one = replace(cfp, reserved=["001", "zoe"])
+    with pytest.raises(DaganError, match="--reserved: person 'zoe' is none of the 20 of --train"):
+        run_experiment(one, CONFIG, tmp_path / "out", report=False, verbose=False)
+    one = replace(cfp, layout="album", data=cfp.train)
+    with pytest.raises(DaganError, match=r"layout is 'album'; expected one of .*frll.*, cfp"):
+        run_experiment(one, CONFIG, tmp_path / "out", report=False, verbose=False)
+
+
+def test_an_output_without_runs_binds_nobody(experiment, tmp_path):
+    one = replace(experiment, systems=["b1"], splits=1, seeds=1)
+    bad = replace(one, groups=str(tmp_path / "none.csv"))
+    out = tmp_path / "out"
+    with pytest.raises(DaganError, match="no such file"):
+        run_experiment(bad, CONFIG, out, report=False, verbose=False)
+    run_experiment(replace(one, reserved=[]), CONFIG, out, report=False, verbose=False)
+    with pytest.raises(DaganError, match=r"runs with reserved \[\], now \['002', '007'\]"):
+        run_experiment(one, CONFIG, out, report=False, verbose=False)
+
+
 def test_features_are_of_length_1_and_computed_once(tmp_path, monkeypatch):
     monkeypatch.setattr(features, "FaceEmbedder", ToyNetwork)
     monkeypatch.setattr(features, "MobileFaceNet", lambda path: ToyNetwork())
@@ -290,8 +337,11 @@ def test_features_are_of_length_1_and_computed_once(tmp_path, monkeypatch):
     images = np.random.default_rng(0).integers(0, 255, (3, 8, 8, 3)).astype(np.uint8)
     rows = [crops.ImageRow(str(row), "p", 0.0, "real") for row in range(3)]
 
+    points = np.zeros((3, 68, 2), np.float32)
+    np.save(tmp_path / crops.CROPS_NAME, images)
+    np.save(tmp_path / crops.LANDMARKS_NAME, points)
+
     def store(mark):
-        points = np.zeros((3, 68, 2), np.float32)
         return crops.Crops([crops.Store(tmp_path, mark, images, points, rows)])
 
     first = frozen_features(store("a"), CONFIG.crops, progress=False)
@@ -322,3 +372,9 @@ def test_the_command_refuses_in_one_line(tmp_path):
     assert done.stderr.splitlines() == [
         "recognise.py: system 'b4': expected some of b1, b2, dagan, filtered, pretrained, real"
     ]
+
+
+def test_a_second_experiment_is_refused(experiment, tmp_path):
+    with writing_to(tmp_path / "out"), pytest.raises(DaganError, match="another process"):
+        run_experiment(experiment, CONFIG, tmp_path / "out", verbose=False)
+    assert not list((tmp_path / "out").iterdir())

@@ -52,7 +52,7 @@ def _fn_args(root: Path, **changes):
         "model_run_dir": f"{root}/model_run",
         "base_model": None,
         "hyperparameters": None,
-        "custom_config": {"config": "quickstart", "overrides": TINY, "licence": "MIT"},
+        "custom_config": {"config": "small-64", "overrides": TINY, "licence": "MIT"},
     }
     return types.SimpleNamespace(**{**fields, **changes})
 

@@ -1,5 +1,6 @@
 """Photos in, simulated and refined faces out: the call and the command."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from dagan_tf.faces.face import FaceNotFoundError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.runs import turn as module
 from dagan_tf.runs.turn import contact_sheet, turn, turn_files
+from dagan_tf.simulator.render.camera import Pose
 from tests.helpers.tiny_pretrained import IMAGE_SIZE, package_tiny
 
 
@@ -70,12 +72,32 @@ def test_a_photo_without_a_face_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("yaws", "message"), [([120.0], r"yaw: got 120.0, expected degrees"), ([], "yaws: got none")]
+    ("yaws", "message"),
+    [([120.0], r"yaw: got 120.0, expected degrees"), ([], "yaws: got none"), (30, "yaws: got")],
 )
 def test_bad_yaws_are_refused_before_anything_is_made(yaws, message, tmp_path):
     with pytest.raises(DaganError, match=message):
         turn_files([tmp_path / "me.png"], tmp_path / "out", yaws)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_side_that_the_photo_hides_is_named(astronaut, tmp_path, monkeypatch):
+    """The others are made. Half a degree has a file of its own."""
+    write_png(tmp_path / "me.png", astronaut)
+    simulate = module.Simulator.simulate
+    turned = Pose(40.0)
+
+    def of_a_turned_photo(self, photo, yaws):
+        views = simulate(self, photo, [yaw for yaw in yaws if yaw > 0])
+        return [dataclasses.replace(view, source_pose=turned) for view in views]
+
+    monkeypatch.setattr(module.Simulator, "simulate", of_a_turned_photo)
+    left_out = turn_files([tmp_path / "me.png"], tmp_path / "out", [-30.0, 50.5, 50.0])
+    assert "me.png: yaw: got -30, expected +40 to +90 degrees" in left_out[tmp_path / "me.png"]
+    assert sorted(path.name for path in (tmp_path / "out" / "refined").iterdir()) == [
+        "me_yaw+050.5.png",
+        "me_yaw+050.png",
+    ]
 
 
 def test_photos_of_one_name_are_refused(tmp_path):

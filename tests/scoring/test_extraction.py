@@ -83,3 +83,14 @@ def test_a_file_that_is_no_network_is_named(tmp_path):
     file.write_text("no network")
     with pytest.raises(DaganError, match=r"net\.tflite: not a TFLite file"):
         MobileFaceNet(file)
+
+
+def test_missing_files_are_counted_apart(protocol):
+    for number in range(1, 10):
+        (protocol.root / f"{number}.png").unlink()
+    with pytest.raises(
+        DaganError,
+        match="of 10 faces 9 have no image file, in the images of 1 no face was found",
+    ):
+        extract(protocol, Network(), skip_missing=True)
+    assert extraction.absent_faces(protocol, np.ones(10, bool)) == ""

@@ -13,7 +13,8 @@ from dagan_tf.faces.filling import inside_photo
 from dagan_tf.simulator.fitting.fit import FitError, fit_landmarks
 from dagan_tf.simulator.fitting.framing import frame_matrix
 from dagan_tf.simulator.head.morphable_model import MorphableModel
-from dagan_tf.simulator.simulator import ProfileError, Simulator
+from dagan_tf.simulator.head.regions import head_regions
+from dagan_tf.simulator.simulator import ProfileError, Simulator, SmallFaceError
 
 
 @pytest.fixture(scope="module")
@@ -262,6 +263,17 @@ def test_a_mark_at_the_cheek_s_edge_stays_on_the_turned_face(simulator, astronau
     assert (plain - shown > 30).sum() > 20
 
 
+def test_the_strip_before_the_ear_is_not_shown_where_the_photo_sees_it_edge_on(
+    simulator, astronaut, face
+):
+    texture = simulator.prepare(astronaut, simulator.fit(astronaut, face=face)).texture
+    strip = head_regions(simulator.model.mean, simulator.model.landmark_vertices).before_ear > 0.99
+    edge_on = strip & (texture.facing < 0.45)
+    assert edge_on.sum() > 20
+    for values in (texture.inside, texture.known):
+        assert values[edge_on].max() < 0.02
+
+
 def test_every_pixel_has_a_depth_and_off_the_head_it_is_behind(views, astronaut, face):
     for view in views:
         assert np.isfinite(view.depth).all()
@@ -361,6 +373,16 @@ def test_landmarks_that_deny_the_detector_are_refused(simulator, astronaut, face
     assert simulator.fit(astronaut, face=face, yaw=5.0).error < 0.1
 
 
+def test_a_face_of_few_pixels_is_refused(simulator, astronaut, face):
+    scale = 30.0 / face.box.width
+    small = cv2.resize(astronaut, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    assert simulator.finder.find_all(small)
+    for method in (simulator.fit, simulator.align, simulator.simulate):
+        with pytest.raises(SmallFaceError, match=r"is \d\d pixels wide; expected at least 32"):
+            method(small)
+    assert Simulator(image_size=48, min_face=20.0).fit(small).error < 0.1
+
+
 def test_yaws_may_be_an_array_or_a_generator(simulator, astronaut, face):
     fit = simulator.fit(astronaut, face=face)
     wanted = [10.0, 20.0]
@@ -369,6 +391,9 @@ def test_yaws_may_be_an_array_or_a_generator(simulator, astronaut, face):
         assert [view.pose.yaw for view in views] == wanted
     with pytest.raises(DaganError, match="got none"):
         simulator.simulate(astronaut, np.array([]), fit=fit)
+    for wrong in (30, np.float32(30), ["left"], [None]):
+        with pytest.raises(DaganError, match=r"yaws: got .*, expected several degrees"):
+            simulator.simulate(astronaut, wrong, fit=fit)
 
 
 def _landmarks(simulator, photo):

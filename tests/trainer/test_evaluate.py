@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from dagan_tf.core.files import writing_to
 from tests.helpers.programs import run_program
 from tests.helpers.toy_ijba import toy_features, write_toy
 
@@ -123,3 +124,17 @@ def test_the_report_opens_offline_in_a_browser(evaluated):
         assert [e for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []
     finally:
         browser.quit()
+
+
+def test_a_second_evaluation_is_refused(evaluated, tmp_path):
+    root, _ = evaluated
+    with writing_to(tmp_path / "out"):
+        done = run(
+            "--protocol=ijba",
+            f"--data={root}",
+            f"--features=toy={root / 'f.npz'}",
+            f"--output={tmp_path / 'out'}",
+        )
+    assert done.returncode == 2
+    assert "another process is writing to it" in done.stderr
+    assert not list((tmp_path / "out").iterdir())

@@ -1,25 +1,35 @@
-"""The whole chain in small: real ORL faces in, refined faces, SavedModel and report out."""
+"""The whole chain in small: real ORL faces in, refined faces, SavedModel and report out.
+
+The refiner in the box is one of a few weights, so that all of it is small.
+"""
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dagan_tf.data.manifest import read_manifest, read_skipped
 from dagan_tf.data.photos import list_photos, orl_folder
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.loop.checkpoints import read_identities
+from dagan_tf.pretrained import model_folder, weights
 from dagan_tf.reports.run_report import report_run
+from dagan_tf.runs import turn
 from tests.helpers.programs import run_program
+from tests.helpers.tiny_pretrained import GENERATOR, IMAGE_SIZE, package_tiny
 
 pytestmark = pytest.mark.slow
 
 PEOPLE = ("s1", "s2", "s3", "s4", "s5")
 SMALL = (
-    "generator.filters=8",
-    "generator.blocks=1",
-    "discriminator.filters=8",
+    # As the refiner in this box is.
+    f"data.image_size={IMAGE_SIZE}",
+    *(f"generator.{key}={value}" for key, value in asdict(GENERATOR).items()),
+    "loss.matte_weight=0",
+    "discriminator.filters=4",
+    "discriminator.downsample=1",
     "training.steps=4",
     "training.warmup_steps=1",
     "training.batch_size=4",
@@ -33,8 +43,17 @@ def run(*flags):
     return run_program("trainer.quickstart", *flags)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def box(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        package_tiny(tmp_path_factory.mktemp("box"), monkeypatch)
+        turn._refiner.cache_clear()
+        yield
+    turn._refiner.cache_clear()
+
+
 @pytest.fixture(scope="module")
-def chain(tmp_path_factory):
+def chain(tmp_path_factory, box):
     folder = tmp_path_factory.mktemp("quickstart")
     for person in PEOPLE:
         for stem in ("1", "2", "3"):
@@ -62,22 +81,55 @@ def test_every_view_is_refined(chain):
     assert len(simulated) == asked - len(refused) > asked / 2
     assert {row.path for row in refined} == {row.path for row in simulated}
     for row in refined:
-        assert read_photo(folder / "refined" / row.path).shape == (64, 64, 3)
+        assert read_photo(folder / "refined" / row.path).shape == (IMAGE_SIZE, IMAGE_SIZE, 3)
 
 
 def test_the_held_out_person_is_unknown_to_the_training(chain):
-    assert read_identities(chain[0] / "run" / "model") == ["s1", "s2", "s3"]
+    assert model_folder.read_identities(chain[0] / "run" / "model") == ["s1", "s2", "s3"]
 
 
 def test_the_report_and_the_model_are_there(chain):
     folder = chain[0] / "run"
     page = (folder / "report.html").read_text()
-    for heading in ("Samples", "Figures", "Balance of poses", "Training", "Time"):
+    for heading in (
+        "A portrait from other sides",
+        "Samples",
+        "Figures",
+        "Balance of poses",
+        "Training",
+        "Time",
+    ):
         assert heading in page
     # "http" alone may stand in the base64 of a picture by chance.
     assert "://" not in page.split("</head>")[1].replace("http://www.w3.org", "")
     assert (folder / "saved_model" / "1" / "saved_model.pb").is_file()
     assert str(folder / "report.html") in chain[2].stdout
+
+
+def test_the_portrait_is_shown_first_and_once_more_after_the_training(chain):
+    folder, _, done = chain
+    sheets = [
+        folder / "run" / "portrait" / of / "contact_sheet.png" for of in ("pretrained", "trained")
+    ]
+    assert [line for line in done.stdout.splitlines() if line.startswith("portrait")] == [
+        f"portrait       {sheet}" for sheet in sheets
+    ]
+    before, after = (read_photo(sheet) for sheet in sheets)
+    # A held-out person's first photo, the same views, refined by another network.
+    half = before.shape[0] // 2
+    assert (before[:half] == after[:half]).all()
+    assert (before[half:] != after[half:]).any()
+    assert (folder / "run" / "portrait" / "trained" / "refined" / "1_yaw+040.png").is_file()
+    page = (folder / "run" / "report.html").read_text()
+    assert page.index("A portrait from other sides</h2>") < page.index("Samples</h2>")
+
+
+def test_the_training_goes_on_from_the_refiner_in_the_box(chain):
+    """Four steps from weights drawn at random would be far from them."""
+    refiner = weights.load_generator().get_weights()
+    trained = model_folder.load_generator(chain[0] / "run" / "model").get_weights()
+    for box, own in zip(refiner, trained, strict=True):
+        assert np.abs(box - own).max() < 1e-2
 
 
 def test_a_rerun_makes_nothing_twice(chain):

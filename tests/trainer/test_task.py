@@ -12,7 +12,7 @@ from tests.helpers.toy_folders import make_real, make_simulated
 
 ROOT = Path(__file__).parents[2]
 TINY = [
-    "--config=quickstart", "--set=data.image_size=16", "--set=generator.filters=4",
+    "--config=small-64", "--set=data.image_size=16", "--set=generator.filters=4",
     "--set=generator.blocks=1", "--set=discriminator.filters=4", "--set=training.batch_size=4",
     "--set=generator.downsample=1", "--set=generator.smooth=false",
     "--set=discriminator.downsample=1",

@@ -37,7 +37,7 @@ def no_training(monkeypatch):
 
 
 def run(simulated, real, model_dir, *overrides, held_out=(), devices=()):
-    config = load_config("quickstart", [*TINY, "training.steps=4", *overrides])
+    config = load_config("small-64", [*TINY, "training.steps=4", *overrides])
     photos = RealPhotos(real, aligned=True)
     return train(
         config, simulated, photos, model_dir, held_out=held_out, devices=devices, verbose=False
@@ -134,7 +134,7 @@ def test_a_batch_larger_than_a_set(folders, tmp_path, no_training, which):
 
 def test_parts_must_divide_the_batch_and_each_device_s_share(folders, tmp_path, no_training):
     with pytest.raises(DaganError, match=r"batch_size = 6: .*training\.accumulate = 4"):
-        load_config("quickstart", ["training.batch_size=6", "training.accumulate=4"])
+        load_config("small-64", ["training.batch_size=6", "training.accumulate=4"])
     # Two devices get 2 images each: parts of a third of them would leave images out.
     text = refusal(
         *folders, tmp_path, "training.batch_size=4", "training.accumulate=4",
@@ -145,10 +145,10 @@ def test_parts_must_divide_the_batch_and_each_device_s_share(folders, tmp_path, 
         " expected a multiple of 4"
     )
     assert not (tmp_path / "records").exists()  # said before the work
-    config = load_config("quickstart", ["training.batch_size=8", "training.accumulate=4"])
-    check_devices(config, 2)
+    config = load_config("small-64", ["training.batch_size=8", "training.accumulate=4"])
+    check_devices(config.training, 2)
     with pytest.raises(DaganError, match="accumulate = 4: 4 devices get 2 images each"):
-        check_devices(config, 4)
+        check_devices(config.training, 4)
 
 
 def test_a_history_is_of_one_device(folders, tmp_path, no_training):

@@ -12,13 +12,9 @@ import tensorflow as tf
 
 from dagan_tf.config.settings import load_config
 from dagan_tf.loop import callbacks
-from dagan_tf.loop.checkpoints import (
-    CheckpointError,
-    list_checkpoints,
-    load_generator,
-    read_best,
-)
+from dagan_tf.loop.checkpoints import CheckpointError, list_checkpoints, read_best
 from dagan_tf.loop.watch import DivergedError
+from dagan_tf.pretrained.model_folder import load_generator
 from dagan_tf.training.train import RealPhotos, train
 from tests.helpers.toy_folders import make_real, make_simulated
 from tests.training.test_train import TINY
@@ -33,7 +29,7 @@ def folders(tmp_path_factory):
 
 
 def run(folders, model_dir, steps, *overrides, **kwargs):
-    config = load_config("quickstart", [*TINY, f"training.steps={steps}", *overrides])
+    config = load_config("small-64", [*TINY, f"training.steps={steps}", *overrides])
     return train(config, *folders, model_dir, verbose=False, **kwargs)
 
 
@@ -155,7 +151,7 @@ def killing(self):
 if not os.path.exists(killed):
     callbacks.MetricsLog.after_step = killing
 for model_dir in (killed, whole):
-    train(load_config("quickstart", sys.argv[5:]), simulated, RealPhotos(real, aligned=True),
+    train(load_config("small-64", sys.argv[5:]), simulated, RealPhotos(real, aligned=True),
           model_dir, deterministic=True, verbose=False)
 """
 

@@ -5,7 +5,7 @@ import pytest
 
 from dagan_tf.config.settings import load_config
 from dagan_tf.errors import DaganError
-from dagan_tf.loop.checkpoints import load_generator
+from dagan_tf.pretrained.model_folder import load_generator
 from dagan_tf.training.build import build_dagan
 from dagan_tf.training.start import start_from
 from dagan_tf.training.train import RealPhotos, train

@@ -9,12 +9,14 @@ import pytest
 import tensorflow as tf
 
 from dagan_tf.config.settings import load_config
+from dagan_tf.core.files import writing_to
 from dagan_tf.data.records import read_records
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.loop import callbacks
-from dagan_tf.loop.checkpoints import CheckpointError, load_generator, read_identities
+from dagan_tf.loop.checkpoints import CheckpointError
 from dagan_tf.loop.watch import DivergedError
+from dagan_tf.pretrained.model_folder import load_generator, read_identities
 from dagan_tf.training.train import RealPhotos, train
 from tests.helpers.toy_folders import make_real, make_simulated
 
@@ -36,7 +38,7 @@ def folders(tmp_path_factory):
 
 
 def run(folders, model_dir, steps, *overrides):
-    config = load_config("quickstart", [*TINY, f"training.steps={steps}", *overrides])
+    config = load_config("small-64", [*TINY, f"training.steps={steps}", *overrides])
     return train(config, *folders, model_dir, verbose=False)
 
 
@@ -168,14 +170,14 @@ def test_loading_refusals(trained, tmp_path):
 
 
 def test_batches_must_split_over_the_devices(folders, tmp_path):
-    config = load_config("quickstart", [*TINY, "training.batch_size=3"])
+    config = load_config("small-64", [*TINY, "training.batch_size=3"])
     with pytest.raises(DaganError, match="batch_size = 3: expected a multiple of the 2 devices"):
         train(config, *folders, tmp_path, devices=["CPU:0", "CPU:1"], verbose=False)
 
 
 @pytest.mark.slow
 def test_two_devices_from_files_to_files(folders, tmp_path, trained):
-    config = load_config("quickstart", [*TINY, "training.steps=6"])
+    config = load_config("small-64", [*TINY, "training.steps=6"])
     result = train(config, *folders, tmp_path, devices=["CPU:0", "CPU:1"], verbose=False)
     assert result.step == 6
     for a, b in zip(weights(trained), weights(tmp_path), strict=True):
@@ -183,13 +185,13 @@ def test_two_devices_from_files_to_files(folders, tmp_path, trained):
 
 
 def test_an_absent_device_is_named(folders, tmp_path):
-    config = load_config("quickstart", TINY)
+    config = load_config("small-64", TINY)
     with pytest.raises(DaganError, match=r"device 'GPU:7': expected one of CPU:0"):
         train(config, *folders, tmp_path, devices=["gpu:7"], verbose=False)
 
 
 def test_held_out_people_are_in_no_record(folders, tmp_path):
-    config = load_config("quickstart", [*TINY, "training.steps=1"])
+    config = load_config("small-64", [*TINY, "training.steps=1"])
     train(config, *folders, tmp_path / "m", held_out=["p1", "p3"], verbose=False)
     assert read_identities(tmp_path / "m") == ["p0", "p2"]
     for domain in ("simulated", "real"):
@@ -198,3 +200,9 @@ def test_held_out_people_are_in_no_record(folders, tmp_path):
     everybody = [f"p{number}" for number in range(4)]
     with pytest.raises(DaganError, match="held-out"):
         train(config, *folders, tmp_path / "n", held_out=everybody, verbose=False)
+
+
+def test_a_second_training_is_refused_before_it_packs(folders, tmp_path):
+    with writing_to(tmp_path), pytest.raises(DaganError, match="another process is writing"):
+        run(folders, tmp_path, 1)
+    assert not list(tmp_path.iterdir())

@@ -38,7 +38,7 @@ def interrupting(self):
     if self.step == 7 and worker == "1":  # not the chief
         os.kill(os.getpid(), signal.SIGINT)
 callbacks.MetricsLog.after_step = interrupting
-result = train(load_config("quickstart", sys.argv[5:]), simulated, RealPhotos(real, aligned=True),
+result = train(load_config("small-64", sys.argv[5:]), simulated, RealPhotos(real, aligned=True),
                model_dir)
 print(result.step, result.reason)
 """
@@ -75,7 +75,7 @@ def start_worker(index, cluster, script, *arguments):
 def test_two_workers_resume_train_as_one_and_stop_together(tmp_path):
     simulated, real = make_simulated(tmp_path / "sim"), make_real(tmp_path / "real")
     one, two = tmp_path / "one", tmp_path / "two"
-    config = load_config("quickstart", [*SETTINGS, "training.steps=7"])
+    config = load_config("small-64", [*SETTINGS, "training.steps=7"])
     train(config, simulated, RealPhotos(real, aligned=True), one, verbose=False)
     shutil.copytree(one, two)  # as it was at step 4
     for path in (two / "checkpoints").glob("ckpt-7.*"):
@@ -138,7 +138,7 @@ def test_devices_are_not_chosen_beside_workers(monkeypatch, tmp_path):
 
     monkeypatch.setattr(module, "make_cluster_strategy", object)
     with pytest.raises(DaganError, match="devices = GPU:0: expected none with several workers"):
-        train(load_config("quickstart"), "s", RealPhotos("r"), tmp_path, devices=["GPU:0"])
+        train(load_config("small-64"), "s", RealPhotos("r"), tmp_path, devices=["GPU:0"])
 
 
 def test_workers_that_see_different_checkpoints_are_told_so(monkeypatch):

@@ -99,7 +99,7 @@ def pose_routed_scores(
         (N,) float32 in [-1, 1].
 
     Raises:
-        DaganError: A number of networks other than that of ranges, or a yaw that is no number.
+        DaganError: A number of networks other than that of ranges, or a yaw that is not a number.
     """
     if len(features) != len(yaw_edges):
         raise DaganError(f"{len(features)} networks for {len(yaw_edges)} ranges of yaw")

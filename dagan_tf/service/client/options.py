@@ -71,7 +71,7 @@ class ClientOptions:
         batch_size: Most images a request.
         concurrency: Most requests under way at once.
         timeout_seconds: Deadline of each request, its repetitions included.
-        max_message_bytes: Largest message; requests are made smaller where it demands.
+        max_message_bytes: Largest message; requests are made smaller where it demands it.
         retry: When a request is sent again.
         tls: Encryption; None for none.
     """

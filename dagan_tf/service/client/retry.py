@@ -33,7 +33,7 @@ class RetryPolicy:
     max_seconds: float = 5.0
 
     def pause(self, failures: int, draw: float) -> float:
-        """Seconds to wait after so many failures.
+        """Seconds to wait after this many failures.
 
         Args:
             failures: From 1 on.
@@ -61,7 +61,7 @@ class Attempts:
         """Starts the clock.
 
         Args:
-            policy: See there.
+            policy: How often and how slowly.
             timeout_seconds: For all attempts and pauses together.
             clock: Tells seconds.
             draw: See `RetryPolicy.pause`.

@@ -53,7 +53,7 @@ class BatchTask:
         self.pending.release()
 
     def wait(self, seconds: float | None) -> bool:
-        """Whether it was finished within so many seconds (None: waits for ever). Ask once."""
+        """Whether it was finished within this many seconds (None: waits for ever). Ask once."""
         return self.pending.acquire(timeout=-1 if seconds is None else max(0.0, seconds))
 
 

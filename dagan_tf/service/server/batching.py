@@ -119,7 +119,7 @@ class Batcher:
             run: Answers a whole batch; outputs have the images along the first dimension too.
             deadline: `time.monotonic()` after which nobody waits for the answer.
             here: When a batch would start at once with this request alone, run it in the calling
-                thread: two changes of thread less.
+                thread: two changes of thread fewer.
 
         Raises:
             RequestError: The inputs cannot be batched, or the queue is full.
@@ -200,7 +200,7 @@ class Batcher:
                 self._lock.wait(wait)
 
     def _oldest_ready(self, now: float) -> tuple[_Key | None, float | None]:
-        """The queue whose batch is due for longest, or how long until one is."""
+        """The queue whose batch has been due for longest, or how long until one is."""
         timeout = self._parameters.batch_timeout_micros / 1e6
         best: tuple[float, _Key] | None = None
         soonest: float | None = None

@@ -89,7 +89,7 @@ class BatchingParameters:
 
 @dataclass(frozen=True)
 class SslConfig:
-    """Encryption, with TensorFlow Serving's names. The first three are PEM texts, no paths.
+    """Encryption, with TensorFlow Serving's names. The first three are PEM texts, not paths.
 
     Attributes:
         server_key: Private key.

@@ -25,7 +25,7 @@ def tls_context(config: SslConfig) -> ssl.SSLContext:
     """The same for an HTTP server.
 
     Raises:
-        OSError: Key and certificate are no pair, or no PEM (`ssl.SSLError`).
+        OSError: Key and certificate are not a pair, or not PEM (`ssl.SSLError`).
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     # Python takes both from files only; this folder can be read by its owner alone.

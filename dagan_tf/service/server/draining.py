@@ -17,7 +17,7 @@ _QUIET_SECONDS = 0.25
 
 
 class Gate(grpc.ServerInterceptor):
-    """Lets requests in until it is closed; asked in the moment of their arrival."""
+    """Lets requests in until it is closed; asked at the moment of their arrival."""
 
     def __init__(self, services: tuple[str, ...]) -> None:
         """Keeps the names.

@@ -40,7 +40,7 @@ class ModelLoader:
         """Loads and warms up.
 
         Raises:
-            LoadError: The SavedModel is damaged, or a warm-up record is or fails.
+            LoadError: The SavedModel is damaged, or a warm-up record is damaged or fails.
         """
         try:
             model = ServedModel(folder, name=name, version=version, limits=self._limits)

@@ -29,7 +29,7 @@ class ModelService:
         Args:
             registry: The models.
             configure: Replaces the set of models; `VersionsWatcher.configure`.
-            metrics: Whose growth a reload tells, of those it is asked for.
+            metrics: A reload answers with the growth of those it is asked for.
         """
         self._registry = registry
         self._configure = configure
@@ -69,7 +69,7 @@ class ModelService:
     ) -> model_management_pb2.ReloadConfigResponse:
         """Replaces the set of models; answers when each new one takes requests.
 
-        `metric_names` are the metrics' own, with strokes; what this server does not have stays 0,
+        `metric_names` are the metrics' own, with slashes; what this server does not have stays 0,
         as in TensorFlow Serving.
         """
         if request.config.WhichOneof("config") != "model_config_list":

@@ -19,7 +19,7 @@ _Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class VersionStatus:
-    """What GetModelStatus says of a version.
+    """What GetModelStatus says about a version.
 
     Attributes:
         version: Its number.
@@ -104,7 +104,7 @@ class ModelRegistry:
     def statuses(self, spec: model_pb2.ModelSpec) -> list[VersionStatus]:
         """States a status request asks for, highest version first.
 
-        A label is passed over, as in get_model_status_impl.cc: all versions are told.
+        A label is passed over, as in get_model_status_impl.cc: all versions are listed.
 
         Raises:
             RequestError: No such model or version.

@@ -84,10 +84,10 @@ class _TooLargeError(Exception):
 
 @dataclass(frozen=True)
 class RestOptions:
-    """What the interface is to keep to.
+    """The limits of the interface.
 
     Attributes:
-        timeout_seconds: For a request, from its arrival on; 0 for no end.
+        timeout_seconds: For a request, from its arrival on; 0 for no limit.
         max_body_bytes: Largest body, unpacked.
         max_values: Most values a body may hold: each takes many times its text's bytes.
         metrics_path: Path of the metrics page; None for none.
@@ -136,7 +136,7 @@ class RestApi:
             predictions: The service that gRPC calls, too.
             models: The same.
             endpoint: Records every request.
-            options: See there.
+            options: The limits of the interface.
             metrics_page: Makes the page of the metrics anew.
         """
         self._predictions = predictions

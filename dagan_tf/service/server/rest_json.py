@@ -42,7 +42,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     """The JSON object of a request.
 
     Raises:
-        RequestError: INVALID_ARGUMENT, not JSON or no object.
+        RequestError: INVALID_ARGUMENT, not JSON or not an object.
     """
     if not body:
         raise invalid("JSON Parse error: The document is empty")

@@ -63,7 +63,7 @@ class ServerOptions:
         file_system_poll_wait_seconds: Between looks for new versions; 0 looks at the start only.
         model_config_file: Read again every `model_config_file_poll_wait_seconds` when those are
             not 0.
-        model_config_file_poll_wait_seconds: See there.
+        model_config_file_poll_wait_seconds: Between readings of `model_config_file`; 0 for one.
         allow_version_labels_for_unavailable_models: Let a new label name a version that is not
             loaded yet; without it no label can be given at the start, as in TensorFlow Serving.
         enable_model_warmup: Replay each version's warm-up requests before it is available.
@@ -71,7 +71,7 @@ class ServerOptions:
         max_batch_pixels: Only as long as a batch has no more pixels than this; 0 for no limit.
         ssl: Encryption; None for none.
         rest_api_port: Port of REST and the metrics; 0 chooses a free one, None opens none.
-        rest_api_timeout_in_ms: For a request by REST, from its arrival on; 0 for no end.
+        rest_api_timeout_in_ms: For a request by REST, from its arrival on; 0 for no limit.
         rest_api_num_threads: Requests by REST worked on at once; 0 for four a core.
         metrics_path: Path of the metrics page; None for no page.
         enable_serialization_as_tensor_content: Write the numbers of all answers as bytes; else

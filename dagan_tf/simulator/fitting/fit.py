@@ -65,7 +65,7 @@ class FaceFit:
         error: root mean square landmark distance over the outer-eye distance of the fitted head
             (in three dimensions, so that a turned face is not judged by its foreshortened eyes);
             the jaw's are counted across its outline; a landmark counts at most 0.25, so that the
-            error tells of the rest.
+            error reflects the rest.
     """
 
     camera: Camera

@@ -86,7 +86,7 @@ def mean_landmarks(model: MorphableModel, yaw: float, image_size: int) -> np.nda
         image_size: side of the frame, pixels.
 
     Returns:
-        (68, 2) float32 pixels, those of a far side that is hidden too.
+        (68, 2) float32 pixels, including those of a far side that is hidden.
     """
     points = model.mean[model.landmark_vertices].astype(np.float64)
     camera = _camera(*_anchor_of(points), Pose(yaw), image_size)

@@ -6,13 +6,14 @@ its threads. Compiled by numba at first use; the machine code is cached on disk.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from dagan_tf.core.compiled import compiled
 
 CAMERA = 6  # unknowns of the camera: rotation vector (3), log scale, shift (2)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def _combine(mean, basis, coefficients, out):  # type: ignore[no-untyped-def]
     """out (N, 3) = mean (N, 3) + basis (N, 3, M) @ coefficients (M,)."""
     for n in range(mean.shape[0]):
@@ -23,7 +24,7 @@ def _combine(mean, basis, coefficients, out):  # type: ignore[no-untyped-def]
             out[n, a] = total
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def place_landmarks(  # type: ignore[no-untyped-def]
     mean, basis, path_mean, path_basis, normals, rotation, coefficients, points, modes
 ):
@@ -67,7 +68,7 @@ def place_landmarks(  # type: ignore[no-untyped-def]
                 ]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def normal_equations(  # type: ignore[no-untyped-def]
     points, modes, rotation, scale, shift, target, axes, weights
 ):
@@ -115,7 +116,7 @@ def normal_equations(  # type: ignore[no-untyped-def]
     return matrix
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def eliminate(matrix, steps):  # type: ignore[no-untyped-def]
     """Cholesky of the first `steps` columns in place; the rest becomes their Schur complement."""
     for r in range(matrix.shape[0]):
@@ -132,7 +133,7 @@ def eliminate(matrix, steps):  # type: ignore[no-untyped-def]
             row[r] = np.sqrt(row[r])
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def substitute(matrix, steps, solution):  # type: ignore[no-untyped-def]
     """Solves for solution[:steps], given what follows, in a matrix that `eliminate` factored."""
     for c in range(steps - 1, -1, -1):

@@ -73,7 +73,7 @@ class MorphableModel:
         """Reads a model and closes its eye and mouth openings.
 
         Each closed boundary loop of at most 120 edges, but for the outermost (the neck), is
-        closed by a fan round the mean of its vertices, which moves with them in every mode:
+        closed by a fan around the mean of its vertices, which moves with them in every mode:
         otherwise a turned head would show the inside of its back through the eyes.
 
         Args:

@@ -67,7 +67,7 @@ def openings_to_close(mean: np.ndarray, triangles: np.ndarray) -> list[np.ndarra
 
 
 def fans(openings: list[np.ndarray], size: int) -> np.ndarray:
-    """Triangles that close loops by fans round new vertices `size`, `size + 1`, ...
+    """Triangles that close loops by fans around new vertices `size`, `size + 1`, ...
 
     Args:
         openings: vertex indices of each loop, at least one loop.

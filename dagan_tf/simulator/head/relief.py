@@ -1,4 +1,4 @@
-"""How far a face stands out along its middle line, which a front's landmarks hardly tell.
+"""How far a face stands out along its middle line, which the landmarks of a front hardly tell.
 
 The fit's identity coefficients are regularised, so its profiles all tend to the mean head's. What
 the outlines of real profiles add was learned from people with both views, by

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
+
+from dagan_tf.core.compiled import compiled
 
 # Pixel centres within this many pixels of an edge belong to both its triangles, so that rounding
 # opens no crack between them. It is far below what float32 coordinates can tell apart.
@@ -68,13 +69,13 @@ def rasterize(vertices: np.ndarray, triangles: np.ndarray, height: int, width: i
     return raster
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _draw(vertices, triangles, keys, height, width):  # type: ignore[no-untyped-def]
     """First pass: every pixel of each triangle's bounding box is tested against its edges.
 
     An edge is a linear function of the pixel, positive inside. Solving for where a row enters and
     leaves would test fewer pixels, but mispredicts a branch or two a row, which costs more than
-    a block of tests. Indices are unsigned because numba lets negative ones wrap round, and the
+    a block of tests. Indices are unsigned because numba lets negative ones wrap around, and the
     compiler could not make vector instructions of that.
     """
     stride = width + _BLOCK
@@ -138,13 +139,13 @@ def _draw(vertices, triangles, keys, height, width):  # type: ignore[no-untyped-
                 keys[row + k] = key if seen else old
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _ordered(bits):  # type: ignore[no-untyped-def]
     """Bits of a float32 to an int32 of the same order, and back."""
     return np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _resolve(vertices, triangles, keys, ids, barycentric, depth):  # type: ignore[no-untyped-def]
     """Second pass: triangle, depth and place of each pixel."""
     height, width = ids.shape
@@ -195,7 +196,7 @@ def interpolate(raster: Raster, triangles: np.ndarray, attributes: np.ndarray) -
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _spread(ids, barycentric, triangles, attributes, out):  # type: ignore[no-untyped-def]
     height, width = ids.shape
     for y in range(height):

@@ -1,9 +1,9 @@
 """Gives a fitted head the outline that the photo shows: hair stands off the skull, or hides ears.
 
-The landmarks tell the face's shape but neither how far hair stands out nor how the ears lie. The
-photo's outline of the person does: the loose parts of the head are moved along rays from the
-skull's centre until both outlines agree. So hair turns with the head, as a solid, instead of
-being left behind in the background.
+The landmarks tell the face's shape but neither how far the hair stands out nor how the ears lie.
+The photo's outline of the person does: the loose parts of the head are moved along rays from the
+skull's centre until both outlines agree. So hair turns with the head, as a solid, instead of being
+left behind in the background.
 """
 
 from __future__ import annotations

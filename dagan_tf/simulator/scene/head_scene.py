@@ -196,7 +196,7 @@ class SceneMaker:
         )
 
     def _relieved(self, fit: FaceFit, points: np.ndarray) -> np.ndarray:
-        """Points (N, 3) of the fitted head with the profile that its front lets expect.
+        """Points (N, 3) of the fitted head with the profile that its front suggests.
 
         A photo that is turned itself shows the profile, and its fit knows it.
         """

@@ -1,7 +1,7 @@
-"""The photo's surroundings as a mesh joined to the head: shoulders and backdrop turn along.
+"""The photo's surroundings as a mesh joined to the head: shoulders and backdrop turn with it.
 
 Rings of vertices surround the head. The innermost lies on the head's outline, in the photo and in
-the view, and so follows it; the outermost rests. Between them the picture gives way smoothly, so
+the view, and so follows it; the outermost stays. Between them the picture gives way smoothly, so
 nothing tears (the joined background mesh of Zhu et al., CVPR 2016, on rays instead of a Delaunay
 net). What it shows is the photo without head and hair, which the head brings along itself.
 """
@@ -47,7 +47,7 @@ class HeadOutline(NamedTuple):
 
 
 class Surroundings(NamedTuple):
-    """What is seen round the head.
+    """What is seen around the head.
 
     Attributes:
         places: (S, S, 2) float32, the photo's pixel that each pixel shows.

@@ -12,6 +12,7 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter, read_manifest, read_skipped
 from dagan_tf.faces.photo_io import read_photo, write_png
@@ -80,9 +81,26 @@ def test_what_is_no_image_is_named_and_the_others_are_refined(server, photos, tm
         assert summary.skipped == 2, turn
         assert summary.refined == (6 if turn == "first" else 0)
         rows = read_skipped(out)
-        assert len(rows) == 2
-        assert {row.source for row in rows} == {"anna/2.png", "anna/5.png"}
-        assert all("INVALID_ARGUMENT" in row.reason for row in rows)
+        assert len(rows) == 3
+        assert {row.source for row in rows} == {"anna/2.png", "anna/5.png", "notes.txt"}
+        assert all("INVALID_ARGUMENT" in row.reason for row in rows if row.source != "notes.txt")
+
+
+def test_all_formats_and_names_go_through_and_nothing_is_passed_over(server, photos, tmp_path):
+    image = Image.open(photos / "wide.JPG")
+    names = ["anna/a.gif", "b.jp2", "c.jpe", "d.tga", "e.avif", "x" * 240 + ".bmp", "back\\.tiff"]
+    names.append(os.fsdecode(b"\xff\xfe.webp"))
+    for name in names:
+        image.save(photos / name, "JPEG" if name.endswith("jpe") else None)
+    (photos / "f.heic").write_bytes(b"no image")
+    (photos / os.fsdecode(b"\xff.txt")).write_text("no image")
+    out = tmp_path / "out"
+    for turn in ("first", "again"):
+        with RefinerClient(server.address) as client:
+            summary = refine_image_folder(client, photos, out, progress=False)
+        assert (summary.refined, summary.skipped) == (16 if turn == "first" else 0, 1)
+        assert {row.source for row in read_skipped(out)} == {"f.heic", "notes.txt", "%FF.txt"}
+        assert all((out / Path(name).with_suffix(".png")).is_file() for name in names)
 
 
 def test_other_failures_end_it_and_keep_what_is_done(photos, tmp_path):
@@ -110,6 +128,10 @@ def test_folders_that_cannot_be(server, photos, tmp_path):
         with pytest.raises(ServiceError, match="holds no image"):
             refine_image_folder(client, tmp_path / "empty", tmp_path / "out")
         refine_image_folder(client, photos, tmp_path / "out", progress=False)
+        (tmp_path / "in-2").mkdir()
+        write_png(tmp_path / "in-2" / "wide.png", np.zeros((24, 24, 3), np.uint8))
+        with pytest.raises(RefiningError, match=r"was begun with .*in, not with .*in-2"):
+            refine_image_folder(client, tmp_path / "in-2", tmp_path / "out")
         client.version = 1
         with pytest.raises(RefiningError, match="was begun with served model dagan version latest"):
             refine_image_folder(client, photos, tmp_path / "out")

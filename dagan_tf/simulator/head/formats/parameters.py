@@ -1,7 +1,7 @@
 """Annotations of 300W-LP and AFLW2000-3D: pose, 68 landmarks and 3DMM coefficients of a photo.
 
 Structure and rotation (R = R_x(pitch) R_y(yaw) R_z(roll), passive, radians, y up, as 3DDFA and
-face3d have it) are general knowledge: no real file was read, so the signs stand unverified.
+face3d have it) are general knowledge: no real file was read, so the signs are unverified.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dagan_tf.simulator.render.camera import Pose, pose_from_rotation
 
 @dataclass(frozen=True, eq=False)
 class FaceParameters:
-    """What a .mat file says of one face.
+    """What a .mat file says about one face.
 
     Attributes:
         pose: in our convention, degrees.

@@ -1,4 +1,4 @@
-"""Reading protocol files: rows with their place, paths that stay inside the data folder."""
+"""Reading other people's tables: rows with their place, paths that stay inside the folder."""
 
 import csv
 import io
@@ -54,17 +54,24 @@ def csv_rows(file: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str
 
 
 def word_rows(
-    file: Path, counts: Sequence[int], *, separator: str | None = None, whole: bool = False
+    file: Path,
+    counts: Sequence[int],
+    *,
+    separator: str | None = None,
+    tabs: bool = False,
+    whole: bool = False,
 ) -> Iterator[tuple[str, list[str]]]:
     """Yields (place, words) of a file without header; a row has one of the given counts.
 
-    `whole` refuses a last line without end: it may have been cut off within an id.
+    With `tabs` a row that has any is parted by these alone: its words may hold spaces. `whole`
+    refuses a last line without end: it may have been cut off within an id.
     """
     text = read_text(file)
     if whole:
         _whole(file, text)
     for number, line in enumerate(text.splitlines(), start=1):
-        words = [word.strip() for word in line.split(separator)]
+        parting = "\t" if tabs and "\t" in line.strip() else separator
+        words = [word.strip() for word in line.strip().split(parting)]
         if not line.strip():
             continue
         if len(words) not in counts:

@@ -1,0 +1,41 @@
+"""Which angles can be asked for, of any photo and of one that is turned itself."""
+
+import math
+from collections.abc import Iterable
+
+from dagan_tf.errors import DaganError
+
+MAX_YAW = 90.0
+MAX_PITCH = 30.0
+# A photo is free to be shown at any yaw while both its cheeks are seen; beyond this many degrees
+# the side turned away is not in the picture, and the head is only turned further (300W-LP's rule).
+FREE_YAW = 15.0
+
+
+def read_angles(name: str, angles: Iterable[float]) -> list[float]:
+    """Angles out of any iterable of numbers, arrays and generators too.
+
+    Args:
+        name: what an error calls them.
+        angles: degrees.
+
+    Raises:
+        DaganError: no iterable, or not of numbers.
+    """
+    try:
+        return [float(angle) for angle in angles]
+    except (TypeError, ValueError):
+        raise DaganError(
+            f"{name}: got {angles!r}, expected several degrees like (30, 60)"
+        ) from None
+
+
+def yaw_refusal(own: float, yaw: float) -> str | None:
+    """As `Simulator.refusal`, for a photo turned by `own` degrees."""
+    if abs(own) <= FREE_YAW or yaw * math.copysign(1.0, own) >= abs(own) - 0.5:
+        return None
+    side = f"{min(own, 90.0):+.0f} to +90" if own > 0 else f"-90 to {max(own, -90.0):+.0f}"
+    return (
+        f"yaw: got {yaw:+.0f}, expected {side} degrees: the photo is turned by {own:+.0f} and "
+        "hides the other side of the face"
+    )
