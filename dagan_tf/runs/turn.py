@@ -125,8 +125,8 @@ def turn_files(
                 pixels = read_photo(file)
                 faces = turn(pixels, yaws, model=model, image_size=image_size)
             except DaganError as error:
-                reason = str(error)
-                left_out[file] = reason if str(file) in reason else f"{file}: {reason}"
+                said = str(error)
+                left_out[file] = said if str(file) in said else f"{file}: {said}"
                 continue
             for face in faces:
                 name = picture_name(file, face.view.pose.yaw)
