@@ -13,7 +13,6 @@ import http.client
 import json
 import os
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,9 +68,7 @@ def main(argv: list[str]) -> None:
         turner = Turner(Simulator(image_size=FLAGS.image_size), refine=client.refine)
         turner.warm_up()
         page = stack.enter_context(DemoServer(turner))
-        threading.Thread(target=page.serve_forever, daemon=True).start()
-        stack.callback(page.shutdown)
-        connection = http.client.HTTPConnection("127.0.0.1", page.server_address[1])
+        connection = http.client.HTTPConnection("127.0.0.1", page.port)
         stack.callback(connection.close)
 
         def ask(method: str, path: str, body: bytes | None = None) -> float:

@@ -33,7 +33,6 @@ flags.DEFINE_integer(
 def main(argv: list[str]) -> None:
     """Serves the page until SIGTERM or SIGINT."""
     del argv
-    import threading
     from contextlib import ExitStack
 
     from dagan_tf.demo.turner import Refine, Turner
@@ -69,8 +68,6 @@ def main(argv: list[str]) -> None:
         turner = Turner(Simulator(image_size=size or 224, finder=finder), refine=refine)
         turner.warm_up()
         page = stack.enter_context(DemoServer(turner, port=FLAGS.port, refiner=label, card=card))
-        threading.Thread(target=page.serve_forever, daemon=True).start()
-        stack.callback(page.shutdown)
         print(f"{page.url} shows {label}", flush=True)
         wait_for_signal()
 

@@ -140,6 +140,7 @@ class LossConfig:
             one (`--pairs`; see `gan/guidance.py`); 0 is the paper, which knows no pairs.
         pair_shown: weight of that difference where the photo really showed the face, which needs
             a change of tone at most; 1 elsewhere.
+        texture_weight: of the difference of texture from that photo, by octaves, everywhere.
         surroundings_weight: of any change where the simulator drew no head.
         detail_weight: of changes finer than 8 pixels where the photo really showed the face.
         matte_weight: of the error in where the head is, of `generator.form: outline`.
@@ -168,6 +169,7 @@ class LossConfig:
     gradient_penalty: float = number(0.0, minimum=0)
     pair_weight: float = number(0.0, minimum=0)
     pair_shown: float = number(1.0, minimum=0, maximum=1)
+    texture_weight: float = number(0.0, minimum=0)
     surroundings_weight: float = number(0.0, minimum=0)
     detail_weight: float = number(0.0, minimum=0)
     matte_weight: float = number(0.0, minimum=0)

@@ -1,13 +1,12 @@
 """What the page asks for: a photo's faces, and one of them in another pose, refined as well."""
 
-import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
+from dagan_tf.core.memory import give_back
 from dagan_tf.demo.photo_store import PhotoStore, StoredPhoto
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.detector import FaceBox
@@ -96,8 +95,11 @@ class Turner:
             FaceNotFoundError: No face in it.
         """
         with self._lock:  # One at a time also bounds the memory that decoding takes.
-            pixels = _at_most(decode_photo(data), KEPT_PIXELS)
-            faces = self.simulator.finder.find_all(pixels)
+            try:
+                pixels = decode_photo(data, kept_pixels=KEPT_PIXELS)
+                faces = self.simulator.finder.find_all(pixels)
+            finally:
+                give_back()
         if not faces:
             raise FaceNotFoundError(
                 "no face found in this photo; one with a large, clear, upright face works best"
@@ -149,13 +151,3 @@ class Turner:
 
 def _within(angle: float, most: float) -> float:
     return float(np.clip(angle, -most, most))
-
-
-def _at_most(pixels: np.ndarray, most: int) -> np.ndarray:
-    """The photo, shrunk if it has more pixels."""
-    height, width = pixels.shape[:2]
-    scale = math.sqrt(most / (height * width))
-    if scale >= 1.0:
-        return pixels
-    size = (max(1, int(width * scale)), max(1, int(height * scale)))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)

@@ -1,4 +1,4 @@
-"""The demo page's web server: loopback only, one page, few requests.
+"""The demo page's web server: the loopback only, one page, few requests.
 
     POST   /photos                              a file's bytes -> its name, faces and a small copy
     GET    /views?photo=&face=[&yaw=&pitch=]    -> simulated and refined picture, pose
@@ -13,25 +13,33 @@ and, where the browser says where they come from, come from its own page (cross-
 import base64
 import json
 import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs
 
 import cv2
 import numpy as np
 
+from dagan_tf.core.memory import give_back
 from dagan_tf.demo.photo_store import PhotoGoneError, StoredPhoto
 from dagan_tf.demo.turner import TurnedFace, Turner
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import MAX_PIXELS, encode_png
+from dagan_tf.service.http_server import HttpServer, read_some
+from dagan_tf.service.periodic import Periodic
 
 HOST = "127.0.0.1"
 MAX_UPLOAD = 40 * 2**20
 # Longest side of the small copy on which the page marks the faces.
 _COPY_SIDE = 640
-_IDLE_SECONDS = 60.0
+_UPLOAD_SECONDS = 60.0
+# Requests worked on at once, and so uploads in memory; more wait.
+_THREADS = 8
+_PURGE_SECONDS = 0.5
 _POLICY = (
     "default-src 'none'; script-src 'nonce-{0}'; style-src 'nonce-{0}'; img-src data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -56,13 +64,16 @@ class RefusedError(Exception):
         self.status = status
 
 
-class DemoServer(ThreadingHTTPServer):
-    """Serves the page until `shutdown`."""
+class DemoServer:
+    """Serves the page until `stop`, or to the end of a `with` block.
 
-    daemon_threads = True
+    Attributes:
+        turner: Answers the questions.
+        port: The port it listens on.
+    """
 
     def __init__(self, turner: Turner, *, port: int = 0, refiner: str = "", card: str = "") -> None:
-        """Takes the port; `serve_forever` answers on it.
+        """Starts to serve.
 
         Args:
             turner: Answers the questions.
@@ -73,155 +84,169 @@ class DemoServer(ThreadingHTTPServer):
         Raises:
             OSError: The port cannot be had.
         """
-        super().__init__((HOST, port), _Handler)
         self.turner = turner
-        self.refiner = refiner
-        self.card = card
-        page = resources.files("dagan_tf.demo").joinpath("page.html")
-        self.page = page.read_text(encoding="utf-8")
-        port = self.server_address[1]
-        self.names = {f"{name}:{port}" for name in (HOST, "localhost")}
+        page = _Page(turner, refiner, card)
+        self._http = HttpServer(HOST, port, page, threads=_THREADS, cuts_lengths=True)
+        self.port = self._http.port
+        page.names = {f"{name}:{self.port}" for name in (HOST, "localhost")}
+        # Photos are forgotten in time also when nobody asks for anything.
+        self._purge = Periodic(turner.store.purge, _PURGE_SECONDS)
+
+    def __enter__(self) -> "DemoServer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     @property
     def url(self) -> str:
         """Address of the page."""
-        return f"http://{HOST}:{self.server_address[1]}/"
+        return f"http://{HOST}:{self.port}/"
 
-    def service_actions(self) -> None:
-        """Forgets photos in time even when nobody asks for anything; called twice a second."""
-        self.turner.store.purge()
+    def stop(self) -> None:
+        """Closes the port."""
+        self._purge.stop()
+        self._http.stop()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: DemoServer
-    protocol_version = "HTTP/1.1"
-    timeout = _IDLE_SECONDS
-    # Head and body of an answer leave in two writes; Nagle's algorithm would hold back the second.
-    disable_nagle_algorithm = True
+@dataclass(frozen=True)
+class _Answer:
+    body: bytes
+    kind: str = "application/json"
+    status: HTTPStatus = HTTPStatus.OK
+    policy: str = "default-src 'none'"
 
-    def do_GET(self) -> None:
-        self._answer(self._get)
 
-    def do_POST(self) -> None:
-        self._answer(self._post)
+class _Page:
+    """The WSGI application.
 
-    def do_DELETE(self) -> None:
-        self._answer(self._delete)
+    Attributes:
+        names: Hosts, with ports, that requests may name.
+    """
 
-    def _answer(self, work: Any) -> None:
+    def __init__(self, turner: Turner, refiner: str, card: str) -> None:
+        self.names: set[str] = set()
+        self._turner = turner
+        self._refiner = refiner
+        self._card = card
+        page = resources.files("dagan_tf.demo").joinpath("page.html")
+        self._page = page.read_text(encoding="utf-8")
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        answer = self._answer(environ)
+        headers = {
+            "Content-Type": answer.kind,
+            "Content-Length": str(len(answer.body)),
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": answer.policy,
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+        start_response(f"{answer.status.value} {answer.status.phrase}", list(headers.items()))
+        return [answer.body]
+
+    def _answer(self, environ: dict[str, Any]) -> _Answer:
         try:
-            self._check_origin()
-            work()
+            self._check_origin(environ)
+            work = {"GET": self._get, "POST": self._post, "DELETE": self._delete}.get(
+                environ["REQUEST_METHOD"]
+            )
+            if work is None:
+                raise RefusedError(HTTPStatus.NOT_IMPLEMENTED, "expected GET, POST or DELETE")
+            return work(environ)
         except RefusedError as error:
-            self._send_error(error.status, str(error))
+            return _json({"error": str(error)}, error.status)
         except PhotoGoneError as error:
-            self._send_error(HTTPStatus.GONE, str(error))
+            return _json({"error": str(error)}, HTTPStatus.GONE)
         except DaganError as error:
-            self._send_error(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
-        except (ConnectionError, TimeoutError):
-            self.close_connection = True  # The browser went away.
+            return _json({"error": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
 
-    def _check_origin(self) -> None:
-        if self.headers.get("Host", "").lower() not in self.server.names:
+    def _check_origin(self, environ: dict[str, Any]) -> None:
+        if environ.get("HTTP_HOST", "").lower() not in self.names:
             raise RefusedError(HTTPStatus.MISDIRECTED_REQUEST, "this is not the host asked for")
-        origin = self.headers.get("Origin")
-        site = self.headers.get("Sec-Fetch-Site", "none")
-        page = self.command == "GET" and urlsplit(self.path).path == "/"
-        if origin is not None and origin.lower().removeprefix("http://") not in self.server.names:
+        origin = environ.get("HTTP_ORIGIN")
+        site = environ.get("HTTP_SEC_FETCH_SITE", "none")
+        page = environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"] == "/"
+        if origin is not None and origin.lower().removeprefix("http://") not in self.names:
             raise RefusedError(HTTPStatus.FORBIDDEN, "asked for by another web site")
         if site not in ("same-origin", "none") and not page:
             raise RefusedError(HTTPStatus.FORBIDDEN, "asked for by another web site")
 
-    def _get(self) -> None:
-        url = urlsplit(self.path)
-        if url.path == "/":
-            self._send_page()
-        elif url.path == "/about":
-            self._send_json(
+    def _get(self, environ: dict[str, Any]) -> _Answer:
+        path = environ["PATH_INFO"]
+        if path == "/":
+            nonce = secrets.token_urlsafe(16)
+            page = self._page.replace("{{nonce}}", nonce).encode()
+            return _Answer(page, "text/html; charset=utf-8", policy=_POLICY.format(nonce))
+        if path == "/about":
+            return _json(
                 {
-                    "refiner": self.server.refiner,
-                    "card": bool(self.server.card),
-                    "image_size": self.server.turner.simulator.image_size,
+                    "refiner": self._refiner,
+                    "card": bool(self._card),
+                    "image_size": self._turner.simulator.image_size,
                     "max_upload": MAX_UPLOAD,
                     "max_pixels": MAX_PIXELS,
                 }
             )
-        elif url.path == "/card" and self.server.card:
-            self._send(HTTPStatus.OK, "text/plain; charset=utf-8", self.server.card.encode())
-        elif url.path == "/views":
-            query = parse_qs(url.query)
+        if path == "/card" and self._card:
+            return _Answer(self._card.encode(), "text/plain; charset=utf-8")
+        if path == "/views":
+            query = parse_qs(environ["QUERY_STRING"])
             face = _number(query, "face", 0.0)
-            turned = self.server.turner.turn(
+            turned = self._turner.turn(
                 query.get("photo", [""])[0],
                 int(face or 0),
                 yaw=_number(query, "yaw"),
                 pitch=_number(query, "pitch"),
             )
-            self._send_json(_view_answer(turned))
-        else:
-            raise RefusedError(HTTPStatus.NOT_FOUND, f"no page {url.path!r} here")
+            return _json(_view_answer(turned))
+        raise RefusedError(HTTPStatus.NOT_FOUND, f"no page {path!r} here")
 
-    def _post(self) -> None:
-        if self.path != "/photos":
-            raise RefusedError(HTTPStatus.NOT_FOUND, f"no page {self.path!r} here")
-        length = self.headers.get("Content-Length", "")
+    def _post(self, environ: dict[str, Any]) -> _Answer:
+        path = environ["PATH_INFO"]
+        if path != "/photos":
+            raise RefusedError(HTTPStatus.NOT_FOUND, f"no page {path!r} here")
+        length = environ.get("CONTENT_LENGTH", "")
         if not length.isdecimal():
             raise RefusedError(HTTPStatus.LENGTH_REQUIRED, "expected a Content-Length")
-        # Python refuses to read thousands of digits as a number.
-        if len(length) > 12 or int(length) > MAX_UPLOAD:
+        if int(length) > MAX_UPLOAD:
             raise RefusedError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"the file has {_megabytes(length)} MB; at most {MAX_UPLOAD >> 20} are taken",
             )
-        data = self.rfile.read(int(length))
-        if len(data) < int(length):
-            raise ConnectionError
-        name, photo = self.server.turner.add(data)
-        self._send_json(_photo_answer(name, photo), HTTPStatus.CREATED)
+        try:
+            name, photo = self._turner.add(_read(environ))
+        finally:
+            give_back()  # The file's bytes.
+        return _json(_photo_answer(name, photo), HTTPStatus.CREATED)
 
-    def _delete(self) -> None:
-        folder, _, name = self.path.rpartition("/")
+    def _delete(self, environ: dict[str, Any]) -> _Answer:
+        folder, _, name = environ["PATH_INFO"].rpartition("/")
         if folder != "/photos":
-            raise RefusedError(HTTPStatus.NOT_FOUND, f"no page {self.path!r} here")
-        self.server.turner.store.forget(unquote(name))
-        self._send_json({})
+            raise RefusedError(HTTPStatus.NOT_FOUND, f"no page {environ['PATH_INFO']!r} here")
+        self._turner.store.forget(name)
+        return _json({})
 
-    def _send_page(self) -> None:
-        nonce = secrets.token_urlsafe(16)
-        page = self.server.page.replace("{{nonce}}", nonce).encode()
-        self._send(HTTPStatus.OK, "text/html; charset=utf-8", page, _POLICY.format(nonce))
 
-    def _send_json(self, answer: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> None:
-        self._send(status, "application/json", json.dumps(answer).encode())
+def _json(answer: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> _Answer:
+    return _Answer(json.dumps(answer).encode(), status=status)
 
-    def _send_error(self, status: HTTPStatus, message: str) -> None:
-        if self.command == "POST":
-            self.close_connection = True  # Its body may not have been read.
-        self._send_json({"error": message}, status)
 
-    def _send(
-        self, status: HTTPStatus, kind: str, body: bytes, policy: str = "default-src 'none'"
-    ) -> None:
-        self.send_response(status)
-        for name, value in {
-            "Content-Type": kind,
-            "Content-Length": str(len(body)),
-            "Cache-Control": "no-store",
-            "Content-Security-Policy": policy,
-            "Cross-Origin-Resource-Policy": "same-origin",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-            **({"Connection": "close"} if self.close_connection else {}),
-        }.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def version_string(self) -> str:
-        return "dagan_tf"
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Keeps no log: it would say which photo was looked at when."""
+def _read(environ: dict[str, Any]) -> bytes:
+    end, parts = time.monotonic() + _UPLOAD_SECONDS, []
+    try:
+        while part := read_some(environ):
+            parts.append(part)
+            if time.monotonic() > end:
+                raise TimeoutError
+    except (OSError, ValueError):
+        raise RefusedError(
+            HTTPStatus.REQUEST_TIMEOUT, f"the file did not arrive within {_UPLOAD_SECONDS:g} s"
+        ) from None
+    return b"".join(parts)
 
 
 def _photo_answer(name: str, photo: StoredPhoto) -> dict[str, Any]:

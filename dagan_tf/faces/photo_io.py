@@ -6,6 +6,7 @@ Everything downstream sees upright uint8 RGB, whatever the file was.
 import contextlib
 import functools
 import io
+import math
 import os
 import stat
 from pathlib import Path
@@ -69,7 +70,11 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
 
 
 def decode_photo(
-    data: bytes, *, name: str = "the photo", max_pixels: int = MAX_PIXELS
+    data: bytes,
+    *,
+    name: str = "the photo",
+    max_pixels: int = MAX_PIXELS,
+    kept_pixels: int | None = None,
 ) -> np.ndarray:
     """As `read_photo`, of a file's bytes.
 
@@ -77,6 +82,8 @@ def decode_photo(
         data: The file.
         name: What error messages call it.
         max_pixels: As for `read_photo`.
+        kept_pixels: A photo of more pixels is shrunk to so many; a JPEG file is not even decoded at
+            its full size, which bounds the memory. None keeps all.
 
     Returns:
         (H, W, 3) uint8 RGB, C-contiguous and writable.
@@ -86,7 +93,7 @@ def decode_photo(
     """
     if not data:
         raise PhotoError(f"{name}: the file is empty")
-    return _decode(io.BytesIO(data), name, max_pixels)
+    return _decode(io.BytesIO(data), name, max_pixels, kept_pixels)
 
 
 def encode_png(image: np.ndarray) -> bytes:
@@ -136,7 +143,9 @@ def _open(path: Path) -> BinaryIO:
         raise PhotoError(f"{path}: {error.strerror or error}") from None
 
 
-def _decode(stream: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
+def _decode(
+    stream: BinaryIO, name: str, max_pixels: int, kept_pixels: int | None = None
+) -> np.ndarray:
     formats = list(_FORMATS)
     if stream.read(8)[4:] == _ISO_MEDIA:
         _learn_heif()
@@ -157,12 +166,16 @@ def _decode(stream: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
     if width * height > max_pixels:
         raise _too_large(name, f"{width}x{height}", max_pixels)
     try:
-        return _to_rgb(image)
+        if kept_pixels is not None:
+            image.draft(None, _kept_size(image.size, kept_pixels))
+        return _to_rgb(image, kept_pixels)
     except MemoryError:
         raise
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error...
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PhotoError(f"{name}: truncated or damaged ({reason})") from None
+    finally:
+        image.close()  # Pillow's objects refer to each other: the pixels would stay for a while.
 
 
 @functools.cache
@@ -179,24 +192,39 @@ def _too_large(name: str, what: str, max_pixels: int) -> PhotoError:
     return PhotoError(f"{name}: {what} has more than {limit} pixels")
 
 
-def _to_rgb(image: Image.Image) -> np.ndarray:
+def _kept_size(size: tuple[int, int], kept_pixels: int) -> tuple[int, int]:
+    """Width and height of so many pixels at most, in the same proportion."""
+    scale = min(1.0, math.sqrt(kept_pixels / (size[0] * size[1])))
+    return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
+
+
+def _to_rgb(image: Image.Image, kept_pixels: int | None) -> np.ndarray:
     image.load()
     # Damaged EXIF is no reason to refuse sound pixels: the photo is then taken as it lies.
     with contextlib.suppress(Exception):
-        image = ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
+    # Pillow's conversions copy also where there is nothing to convert.
     if image.mode in _SIXTEEN_BIT_MODES:
-        return np.repeat(_scale_sixteen_bit(image)[:, :, None], 3, axis=2)
-    if image.mode == "F":
+        image = Image.fromarray(_scale_sixteen_bit(image))
+    elif image.mode == "F":
         raise ValueError("floating-point samples have no known range")
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
+    elif image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+    elif image.mode not in ("RGB", "L"):
+        image = image.convert("RGB")
+    if kept_pixels is not None and image.width * image.height > kept_pixels:
+        image = image.resize(_kept_size(image.size, kept_pixels), Image.Resampling.BOX)
+    if image.mode == "RGBA":
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image)
-    return np.array(image.convert("RGB"), dtype=np.uint8)
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
 
 
 def _scale_sixteen_bit(image: Image.Image) -> np.ndarray:
-    samples = np.asarray(image).astype(np.int64)
+    samples = np.asarray(image)
     if samples.min() < 0 or samples.max() > 65535:
         raise ValueError("32-bit samples have no known range")
-    return ((samples * 255 + 32767) // 65535).astype(np.uint8)
+    scaled = np.empty(samples.shape, np.uint8)
+    for row, line in zip(scaled, samples, strict=True):
+        row[:] = (line.astype(np.int64) * 255 + 32767) // 65535
+    return scaled

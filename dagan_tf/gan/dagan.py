@@ -31,6 +31,7 @@ _PART_NAMES = (
     "pose_loss",
     "embedding_loss",
     "pair_loss",
+    "texture_loss",
     "surroundings_loss",
     "detail_loss",
     "matte_loss",

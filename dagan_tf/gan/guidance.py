@@ -11,10 +11,21 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from dagan_tf.config.sections import LossConfig
+from dagan_tf.gan.octaves import SIDES, brightness, octaves
 
 _COARSE = 8
-# Block sides, pixels, and weights of their means' differences in `pair_perception`.
-_BLOCKS = ((2, 0.25), (4, 0.5), (8, 1.0), (16, 1.0))
+# Sides of the blocks that are held against those of the photo, pixels.
+_TONE_BLOCKS = (8, 16)
+_TEXTURE_BLOCK = 16
+# What the photo of a turned head shows lies up to a block off. Farther away a block must be more
+# alike to be taken for the same.
+_STEPS = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+_FAR = 0.05
+_NOWHERE = 1e3
+# Added to levels before the logarithm, a tenth of white.
+_DARKEST = 0.1
+# Texture fainter than so much counts as none, half a grey level.
+_FAINTEST = 4e-3
 _SOFT = 1e-2
 # The outline's pixels are partly head: so wide a rim, pixels, is not held to the surroundings.
 _RIM = 3
@@ -36,13 +47,19 @@ def guide(
     """
     simulated = batch["simulated"]
 
+    def there() -> tf.Tensor:
+        return compared(batch["inside"]) * batch["paired"][:, None, None, None]
+
     def pair() -> tf.Tensor:
         seen = 1.0 - (1.0 - config.pair_shown) * batch["mask"]
-        there = compared(batch["inside"]) * seen * batch["paired"][:, None, None, None]
-        return pair_perception(refined, batch["target"], there)
+        return pair_perception(refined, batch["target"], there(), seen)
 
     wanted: dict[str, tuple[float, Callable[[], tf.Tensor]]] = {
         "pair_loss": (config.pair_weight, pair),
+        "texture_loss": (
+            config.texture_weight,
+            lambda: texture_perception(refined, batch["target"], there()),
+        ),
         "surroundings_loss": (
             config.surroundings_weight,
             lambda: surroundings_change(simulated, refined, batch["head"]),
@@ -106,26 +123,82 @@ def detail_change(simulated: tf.Tensor, refined: tf.Tensor, shown: tf.Tensor) ->
     return tf.reduce_mean(_soft_size(change - coarse) * shown, axis=(1, 2, 3))
 
 
-def pair_perception(refined: tf.Tensor, target: tf.Tensor, inside: tf.Tensor) -> tf.Tensor:
-    """Difference from the real photo of the same side, as far as both show the head.
+def pair_perception(
+    refined: tf.Tensor, target: tf.Tensor, inside: tf.Tensor, weight: tf.Tensor
+) -> tf.Tensor:
+    """Difference of tone from the real photo of the same side, as far as both show the head.
 
-    Means over blocks of 2 to 16 pixels are compared: a photo laid onto a view fits it to a pixel
-    or two only.
+    Logarithms of means over blocks of 8 and 16 pixels are compared, so that dark hair counts, each
+    with the most alike of the photo's there and next to it: what a photo does not have in the same
+    place is not smeared over the view.
 
     Args:
         refined: float32 (N, H, W, 3).
         target: float32 (N, H, W, 3), [-1, 1], the photo laid onto the view.
-        inside: float32 (N, H, W, 1) in [0, 1], 0 where they are not to be compared.
+        inside: float32 (N, H, W, 1), 1 where both show the head, else 0.
+        weight: float32 (N, H, W, 1), how much each pixel counts.
 
     Returns:
-        float32 (N,), at least 0.
+        float32 (N,), nats, at least 0.
     """
-    difference = (refined - target) * inside
     total = 0.0
-    for side, weight in _BLOCKS:
-        means = tf.nn.avg_pool2d(difference, side, side, "VALID")
-        total += weight * tf.reduce_mean(_soft_size(means), axis=(1, 2, 3))
+    for side in _TONE_BLOCKS:
+        share = _blocks(inside, side)
+        own, other = (
+            tf.math.log(tf.nn.relu((mean / (share + 1e-6) + 1.0) / 2.0) + _DARKEST)
+            for mean in (_blocks(x * inside, side) for x in (refined, target))
+        )
+        total += _nearest(own, other, share, _blocks(weight, side))
     return total
+
+
+def texture_perception(refined: tf.Tensor, target: tf.Tensor, inside: tf.Tensor) -> tf.Tensor:
+    """Difference of texture from the real photo of the same side, as far as both show the head.
+
+    Of blocks of 16 pixels the logarithms of the deviation of each octave of brightness are compared
+    as in `pair_perception`: strands and pores in number and strength, not one by one.
+
+    Args:
+        refined: float32 (N, H, W, 3).
+        target: float32 (N, H, W, 3), [-1, 1], the photo laid onto the view.
+        inside: float32 (N, H, W, 1), 1 where both show the head, else 0.
+
+    Returns:
+        float32 (N,), nats, at least 0.
+    """
+    # Not the outline, nor what is next to what may be none of the head.
+    inside = -tf.nn.max_pool2d(-inside, SIDES[-1], 1, "SAME")
+    share = _blocks(inside, _TEXTURE_BLOCK)
+
+    def strength(images: tf.Tensor) -> tf.Tensor:
+        power = _blocks(tf.square(octaves(brightness(images))) * inside, _TEXTURE_BLOCK)
+        return tf.math.log(tf.sqrt(power / (share + 1e-6) + _FAINTEST**2))
+
+    return _nearest(strength(refined), strength(target), share, tf.ones_like(share))
+
+
+def _blocks(images: tf.Tensor, side: int) -> tf.Tensor:
+    return tf.nn.avg_pool2d(images, side, side, "VALID")
+
+
+def _nearest(own: tf.Tensor, other: tf.Tensor, share: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """(N,) mean over all blocks of how far `own` is from the most alike of 9 of `other`."""
+    there = tf.cast(share > 0.5, own.dtype)
+    height, width = own.shape[1], own.shape[2]
+    edged = [[0, 0], [1, 1], [1, 1], [0, 0]]
+    others, theres = tf.pad(other, edged), tf.pad(there, edged)
+    distances = []
+    for down, right in _STEPS:
+        place = (
+            slice(None),
+            slice(1 + down, height + 1 + down),
+            slice(1 + right, width + 1 + right),
+        )
+        apart = tf.reduce_mean(_soft_size(own - others[place]), axis=-1, keepdims=True)
+        apart += _FAR * (abs(down) + abs(right)) + _NOWHERE * (1.0 - theres[place])
+        distances.append(apart)
+    best = tf.reduce_min(tf.stack(distances), axis=0)
+    return tf.reduce_mean(best * there * weight, axis=(1, 2, 3))
 
 
 def matte_error(matte: tf.Tensor, head: tf.Tensor) -> tf.Tensor:

@@ -66,23 +66,3 @@ class Enlarge(_Scaling):
         """(N, H·f, W·f, C)."""
         batch, height, width, channels = shape
         return (batch, *self._enlarged(height, width), channels)
-
-
-@keras.saving.register_keras_serializable(package="dagan_tf")
-class HeadOnly(keras.layers.Layer):
-    """Images, tone (N, H, W, 6), detail (N, H, W, 3) and matte (N, H, W, 1), logits -> images.
-
-    image + sigmoid(matte) · (scale · image + shift + detail), scale and shift being the halves of
-    tone. The matte learns from the head's outline alone: otherwise the first thing a refiner learns
-    from its opponent is to change nothing.
-    """
-
-    def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
-        """Changes the images where the matte says there is a head."""
-        images, tone, detail, matte = inputs
-        share = tf.stop_gradient(tf.sigmoid(matte))
-        return images + share * (tone[..., :3] * images + tone[..., 3:] + detail)
-
-    def compute_output_shape(self, shapes: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
-        """The images' own shape."""
-        return shapes[0]

@@ -1,12 +1,15 @@
-"""A refiner that sees far on a folded image, and changes only the head, at full resolution."""
+"""A refiner that sees far on a folded image and changes, within limits, what is head only."""
 
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import layers
 
 from dagan_tf.config.sections import GeneratorConfig
-from dagan_tf.gan.layers import DepthToSpace, Enlarge, HeadOnly, SpaceToDepth
+from dagan_tf.gan.bounded_change import BoundedChange
+from dagan_tf.gan.layers import Enlarge, SpaceToDepth
+from dagan_tf.gan.octaves import SIDES, brightness, octaves
 
 FOLD = 4
 # The folded image is halved three times.
@@ -14,15 +17,30 @@ STRIDE = 8 * FOLD
 MATTE = "matte"
 _FINE_MAPS = 8
 _LAST_MAPS = 16
+# Grain has a deviation of a hundredth or so.
+_SEED = 16.0
+
+
+@keras.saving.register_keras_serializable(package="dagan_tf")
+class Texture(layers.Layer):
+    """(N, H, W, 3) -> (N, H, W, 3): octaves of the brightness, enlarged, to grow detail from."""
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        """The octaves, about as large as the images are."""
+        return _SEED * octaves(brightness(images))
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The same, however many channels come in."""
+        return (*shape[:3], len(SIDES))
 
 
 def build_outline_generator(config: GeneratorConfig, image_size: int | None = None) -> keras.Model:
     """Builds the refiner of `generator.form: outline`.
 
-    A U-Net (Ronneberger et al., 2015) on the image folded 4 x 4 says, smoothly, by how much to
-    scale and shift each place's colour: which can neither blur a face nor cut its outline. Three
-    convolutions at full resolution add detail, and say how far each pixel is head (`matte`): what
-    is not head stays as it was. Untrained, it is the identity.
+    A U-Net (Ronneberger et al., 2015) on the image folded 4 x 4 says how to change each place's
+    tone, smoothly, and texture; convolutions at full resolution add fine detail and say how far
+    each pixel is head (`matte`): what is not head stays as it was. `BoundedChange` keeps all within
+    limits. Untrained, it is the identity.
 
     Args:
         config: `filters` of the folded image; the other sizes are multiples of it.
@@ -44,26 +62,31 @@ def build_outline_generator(config: GeneratorConfig, image_size: int | None = No
         x = Enlarge(2, name=f"double{level}")(x)
         x = layers.Concatenate(name=f"join{level}")([x, skips.pop()])
         x = _residual(_conv(x, (level + 1) * n, f"up{level}"), (level + 1) * n, f"up{level}")
-    tone = layers.Conv2D(6, 1, kernel_initializer="zeros", dtype="float32", name="tone")(x)
-    tone = Enlarge(FOLD, dtype="float32", name="tone_enlarged")(tone)
-    fine = _conv(x, _FINE_MAPS * FOLD**2, "fine")
-    fine = DepthToSpace(FOLD, name="unfold")(fine)
-    fine = layers.Concatenate(name="join_image")([images, fine])
-    fine = _conv(_conv(fine, _LAST_MAPS, "fine_a"), _LAST_MAPS, "fine_b")
-    detail, matte = (
-        layers.Conv2D(
-            maps, 3, padding="same", kernel_initializer="zeros", dtype="float32", name=name
-        )(fine)
-        for maps, name in ((3, "detail"), (1, MATTE))
-    )
+        if level == 1:
+            tone = _change(x, 1, "tone")
+    tone = Enlarge(2 * FOLD, dtype="float32", name="tone_enlarged")(tone)
+    texture = _change(x, len(SIDES), "texture")
+    texture = Enlarge(FOLD, dtype="float32", name="texture_enlarged")(texture)
+    # Not unfolded, or a pattern of 4 x 4 pixels shows in hair: what is fine grows from the image.
+    fine = Enlarge(FOLD, name="fine_enlarged")(_conv(x, _FINE_MAPS, "fine"))
+    seeds = Texture(dtype="float32", name="seeds")(images)
+    fine = layers.Concatenate(name="join_image")([images, seeds, fine])
+    fine = _conv(_conv(fine, _LAST_MAPS, "fine_a", kernel=5), _LAST_MAPS, "fine_b")
+    detail, matte = _change(fine, 1, "detail", 3), _change(fine, 1, MATTE, 3)
     # The output stays float32 under mixed precision.
-    refined = HeadOnly(dtype="float32", name="refined")([images, tone, detail, matte])
+    refined = BoundedChange(dtype="float32", name="refined")([images, tone, texture, detail, matte])
     return keras.Model(images, refined, name="generator")
 
 
 def _conv(x: Any, filters: int, name: str, kernel: int = 3, strides: int = 1) -> Any:
     return layers.Conv2D(
         filters, kernel, strides=strides, padding="same", activation="elu", name=name
+    )(x)
+
+
+def _change(x: Any, maps: int, name: str, kernel: int = 1) -> Any:
+    return layers.Conv2D(
+        maps, kernel, padding="same", kernel_initializer="zeros", dtype="float32", name=name
     )(x)
 
 

@@ -121,10 +121,10 @@ def turn_files(
             )
     yaws = read_angles("yaws", yaws)
     all_views(yaws, None)  # Refuses angles that cannot be shown, or named.
+    _refiner(os.fspath(model))
     with writing_to(output) as folder:
         for kind in ("simulated", "refined"):
             (folder / kind).mkdir(parents=True, exist_ok=True)
-        _refiner(os.fspath(model))
         left_out: dict[Path, str] = {}
         rows = []
         for file in files:
@@ -132,7 +132,8 @@ def turn_files(
                 pixels = read_photo(file)
                 faces = turn(pixels, yaws, model=model, image_size=image_size, landmarks=landmarks)
             except DaganError as error:
-                left_out[file] = str(error)
+                said = str(error)
+                left_out[file] = said if str(file) in said else f"{file}: {said}"
                 continue
             for face in faces:
                 name = picture_name(file, face.view.pose.yaw)

@@ -1,10 +1,12 @@
 """An HTTP server of threads around a WSGI application: cheroot, set up for strangers.
 
-An idle connection holds no thread, what is not read in time is closed, and more connections than
-may wait are answered 503.
+An idle connection holds no thread, what is not read in time is closed, also when it comes byte by
+byte, and more connections than may wait are answered 503.
 """
 
 import contextlib
+import io
+import socket
 import ssl
 import threading
 import time
@@ -14,15 +16,26 @@ from typing import Any
 from absl import logging
 from cheroot import wsgi
 from cheroot.makefile import StreamReader, StreamWriter
-from cheroot.server import ChunkedRFile, KnownLengthRFile
+from cheroot.server import (
+    ChunkedRFile,
+    HeaderReader,
+    HTTPConnection,
+    HTTPRequest,
+    KnownLengthRFile,
+)
 from cheroot.ssl import Adapter
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 # Seconds a connection may be silent, within a request and between two.
 _SILENT_SECONDS = 10
+# Seconds for the head of a request, from its first byte on.
+_HEAD_SECONDS = 10.0
 _MOST_HEADER_BYTES = 64 * 2**10
 _BACKLOG = 128
+# More digits than any length has; Python refuses to read thousands of them as a number.
+_MOST_DIGITS = 18
+_DEFECT = 40  # logging.ERROR of the standard library.
 _IDLE_CONNECTIONS = 256
 _CHUNK_BYTES = 2**16
 _DRAIN_BYTES = 2**23
@@ -44,6 +57,7 @@ class HttpServer:
         *,
         threads: int,
         waiting: int = 1000,
+        cuts_lengths: bool = False,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """Starts to listen.
@@ -54,6 +68,8 @@ class HttpServer:
             application: Answers the requests.
             threads: Requests worked on at once.
             waiting: Most connections whose requests wait for a thread.
+            cuts_lengths: Let the application answer a Content-Length of any number of digits, of
+                which it gets the first 18; else thousands of them are answered 400.
             tls: Encryption; None for none.
 
         Raises:
@@ -72,6 +88,8 @@ class HttpServer:
         self._server.max_request_header_size = _MOST_HEADER_BYTES
         self._server.keep_alive_conn_limit = _IDLE_CONNECTIONS
         self._server.gateway = _Gateway
+        self._server.cuts_lengths = cuts_lengths
+        self._server.ConnectionClass = _Connection
         if tls is not None:
             self._server.ssl_adapter = _LateHandshake(tls)
         self._server.prepare()
@@ -107,6 +125,8 @@ def read_some(environ: dict[str, Any]) -> bytes:
 
 
 class _Server(wsgi.Server):
+    cuts_lengths = False
+
     def process_conn(self, conn: Any) -> None:
         # A new connection gets a thread when it has said something; cheroot would wait in one.
         if getattr(conn, "dagan_has_spoken", False):
@@ -117,7 +137,68 @@ class _Server(wsgi.Server):
 
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
         # A client that breaks off or speaks another protocol is nothing to wake anybody for.
-        logging.debug("http: %s", msg, exc_info=traceback)
+        tell = logging.error if level >= _DEFECT else logging.debug
+        tell("http: %s", msg, exc_info=traceback)
+
+
+class _TimedSocket(socket.SocketIO):
+    """A socket as a file whose reads end in time, all of them together where there is a `until`."""
+
+    until: float | None = None
+
+    def __init__(self, sock: Any) -> None:
+        super().__init__(sock, "r")
+        self._timed = sock
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = float(_SILENT_SECONDS)
+        if self.until is not None:
+            left = min(left, self.until - time.monotonic())
+            if left <= 0:
+                raise TimeoutError("timed out")
+        self._timed.settimeout(left)
+        return super().readinto(buffer)
+
+
+class _Reader(StreamReader):
+    def __init__(self, sock: Any, bufsize: int) -> None:
+        self.timed = _TimedSocket(sock)
+        super(StreamReader, self).__init__(self.timed, bufsize)
+        self.bytes_read = 0
+
+
+class _Headers(HeaderReader):
+    def __call__(self, rfile: Any, hdict: Any = None) -> Any:
+        headers = super().__call__(rfile, hdict)
+        length = headers.get(b"Content-Length", b"")
+        if length.isdigit():
+            headers[b"Content-Length"] = length[:_MOST_DIGITS]
+        return headers
+
+
+class _Request(HTTPRequest):
+    def __init__(self, server: Any, conn: Any, *arguments: Any) -> None:
+        super().__init__(server, conn, *arguments)
+        if server.cuts_lengths:
+            self.header_reader = _Headers()
+
+    def parse_request(self) -> None:
+        timed = self.conn.rfile.timed
+        timed.until = time.monotonic() + _HEAD_SECONDS
+        super().parse_request()
+        timed.until = None
+
+
+class _Connection(HTTPConnection):
+    RequestHandlerClass = _Request
+
+    def __init__(self, server: Any, sock: Any, makefile: Any = None) -> None:
+        del makefile
+
+        def make(sock: Any, mode: str, bufsize: int) -> Any:
+            return _Reader(sock, bufsize) if "r" in mode else StreamWriter(sock, mode, bufsize)
+
+        super().__init__(server, sock, make)
 
 
 class _Gateway(wsgi.Gateway_10):
@@ -180,6 +261,5 @@ class _LateHandshake(Adapter):
     def get_environ(self) -> dict[str, str]:
         return {"wsgi.url_scheme": "https", "HTTPS": "on"}
 
-    def makefile(self, sock: Any, mode: str = "r", bufsize: int = -1) -> Any:
-        kind = StreamReader if "r" in mode else StreamWriter
-        return kind(sock, mode, bufsize) if bufsize > 0 else kind(sock, mode)
+    def makefile(self, sock: Any, mode: str = "r", bufsize: int = io.DEFAULT_BUFFER_SIZE) -> Any:
+        raise AssertionError("_Connection makes its files itself")

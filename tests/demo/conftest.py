@@ -1,7 +1,6 @@
 """A running demo: the page's server, in front of a served model that is no identity."""
 
 import struct
-import threading
 import zlib
 
 import numpy as np
@@ -42,9 +41,7 @@ def demo_without_refiner(demo):
 
 def _serve(turner, label):
     with DemoServer(turner, refiner=label, card="# A card" if label else "") as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield server
-        server.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from dagan_tf.simulator.render.camera import Pose
 
 
 def _ask(server, method, path, body=None, **headers):
-    connection = http.client.HTTPConnection(web.HOST, server.server_address[1], timeout=60)
+    connection = http.client.HTTPConnection(web.HOST, server.port, timeout=60)
     try:
         connection.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
         response = connection.getresponse()
@@ -186,7 +186,7 @@ def test_other_web_sites_are_kept_out(demo, headers, status):
 
 
 def test_localhost_is_this_host_too(demo):
-    port = demo.server_address[1]
+    port = demo.port
     headers = {"Host": f"localhost:{port}", "Origin": f"http://localhost:{port}"}
     assert _ask(demo, "DELETE", "/photos/none", **headers)[0] == 200
 

@@ -295,3 +295,34 @@ def test_grey_png(tmp_path):
     with Image.open(tmp_path / "m.png") as image:
         assert image.mode == "L"
         np.testing.assert_array_equal(np.asarray(image), mask)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "RGBA", "I;16", "P"])
+def test_a_photo_of_more_pixels_than_are_kept_is_shrunk(kind):
+    ramp = np.linspace(0, 255, 800)
+    grey = np.broadcast_to(ramp[:, None], (800, 400))
+    image = Image.fromarray(grey.astype(np.uint8))
+    if kind == "I;16":
+        image = Image.fromarray((grey * 257).astype(np.uint16))
+    elif kind in ("RGBA", "P"):
+        image = image.convert(kind)
+    data, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    image.save(data, "JPEG" if kind == "JPEG" else "PNG", exif=exif)
+    pixels = decode_photo(data.getvalue(), kept_pixels=5000)
+    assert pixels.shape == (50, 100, 3)  # Turned, as its EXIF says.
+    expected = ramp.reshape(100, 8).mean(axis=1)[::-1]
+    assert np.abs(pixels - expected[None, :, None]).max() < 3
+    whole = decode_photo(data.getvalue(), kept_pixels=800 * 400)
+    np.testing.assert_array_equal(whole, decode_photo(data.getvalue()))
+    assert whole.shape == (400, 800, 3)
+
+
+def test_a_large_jpeg_is_not_decoded_at_its_full_size(monkeypatch):
+    data = io.BytesIO()
+    Image.new("RGB", (1600, 800)).save(data, "JPEG")
+    sizes = []
+    load = Image.Image.load
+    monkeypatch.setattr(Image.Image, "load", lambda self: sizes.append(self.size) or load(self))
+    assert decode_photo(data.getvalue(), kept_pixels=20_000).shape == (100, 200, 3)
+    assert max(sizes) == (200, 100)

@@ -39,16 +39,6 @@ def test_where_the_matte_says_no_head_nothing_changes():
     np.testing.assert_array_equal(model(x), x)
 
 
-def test_the_change_is_tone_and_detail_by_the_share_of_head():
-    model = stirred()
-    x = images()
-    outputs = [model.get_layer(name).output for name in ("tone_enlarged", "detail", MATTE)]
-    tone, detail, matte = (np.asarray(v) for v in keras.Model(model.inputs, outputs)(x))
-    assert matte.shape == (2, 32, 64, 1)
-    wanted = x + (tone[..., :3] * x + tone[..., 3:] + detail) / (1 + np.exp(-matte))
-    np.testing.assert_allclose(model(x), wanted, atol=1e-5)
-
-
 def test_weights_survive_a_clone():
     model = stirred()
     twin = keras.models.clone_model(model)

@@ -16,6 +16,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.export.versions import ModelNotFoundError, list_versions
 from dagan_tf.service.channel import message_options
 from dagan_tf.service.http_server import HttpServer
+from dagan_tf.service.periodic import Periodic
 from dagan_tf.service.server import model_service, predict_service
 from dagan_tf.service.server.access_log import AccessLog
 from dagan_tf.service.server.batching import Batcher
@@ -35,7 +36,7 @@ from dagan_tf.service.server.model_loader import ModelLoader
 from dagan_tf.service.server.registry import ModelRegistry
 from dagan_tf.service.server.rest import RestApi, RestOptions
 from dagan_tf.service.server.status import RequestError
-from dagan_tf.service.server.versions_watcher import Periodic, VersionsWatcher
+from dagan_tf.service.server.versions_watcher import VersionsWatcher
 
 _SERVICES = load_service_names()
 _MOST_GATE_SECONDS = 2.0

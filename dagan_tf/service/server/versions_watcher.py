@@ -200,27 +200,3 @@ def _validated(config: model_server_config_pb2.ModelServerConfig) -> _Configs:
             raise invalid(f"Model {model.name} requests unsupported platform {platform}")
         configs[model.name] = model
     return configs
-
-
-class Periodic:
-    """Calls a function at intervals, in a thread of its own."""
-
-    def __init__(self, function: Callable[[], None], seconds: float) -> None:
-        """Starts; the first call comes after `seconds`."""
-        self._function = function
-        self._seconds = seconds
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Waits for a call under way; there is no other."""
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._seconds):
-            try:
-                self._function()
-            except (DaganError, OSError, RequestError) as error:
-                logging.error("%s", error)
