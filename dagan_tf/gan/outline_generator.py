@@ -12,6 +12,8 @@ from dagan_tf.gan.layers import Enlarge, SpaceToDepth
 from dagan_tf.gan.octaves import SIDES, brightness, octaves
 
 FOLD = 4
+# The folded image is halved three times.
+STRIDE = 8 * FOLD
 MATTE = "matte"
 _FINE_MAPS = 8
 _LAST_MAPS = 16
