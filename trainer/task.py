@@ -18,8 +18,8 @@ from dagan_tf.faces.weights import LANDMARK_SOURCES
 _CONFIG = flags.DEFINE_string(
     "config",
     "face-64",
-    "Preset (small-64, face-64, face-64-patch, face-96-patch, face-224, fine-tune, paper-224) or a "
-    "YAML file.",
+    "Preset (small-64, face-64, face-64-patch, face-96-patch, face-224, fine-tune, "
+    "fine-tune-pairs, paper-224) or a YAML file.",
 )
 _SET = flags.DEFINE_multi_string(
     "set", [], "Override, e.g. --set=training.steps=2000; may be repeated, the last one wins."
