@@ -6,14 +6,26 @@ from collections.abc import Callable
 from absl import logging
 
 from dagan_tf.errors import DaganError
-from dagan_tf.service.server.status import RequestError
 
 
 class Periodic:
     """Calls a function at intervals, in a thread of its own."""
 
-    def __init__(self, function: Callable[[], None], seconds: float) -> None:
-        """Starts; the first call comes after `seconds`."""
+    def __init__(
+        self,
+        function: Callable[[], None],
+        seconds: float,
+        *,
+        expected: tuple[type[Exception], ...] = (),
+    ) -> None:
+        """Starts; the first call comes after `seconds`.
+
+        Args:
+            function: Called again and again.
+            seconds: Between the end of one call and the next.
+            expected: Errors that are logged, besides DaganError and OSError; others end the thread.
+        """
+        self._expected: tuple[type[Exception], ...] = (DaganError, OSError, *expected)
         self._function = function
         self._seconds = seconds
         self._stop = threading.Event()
@@ -29,5 +41,5 @@ class Periodic:
         while not self._stop.wait(self._seconds):
             try:
                 self._function()
-            except (DaganError, OSError, RequestError) as error:
+            except self._expected as error:
                 logging.error("%s", error)

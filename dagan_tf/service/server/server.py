@@ -237,13 +237,16 @@ class RunningServer:
 
     def _poll(self, options: ServerOptions, watcher: VersionsWatcher) -> None:
         if options.file_system_poll_wait_seconds > 0:
-            periodic = Periodic(watcher.sync, options.file_system_poll_wait_seconds)
+            periodic = Periodic(
+                watcher.sync, options.file_system_poll_wait_seconds, expected=(RequestError,)
+            )
             self._stops.append(periodic.stop)
         path = options.model_config_file
         if path is not None and options.model_config_file_poll_wait_seconds > 0:
             periodic = Periodic(
                 lambda: watcher.configure(read_models(path)),
                 options.model_config_file_poll_wait_seconds,
+                expected=(RequestError,),
             )
             self._stops.append(periodic.stop)
 
