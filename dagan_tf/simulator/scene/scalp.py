@@ -15,8 +15,8 @@ _BARE_SHOWN, _THINNING = 0.05, 0.35
 # green, as grey hair is.
 _DARKER, _LESS_RED = (0.3, 0.5), (0.1, 0.18)
 _BLUER = 0.05
-# Hair of less than so many vertices is none, of the second tells the colour of the rest. Of what
-# lies between some is half skin: the less of it, the more hair is like the brows.
+# Hair of so many vertices tells the colour of the rest. If less is seen, it may be half skin: hair
+# is then no lighter than the brows. Less than the first is none.
 _SOME_HAIR, _ENOUGH_HAIR = 0.75, 10.0
 # How unlike skin what gives hair its colour is: what is half hair is too bright at the hairline.
 _PURE = (0.5, 1.0)
@@ -50,8 +50,10 @@ class Scalp(NamedTuple):
             (3,)
         """
         seen = middle_colour(colours, self.bare if self.bald else self.pure)
-        share = 1.0 if self.bald else min(float(self.pure.sum()) / _ENOUGH_HAIR, 1.0)
-        return np.asarray(seen**share * like_brows ** (1.0 - share))
+        if self.bald or self.pure.sum() >= _ENOUGH_HAIR:
+            return seen
+        lighter = seen.sum() > like_brows.sum()
+        return like_brows if lighter or self.pure.sum() < _SOME_HAIR else seen
 
 
 def read_scalp(

@@ -32,9 +32,6 @@ HAIR_GRAZING = (0.08, 0.35)
 # A point is shown as the photo shows it unless it would be stretched too far: cosine in the photo
 # over cosine in the view.
 STRETCH = (0.3, 0.6)
-# The photo's own ear may lie before the model's: the strip there is shown only if the photo sees it
-# better, by its cosine to the line of sight.
-BEFORE_EAR = (0.45, 0.7)
 # Distance in the photo from the person's outline, as a part of the head's height: nearer than the
 # first a pixel may be backdrop, farther than the second it is not.
 INSIDE = (0.012, 0.04)
@@ -71,8 +68,8 @@ class HeadTexture:
         photo: (C, C, 3) uint8, the photo as fitted.
         positions: (V, 2) float32, vertex in the photo, pixels.
         visible: (V,) float32, 1 where the photo shows it and no other part of the head is nearer.
-        inside: (V,) float32 in [0, 1], surely the surface's own colour: no backdrop, no ear before
-            the ear and, off the face, no stain.
+        inside: (V,) float32 in [0, 1], surely the surface's own colour: no backdrop and, off the
+            face, no stain.
         facing: (V,) float32, cosine to the line of sight in the photo.
         known: (V,) float32 in [0, 1], how well the photo shows it for use elsewhere.
         local: (V, 3) float32, mean colour of the photo around each vertex.
@@ -185,9 +182,8 @@ def head_texture(
     distance = cv2.distanceTransform(person.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     places = canvas.carry(positions, work)
     depth_inside = _at_vertices(distance, places) / (work.per(canvas) * height)
-    facing = normals[:, 2]
     inside = smoothstep(*INSIDE, depth_inside).astype(np.float32)
-    inside *= 1.0 - regions.before_ear * (1.0 - smoothstep(*BEFORE_EAR, facing))
+    facing = normals[:, 2]
     hair = regions.hair
     grazing = (1.0 - hair) * smoothstep(*GRAZING, facing) + hair * smoothstep(*HAIR_GRAZING, facing)
     known = visible * inside * grazing

@@ -18,7 +18,6 @@ def ball(loose):
         loose=np.full(4000, loose, np.float32),
         grows=np.ones(4000, np.float32),
         ear=np.zeros(4000, np.float32),
-        before_ear=np.zeros(4000, np.float32),
         mouth=np.zeros(4000, np.float32),
         under_jaw=np.zeros(4000, np.float32),
         front=np.zeros(4000, np.float32),
