@@ -29,8 +29,6 @@ _EAR_AXES = (0.14, 0.24)
 # Below the jaw's edge its shade begins between the first two, and fades between the last two of
 # these distances, in face heights.
 _JAW_EDGE, _JAW_SHADE = (0.0, 0.05), (0.1, 0.75)
-# How far the forehead reaches above the brows, in face heights.
-_FOREHEAD = 0.5
 # The mouth ends between these multiples of the lips' half axes.
 _LIPS = (1.0, 1.4)
 
@@ -56,8 +54,6 @@ class HeadRegions:
         under_jaw: (V,) float32 in [0, 1], how deep in the shade of the jaw: 1 just below its edge,
             less down the neck; 0 on face, ears and hair.
         skull: (V,) bool, above the chin.
-        top: (V,) bool, above the forehead: what tells a bald head.
-        brows: (10,) int64, vertices of the brows.
         height: brow to chin, model units.
     """
 
@@ -69,8 +65,6 @@ class HeadRegions:
     mouth: np.ndarray
     under_jaw: np.ndarray
     skull: np.ndarray
-    top: np.ndarray
-    brows: np.ndarray
     height: float
 
 
@@ -119,8 +113,6 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
             np.float32
         ),
         skull=y > chin,
-        top=y > brow + _FOREHEAD * height,
-        brows=np.asarray(landmark_vertices[17:27], np.int64),
         height=height,
     )
 

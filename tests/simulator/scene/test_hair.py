@@ -22,8 +22,6 @@ def ball(loose):
         under_jaw=np.zeros(4000, np.float32),
         front=np.zeros(4000, np.float32),
         skull=np.ones(4000, bool),
-        top=np.zeros(4000, bool),
-        brows=np.zeros(10, np.int64),
         height=1.0,
     )
     return points.astype(np.float32), regions
