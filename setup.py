@@ -56,6 +56,7 @@ setup(
     package_data={
         "dagan_tf": ["py.typed"],
         "dagan_tf.demo": ["*.html"],
+        "dagan_tf.faces": ["*.npz"],
         "dagan_tf.reports": ["*.html.j2"],
         "dagan_tf.pretrained": ["*.npz", "*.json", "*.md"],
         "dagan_tf.presets.refiner": ["*.yaml"],

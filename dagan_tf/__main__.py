@@ -10,12 +10,19 @@ import sys
 from absl import flags
 
 from dagan_tf.core.program import BAD_INPUT, run_app
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("yaws", ["-60", "-30", "30", "60"], "Angles to turn to, degrees.")
 flags.DEFINE_string("output", None, "Folder for the pictures.", required=True)
 flags.DEFINE_string(
     "model", "pretrained", "The refiner in the box, or what serving.export wrote, path or URI."
+)
+flags.DEFINE_enum(
+    "landmarks",
+    LANDMARK_SOURCES[0],
+    LANDMARK_SOURCES,
+    "Where landmarks come from (docs/detectors.md): dlib's are not for commercial use.",
 )
 flags.DEFINE_integer(
     "image_size", None, "Side of the views, pixels; default: that of the model's training.", 16
@@ -33,7 +40,12 @@ def main(argv: list[str]) -> int:
         raise DaganError(f"--yaws: got {FLAGS.yaws}, expected degrees, e.g. -30,30") from None
     photos = argv[1:]
     left_out = turn_files(
-        photos, FLAGS.output, yaws, model=FLAGS.model, image_size=FLAGS.image_size
+        photos,
+        FLAGS.output,
+        yaws,
+        model=FLAGS.model,
+        image_size=FLAGS.image_size,
+        landmarks=FLAGS.landmarks,
     )
     for reason in left_out.values():
         print(f"left out: {reason}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """Makes the README's pictures of faces from scikit-image's public-domain NASA portrait.
 
-    python docs/make_pictures.py [--refiner=EXPORTED]
+    python docs/make_pictures.py [--refiner=pretrained]
 
 `astronaut_views.png`: row one the photo, then its simulated views; row two their masks (white =
 shown by the photo). With a refiner, `astronaut_refined.png`: simulated views at the size it was
@@ -18,10 +18,10 @@ from dagan_tf.faces.photo_io import write_png
 from dagan_tf.simulator.simulator import Simulator
 
 YAWS = (-60, -30, 0, 30, 60)
-REFINED_YAWS = (-45, -35, 35, 45)
+REFINED_YAWS = (-90, -60, -30, 30, 60, 90)
 SIZE = 224  # pixels a view is made at
 SHOWN = 128  # pixels a view is shown at; keeps the picture small
-REFINED_SHOWN = 192
+REFINED_SHOWN = 160
 GAP = ((0, 4), (0, 4), (0, 0))  # white below and beside a tile
 PICTURES = Path(__file__).parent / "pictures"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from generate_build import ROOT, home, imports, modules
+from module_graph import ROOT, home, imports, modules
 
 PAGE = ROOT / "docs" / "architecture.md"
 PACKAGE = "dagan_tf"

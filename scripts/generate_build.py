@@ -3,160 +3,77 @@
     python scripts/generate_build.py            writes those that changed
     python scripts/generate_build.py --check    names those that are stale and exits with 1
 
-A library a module, a test a test file, a binary a program, all as buildifier writes it. `deps`
-holds the project's own modules, found in the imports wherever they stand; other packages are
-named in a comment: they come from the environment that Bazel is started in.
+One call of a macro of scripts/rooms.bzl a folder: a library a folder, a test a test file, a binary
+a program; in `dagan_tf/` itself a library a module. `deps` holds the project's own folders, found
+in the imports wherever they stand; other packages are named in a comment: they come from the
+environment that Bazel is started in. All as buildifier writes it.
 """
 
 import argparse
-import ast
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-TOP = ("benchmarks", "dagan_tf", "serving", "tests", "trainer")
-DATA_SUFFIXES = (".npz", ".yaml", ".html", ".j2", ".md", ".typed")
-MODULE = rf"({'|'.join(TOP)})(\.\w+)+"
-SCRIPT = rf"({'|'.join(TOP)})(/\w+)+\.py"
-RULES = ("py_binary", "py_library", "py_test")
-# Modules whose package's name differs from theirs.
-PIP_NAMES = {
-    "PIL": "Pillow",
-    "absl": "absl-py",
-    "cv2": "opencv-python-headless",
-    "dlib": "dlib-bin",
-    "google": "protobuf",
-    "grpc": "grpcio",
-    "jinja2": "Jinja2",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "tensorflow_serving": "tensorflow-serving-api",
-    "yaml": "PyYAML",
-}
-PYTEST = "//scripts:run_pytest.py"
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from module_graph import ROOT, data_of, dependencies, modules
+
+PACKAGE = "dagan_tf"
+RULES = ("py_binary", "py_library")
 # Texts of a test that reads files which are no modules, and the label of these files.
 FILES = {'"docs': "//:docs", '/ "serving"': "//serving:files"}
 # A test of the checkout as a whole says so by this line; Bazel then runs it there, every time.
 CHECKOUT = "ROOT = Path(__file__).resolve()"
+# By label, the labels and the pip packages a target needs.
+Targets = dict[str, tuple[set[str], set[str]]]
 HEADER = "# Made by scripts/generate_build.py; run it again after changing imports or files.\n"
 
 
-def modules(root: Path) -> dict[str, Path]:
-    """Dotted name of every Python file of the project below `root`, `__init__` for its package."""
-    found = {}
-    for top in TOP:
-        for path in sorted((root / top).rglob("*.py")):
-            if any(part.startswith(".") for part in path.relative_to(root).parts):
-                continue
-            parts = path.relative_to(root).with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+def label(path: Path, root: Path = ROOT) -> str:
+    """The target that holds a module.
+
+    It is the folder's, but for a package itself, a conftest.py, which all tests below need, and
+    what lies loose in the project's package.
+    """
+    folder = path.parent.relative_to(root).as_posix()
+    if path.name == "__init__.py":
+        return f"//{folder}:init"
+    if folder == PACKAGE or path.name == "conftest.py":
+        return f"//{folder}:{path.stem}"
+    return f"//{folder}"
+
+
+def needs(known: dict[str, Path], root: Path = ROOT) -> Targets:
+    """The targets that each target needs, and the pip packages."""
+    found: Targets = {}
+    for name, path in known.items():
+        own, pip = dependencies(name, known)
+        if path.is_relative_to(root / "tests"):
+            pip.add("pytest")
+            # pytest loads the conftest files above a test by itself.
+            own |= {item for item in _conftests(path, known) if item != name}
+        mine = label(path, root)
+        others, packages = found.setdefault(mine, (set(), set()))
+        others |= {label(known[item], root) for item in own} - {mine}
+        packages |= pip
+    for mine, (others, _) in found.items():
+        # A folder's target brings its package, and those above.
+        given = [other for other in others if not other.endswith(":init")]
+        if not mine.startswith(f"//{PACKAGE}:"):
+            given.append(mine)
+        for package in others - set(given):
+            folder = package.removesuffix(":init")
+            if any(one == folder or one.startswith((f"{folder}/", f"{folder}:")) for one in given):
+                others.remove(package)
     return found
 
 
-def imports(path: Path) -> set[str]:
-    """Dotted names a file needs: imports, also lazy ones, `from a import b` as `a` and `a.b`.
-
-    A text that is just a module's name counts as well: it is a resource folder, the home of a lazy
-    name, or a program that a test starts. So does one of import statements, which a test hands to
-    a Python of its own.
-    """
-    names = set()
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Constant) and re.fullmatch(MODULE, str(node.value)):
-            names.add(node.value)
-        elif isinstance(node, ast.Constant) and re.fullmatch(SCRIPT, str(node.value)):
-            names.add(node.value.removesuffix(".py").replace("/", "."))
-        elif isinstance(node, ast.Constant) and str(node.value).startswith("import "):
-            names |= {match[0] for match in re.finditer(MODULE, node.value)}
-    return names
+def _is_program(path: Path) -> bool:
+    return path.name != "__init__.py" and "__main__" in path.read_text(encoding="utf-8")
 
 
-def _dependencies(name: str, known: dict[str, Path]) -> tuple[set[str], set[str]]:
-    """Project modules and pip packages that a module needs."""
-    # What its __init__ loads on first use would make a circle of all modules.
-    if name == "dagan_tf":
-        return set(), set()
-    own, pip = set(), set()
-    source = known[name].read_text(encoding="utf-8")
-    package = name if known[name].name == "__init__.py" else name.rpartition(".")[0]
-    for imported in imports(known[name]):
-        top = imported.split(".")[0]
-        if top in TOP:
-            own.add(home(imported, known))
-            parts = imported.split(".")
-            # Importing a.b.c also runs a and a.b.
-            own |= {p for n in range(1, len(parts)) if (p := ".".join(parts[:n])) in known}
-        elif top not in sys.stdlib_module_names and not (known[name].parent / f"{top}.py").exists():
-            pip.add(PIP_NAMES.get(top, top))
-    # A folder of data beside the module, as in resources.files(package).joinpath("assets", ...).
-    for folder, path in known.items():
-        beside = path.name == "__init__.py" and folder.rpartition(".")[0] == package
-        if beside and _data_of(path.parent) and f'"{path.parent.name}"' in source:
-            own.add(folder)
-    parts = name.split(".")
-    own |= {p for n in range(1, len(parts)) if (p := ".".join(parts[:n])) in known}
-    return {item for item in own if item in known and item != name}, pip
-
-
-def home(imported: str, known: dict[str, Path]) -> str:
-    """The module that an imported name is, or in which it stands."""
-    while imported not in known and "." in imported:
-        imported = imported.rpartition(".")[0]
-    return imported
-
-
-def _target(name: str, path: Path) -> str:
-    return path.stem if path.stem != "__init__" else "init"
-
-
-def _label(name: str, path: Path, folder: Path, root: Path) -> str:
-    target = _target(name, path)
-    if path.parent == folder:
-        return f":{target}"
-    package = path.parent.relative_to(root).as_posix()
-    return f"//{package}" if target == path.parent.name else f"//{package}:{target}"
-
-
-def _rule(name: str, known: dict[str, Path], data: list[str], root: Path) -> tuple[str, str]:
-    path = known[name]
-    own, pip = _dependencies(name, known)
-    if path.name.startswith("test_"):
-        kind = "py_test"
-    elif "__main__" in path.read_text(encoding="utf-8") and path.name != "__init__.py":
-        kind = "py_binary"
-    else:
-        kind = "py_library"
-    if kind == "py_test" or path.name == "conftest.py":
-        pip.add("pytest")
-    if kind == "py_test":
-        # pytest loads the conftest files above a test by itself.
-        own |= {item for item in _conftests(path, known) if item != name}
-    labels = [_label(item, known[item], path.parent, root) for item in own]
-    lines = [f"{kind}(", f'    name = "{_target(name, path)}",']
-    if kind == "py_test":
-        lines.insert(1, "    # Started by pytest: main is scripts/run_pytest.py.")
-        lines += _list("srcs", [path.name, PYTEST])
-        lines.append('    args = ["$(location ' + path.name + ')"],')
-        source = path.read_text(encoding="utf-8")
-        lines += _list("data", [files for text, files in FILES.items() if text in source])
-        lines.append(f'    main = "{PYTEST}",')
-        if CHECKOUT in source:
-            lines += _list("tags", ["external", "local"])
-    else:
-        lines += [*_list("srcs", [path.name]), *_list("data", data)]
-    lines += _list("deps", labels)
-    if pip:
-        lines.append(f"    # pip: {', '.join(sorted(pip, key=str.casefold))}")
-    return kind, "\n".join([*lines, ")"])
-
-
-def _list(name: str, items: list[str]) -> list[str]:
+def _list(name: str, items: Iterable[str]) -> list[str]:
     """Lines of an attribute, written as buildifier would: sorted, one item a line if several."""
     items = sorted(items, key=lambda item: (item[:2] == "//", re.split("[:.]", item)))
     if len(items) < 2:
@@ -164,47 +81,93 @@ def _list(name: str, items: list[str]) -> list[str]:
     return [f"    {name} = [", *(f'        "{item}",' for item in items), "    ],"]
 
 
+def _comment(pip: set[str]) -> list[str]:
+    return [f"    # pip: {', '.join(sorted(pip, key=str.casefold))}"] if pip else []
+
+
 def _conftests(path: Path, known: dict[str, Path]) -> list[str]:
     return [n for n, p in known.items() if p.name == "conftest.py" and p.parent in path.parents]
-
-
-def _data_of(folder: Path) -> list[str]:
-    return sorted(
-        path.name
-        for path in folder.iterdir()
-        if path.is_file() and path.suffix in DATA_SUFFIXES and not path.name.startswith(".")
-    )
 
 
 def build_files(root: Path = ROOT) -> dict[Path, str]:
     """What each BUILD file should hold, by path."""
     known = modules(root)
-    folders: dict[Path, list[str]] = {}
+    folders: dict[Path, dict[str, Path]] = {}
     for name, path in known.items():
-        folders.setdefault(path.parent, []).append(name)
+        folders.setdefault(path.parent, {})[name] = path
     files = {root / "BUILD": _root_file()}
     files[root / "scripts" / "BUILD"] = HEADER + (
         '\npackage(default_visibility = ["//visibility:public"])\n\n'
         'exports_files(["run_pytest.py"])\n'
     )
-    for folder, names in folders.items():
-        data = _data_of(folder)
-        rules = []
-        for name in sorted(names, key=lambda item: _target(item, known[item])):
-            stem = known[name].stem
-            # A folder's data belongs to its package; a template to the module beside it.
-            mine = data if stem == "__init__" else []
-            rules.append(_rule(name, known, mine, root))
-        loads = ", ".join(f'"{kind}"' for kind in RULES if kind in {kind for kind, _ in rules})
-        head = (
-            f'{HEADER}load("@rules_python//python:defs.bzl", {loads})\n\n'
-            'package(default_visibility = ["//visibility:public"])\n'
-        )
-        texts = [text for _, text in rules]
+    targets = needs(known, root)
+    for folder, inside in folders.items():
+        if folder == root / PACKAGE:
+            text = _loose(inside, targets, root)
+        elif folder.is_relative_to(root / "tests"):
+            text = _tests(folder, inside, targets, root)
+        else:
+            text = _room(folder, inside, targets, root)
         if folder == root / "serving":
-            texts.append(_filegroup("files", ["*.yaml", "config/*"]))
-        files[folder / "BUILD"] = "\n".join([head, *(f"{text}\n" for text in texts)])
+            text += f"\n{_filegroup('files', ['*.yaml', 'config/*'])}\n"
+        files[folder / "BUILD"] = text
     return files
+
+
+def _loose(inside: dict[str, Path], targets: Targets, root: Path) -> str:
+    """A rule a module."""
+    rules = []
+    for path in sorted(inside.values(), key=lambda path: label(path, root)):
+        others, pip = targets[label(path, root)]
+        home, _, target = label(path, root).partition(":")
+        lines = [
+            "py_binary(" if _is_program(path) else "py_library(",
+            f'    name = "{target}",',
+            *_list("srcs", [path.name]),
+            *_list("data", data_of(path.parent) if path.name == "__init__.py" else []),
+            *_list("deps", [_near(other, home) for other in others]),
+            *_comment(pip),
+            ")",
+        ]
+        rules.append(lines)
+    kinds = ", ".join(f'"{kind}"' for kind in RULES if any(rule[0] == f"{kind}(" for rule in rules))
+    return _file("@rules_python//python:defs.bzl", kinds, *rules)
+
+
+def _room(folder: Path, inside: dict[str, Path], targets: Targets, root: Path) -> str:
+    programs = [path.stem for path in inside.values() if _is_program(path)]
+    others, pip = targets.get(f"//{folder.relative_to(root).as_posix()}", (set(), set()))
+    lines = [*_list("programs", programs), *_list("deps", others), *_comment(pip)]
+    return _file("//scripts:rooms.bzl", '"room"', ["room(", *lines, ")"] if lines else ["room()"])
+
+
+def _tests(folder: Path, inside: dict[str, Path], targets: Targets, root: Path) -> str:
+    home = f"//{folder.relative_to(root).as_posix()}"
+    (others, pip), (conftest, more) = (
+        targets.get(one, (set(), set())) for one in (home, f"{home}:conftest")
+    )
+    sources = {path.stem: path.read_text(encoding="utf-8") for path in inside.values()}
+    data = {files for text, files in FILES.items() if any(text in one for one in sources.values())}
+    lines = [
+        "tests(",
+        *_list("checkout", [name for name, source in sources.items() if CHECKOUT in source]),
+        *_list("conftest", [_near(other, home) for other in conftest]),
+        *_list("data", data),
+        *_list("deps", [_near(other, home) for other in others]),
+        *_comment(pip | more),
+        ")",
+    ]
+    return _file("//scripts:rooms.bzl", '"tests"', lines)
+
+
+def _near(other: str, home: str) -> str:
+    """A label as it is written in a folder's own BUILD file."""
+    return other.removeprefix(home) if other.partition(":")[0] == home else other
+
+
+def _file(home: str, names: str, *rules: list[str]) -> str:
+    head = [f'load("{home}", {names})', "", 'package(default_visibility = ["//visibility:public"])']
+    return HEADER + "\n".join([*head, *("\n" + "\n".join(rule) for rule in rules), ""])
 
 
 def _root_file() -> str:

@@ -20,7 +20,7 @@ from dagan_tf.config.settings import load_config
 from dagan_tf.gan.adversaries import REALISM
 from dagan_tf.loop.checkpoints import CONFIG_NAME
 from dagan_tf.pretrained.card import DEFAULT
-from dagan_tf.pretrained.model_folder import load_generator, read_identities
+from dagan_tf.pretrained.model_folder import load_discriminator, load_generator, read_identities
 from dagan_tf.pretrained.weights import write_weights
 
 FOLDER = Path(__file__).resolve().parents[1] / "dagan_tf" / "pretrained"
@@ -84,10 +84,10 @@ def new_card(model_dir: Path, facts_file: Path, output: Path, name: str) -> dict
     missing = [key for key in FACTS if key not in facts]
     if missing:
         raise SystemExit(f"{facts_file}: lacks {', '.join(missing)}")
-    # The discriminator would take the package over its limit; who fine-tunes starts a new one.
-    file = output / f"{name}.npz"
-    write_weights(load_generator(model_dir), file)
-    size = file.stat().st_size
+    files = [output / f"{name}.npz", output / f"{name}-discriminator.npz"]
+    write_weights(load_generator(model_dir), files[0])
+    write_weights(load_discriminator(model_dir), files[1])
+    size = sum(file.stat().st_size for file in files)
     if size > MAX_BYTES:
         raise SystemExit(f"the weights take {size} bytes; expected at most {MAX_BYTES}")
     print(f"{size / 1e6:.1f} MB in {output}")
@@ -96,11 +96,11 @@ def new_card(model_dir: Path, facts_file: Path, output: Path, name: str) -> dict
         "image_size": config.data.image_size,
         "stride": config.generator.stride,
         "generator": dataclasses.asdict(config.generator),
-        "discriminator": None,
+        "discriminator": dataclasses.asdict(config.discriminator),
         # Their number only: who they are is nobody's business.
         "identities": len(read_identities(model_dir)),
         "realism": REALISM[config.loss.adversarial],
-        "sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest()},
+        "sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
         "settings": dataclasses.asdict(config),
         **{key: facts[key] for key in FACTS},
     }

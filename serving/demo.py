@@ -10,6 +10,7 @@ The page is for this machine only and keeps photos in memory only.
 from absl import flags
 
 from dagan_tf.core.program import run_app
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("server", None, "HOST:PORT of a PredictionService that refines.")
@@ -18,6 +19,12 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string("model_name", "dagan", "Name the model is served under.")
 flags.DEFINE_integer("port", 8600, "Port of the page; 0 takes a free one.", 0, 65535)
+flags.DEFINE_enum(
+    "landmarks",
+    LANDMARK_SOURCES[0],
+    LANDMARK_SOURCES,
+    "Where landmarks come from (docs/detectors.md): dlib's are not for commercial use.",
+)
 flags.DEFINE_integer(
     "image_size", None, "Side of the views, pixels; default: that of the model's training.", 32, 512
 )
@@ -30,6 +37,7 @@ def main(argv: list[str]) -> None:
 
     from dagan_tf.demo.turner import Refine, Turner
     from dagan_tf.demo.web import DemoServer
+    from dagan_tf.faces.face import FaceFinder
     from dagan_tf.service.server.signals import wait_for_signal
     from dagan_tf.simulator.simulator import Simulator
 
@@ -56,7 +64,8 @@ def main(argv: list[str]) -> None:
             refiner = Refiner.load(FLAGS.model)
             refine, label, card = refiner, refiner.source, refiner.card
             size = size or refiner.image_size
-        turner = Turner(Simulator(image_size=size or 224), refine=refine)
+        finder = FaceFinder(landmarks=FLAGS.landmarks)
+        turner = Turner(Simulator(image_size=size or 224, finder=finder), refine=refine)
         turner.warm_up()
         page = stack.enter_context(DemoServer(turner, port=FLAGS.port, refiner=label, card=card))
         print(f"{page.url} shows {label}", flush=True)

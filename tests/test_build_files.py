@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+TOP = ("benchmarks", "dagan_tf", "serving", "tests", "trainer")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def test_are_up_to_date(generator):
 
 
 def test_new_import_makes_a_file_stale(generator, tmp_path):
-    for name in generator.TOP:
+    for name in TOP:
         (tmp_path / name).mkdir()
     (tmp_path / "scripts").mkdir()
     (tmp_path / "dagan_tf" / "a.py").write_text("import numpy\n")
@@ -36,10 +37,30 @@ def test_new_import_makes_a_file_stale(generator, tmp_path):
 
 
 def test_dependencies_make_no_circle(generator):
-    known = generator.modules(ROOT)
-    needs = {name: generator._dependencies(name, known)[0] for name in known}
+    found = generator.needs(generator.modules(ROOT))
+    needs = {target: others for target, (others, _) in found.items()}
     while needs:
         free = [name for name, others in needs.items() if not others & needs.keys()]
         assert free, f"circle among {sorted(needs)}"
         for name in free:
             del needs[name]
+
+
+def test_a_folder_is_one_call(generator, tmp_path):
+    for name in ("dagan_tf/low", "tests/low"):
+        (tmp_path / name).mkdir(parents=True)
+    sources = {
+        "dagan_tf/__init__.py": "",
+        "dagan_tf/low/__init__.py": "",
+        "dagan_tf/low/stone.py": "import numpy\n",
+        "dagan_tf/low/run.py": "import dagan_tf.low.stone\nif __name__ == '__main__': ...\n",
+        "tests/conftest.py": "import dagan_tf.low.stone\n",
+        "tests/low/test_stone.py": "from dagan_tf.low.stone import weight\n",
+    }
+    for name, source in sources.items():
+        (tmp_path / name).write_text(source)
+    found = generator.build_files(tmp_path)
+    room = found[tmp_path / "dagan_tf/low/BUILD"]
+    assert room.endswith('room(\n    programs = ["run"],\n    # pip: numpy\n)\n')
+    tests = found[tmp_path / "tests/low/BUILD"]
+    assert '"//dagan_tf/low",\n        "//tests:conftest",\n' in tests

@@ -69,6 +69,10 @@ def test_the_wheel_holds_all_modules_and_their_data(wheel):
     assert "License-Expression: Apache-2.0" in metadata or "License: Apache-2.0" in metadata
 
 
+def test_the_wheel_is_small(wheel):
+    assert wheel.stat().st_size < 15_000_000
+
+
 def test_the_source_archive_holds_what_a_build_needs(sdist):
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}

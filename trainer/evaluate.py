@@ -14,6 +14,7 @@ import sys
 from absl import flags
 
 from dagan_tf.core.program import run_app
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -31,6 +32,12 @@ flags.DEFINE_string(
 )
 flags.DEFINE_list("features", [], "NAME=FILE.npz of each system.")
 flags.DEFINE_string("model", None, "Instead of features: dlib, or a TFLite file of MobileFaceNet.")
+flags.DEFINE_enum(
+    "landmarks",
+    LANDMARK_SOURCES[0],
+    LANDMARK_SOURCES,
+    "Where landmarks come from (docs/detectors.md): dlib's are not for commercial use.",
+)
 flags.DEFINE_list("methods", ["mean"], "Template methods: mean, softmax, nan, svm, tpe, pose.")
 flags.DEFINE_string("output", None, "Folder for scores.json and report.html.", required=True)
 flags.DEFINE_enum("missing", "refuse", ["refuse", "skip"], "Faces without image or features.")
@@ -67,6 +74,7 @@ def main(argv: list[str]) -> None:
                 seed=FLAGS.seed,
             ),
             skip_missing=FLAGS.missing == "skip",
+            landmarks=FLAGS.landmarks,
         ),
         FLAGS.output,
         command=shlex.join(["python", "-m", "trainer.evaluate", *sys.argv[1:]]),

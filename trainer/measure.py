@@ -14,6 +14,7 @@ import sys
 from absl import flags
 
 from dagan_tf.core.program import run_app
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("photos", None, "Folder of real photos.", required=True)
@@ -44,6 +45,12 @@ flags.DEFINE_integer(
     "Measure likeness so often again, each time with noise of one grey level (10 s a draw).",
 )
 flags.register_validator("noise_draws", lambda n: n == 0 or n > 1, "expected 0 or at least 2")
+flags.DEFINE_enum(
+    "landmarks",
+    LANDMARK_SOURCES[0],
+    LANDMARK_SOURCES,
+    "Where landmarks come from (docs/detectors.md): dlib's are not for commercial use.",
+)
 flags.DEFINE_integer("samples", 12, "Rows of the sample grid: the first test people.")
 flags.DEFINE_string("output", None, "Folder for measure.json and report.html.", required=True)
 
@@ -67,6 +74,7 @@ def main(argv: list[str]) -> None:
         mobilefacenet=FLAGS.mobilefacenet,
         conv=FLAGS.conv,
         noise_draws=FLAGS.noise_draws,
+        landmarks=FLAGS.landmarks,
     )
     if FLAGS.trainings:
         from dagan_tf.runs.measure_curve import curve_lines, run_curve

@@ -9,6 +9,7 @@ import os
 from absl import flags
 
 from dagan_tf.core.program import flag_values, run_app
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("photos", None, "Folder of photos.", required=True)
@@ -31,6 +32,12 @@ flags.DEFINE_string(
     "(docs/face-models.md); by default the packaged one.",
 )
 flags.DEFINE_float("min_face", 32.0, "Least width of a face in the photo, pixels.")
+flags.DEFINE_enum(
+    "landmarks",
+    LANDMARK_SOURCES[0],
+    LANDMARK_SOURCES,
+    "Where landmarks come from (docs/detectors.md): dlib's are not for commercial use.",
+)
 flags.DEFINE_bool("depth", False, "Also write each view's depth, as a 16-bit PNG.")
 flags.DEFINE_bool("head", False, "Also write how far each pixel is head, for trainer.pair.")
 flags.DEFINE_bool("share_identity", False, "Fit all photos of a person with one shape of the head.")

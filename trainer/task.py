@@ -13,12 +13,13 @@ import sys
 from absl import flags
 
 from dagan_tf.core.program import INTERRUPTED, run_app
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 
 _CONFIG = flags.DEFINE_string(
     "config",
     "face-64",
-    "Preset (small-64, face-64, face-64-patch, face-96-patch, face-224, fine-tune, paper-224) or a "
-    "YAML file.",
+    "Preset (small-64, face-64, face-64-patch, face-96-patch, face-224, fine-tune, "
+    "fine-tune-pairs, paper-224) or a YAML file.",
 )
 _SET = flags.DEFINE_multi_string(
     "set", [], "Override, e.g. --set=training.steps=2000; may be repeated, the last one wins."
@@ -38,6 +39,12 @@ _REAL_INCLUDE = flags.DEFINE_string(
 )
 _REAL_POSES = flags.DEFINE_string(
     "real_poses", None, "CSV file path,yaw of --real; other photos' yaws are seen."
+)
+_LANDMARKS = flags.DEFINE_enum(
+    "landmarks",
+    LANDMARK_SOURCES[0],
+    LANDMARK_SOURCES,
+    "Where landmarks come from (docs/detectors.md): dlib's are not for commercial use.",
 )
 _REAL_ALIGNED = flags.DEFINE_bool(
     "real_aligned", False, "The real photos are square crops framed as the simulated views are."
@@ -74,6 +81,7 @@ def main(_: list[str]) -> int:
             _REAL_INCLUDE.value,
             _REAL_ALIGNED.value,
             _REAL_POSES.value,
+            _LANDMARKS.value,
         )
     result = train(
         config,

@@ -19,7 +19,9 @@ from dagan_tf.evaluation.measure import Row
 from dagan_tf.evaluation.noise import noise_row
 from dagan_tf.evaluation.pairs import Pair, gallery_photos, pair_views
 from dagan_tf.evaluation.realism import LogitFunction, Trainer
+from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 from dagan_tf.metrics.bootstrap import Interval
 from dagan_tf.simulator.simulator import Simulator
 
@@ -39,6 +41,7 @@ class Question:
         mobilefacenet: TFLite file of a second network; None asks dlib's alone.
         conv: also train convolutional judges.
         noise_draws: measure likeness this many times more, each time with noise of one grey level.
+        landmarks: where they come from, of `LANDMARK_SOURCES`.
     """
 
     photos: str
@@ -49,6 +52,7 @@ class Question:
     mobilefacenet: str | None = None
     conv: bool = True
     noise_draws: int = 0
+    landmarks: str = LANDMARK_SOURCES[0]
 
 
 class Bench:
@@ -77,7 +81,8 @@ class Bench:
         if strange:
             raise DaganError(f"--test_people: {strange[0]!r} is not in {question.simulated}")
         size = read_photo(Path(question.simulated) / views[0].path).shape[0]
-        self.simulator = Simulator(image_size=size)
+        finder = FaceFinder(landmarks=question.landmarks)
+        self.simulator = Simulator(image_size=size, finder=finder)
         networks = load_networks(question.mobilefacenet)
         self.features = FaceFeatures(networks, self.simulator.finder)
         self.reals = RealFaces(self.simulator, networks)

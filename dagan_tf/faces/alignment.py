@@ -62,6 +62,28 @@ def invert_similarity(matrix: np.ndarray) -> np.ndarray:
     return np.column_stack([inverse, -inverse @ matrix[:, 2]])
 
 
+def upright(roll: float) -> np.ndarray:
+    """(2, 2) float64 rotation after which what is tilted by `roll` degrees, clockwise, stands."""
+    cosine, sine = np.cos(np.radians(roll)), np.sin(np.radians(roll))
+    return np.array([[cosine, sine], [-sine, cosine]])
+
+
+def upright_square(centre: np.ndarray, roll: float, scale: float, size: int) -> np.ndarray:
+    """Returns the similarity to an upright square about a place in a tilted photo.
+
+    Args:
+        centre: (2,) what comes to the middle of the square, pixels of the photo.
+        roll: Degrees by which the photo is tilted clockwise.
+        scale: Pixels of the square to one of the photo.
+        size: Side of the square in pixels.
+
+    Returns:
+        (2, 3) float64 matrix.
+    """
+    turn = scale * upright(roll)
+    return np.column_stack([turn, (size - 1) / 2 - turn @ centre])
+
+
 def warp_similarity(
     photo: np.ndarray, matrix: np.ndarray, size: int, *, border: str = "replicate"
 ) -> np.ndarray:

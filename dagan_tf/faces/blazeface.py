@@ -13,7 +13,12 @@ import cv2
 import numpy as np
 
 from dagan_tf.core.pixels import to_signed
-from dagan_tf.faces.alignment import apply_similarity, invert_similarity, warp_similarity
+from dagan_tf.faces.alignment import (
+    apply_similarity,
+    invert_similarity,
+    upright_square,
+    warp_similarity,
+)
 from dagan_tf.faces.keypoints import roll_of
 from dagan_tf.faces.resizing import resized
 from dagan_tf.faces.weights import BLAZEFACE_FAR, BLAZEFACE_NEAR, weight_path
@@ -121,12 +126,9 @@ class BlazeFace:
 
     def _closely(self, photo: np.ndarray, at: Detection) -> list[Detection]:
         """The candidate again, upright and close up; none if it is not a face after all."""
-        roll = np.radians(roll_of(at.keypoints))
         centre, side = (at.box[:2] + at.box[2:]) / 2, float(at.box[2] - at.box[0])
         scale = NEAR.size / (_CLOSE * side)
-        turn = scale * np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
-        middle = (NEAR.size - 1) / 2
-        matrix = np.column_stack([turn, middle - turn @ centre])
+        matrix = upright_square(centre, roll_of(at.keypoints), scale, NEAR.size)
         crop = warp_similarity(photo, matrix, NEAR.size, border="black")
         found = self._near.run(crop, matrix)
         if _surest(found) < _UPRIGHT_SCORE:

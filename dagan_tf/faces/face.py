@@ -7,10 +7,16 @@ import numpy as np
 
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.detector import DETECTORS, FaceBox, FaceDetector, check_photo
+from dagan_tf.faces.face_mesh import MeshPredictor
 from dagan_tf.faces.landmarks import NUM_LANDMARKS, LandmarkPredictor
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 
 # A face is the photo's subject when it is at least this many times as large as the next one.
 _DOMINANCE = 2.0
+_PREDICTORS: dict[str, type[LandmarkPredictor | MeshPredictor]] = {
+    "dlib": LandmarkPredictor,
+    "mesh": MeshPredictor,
+}
 
 
 class FaceNotFoundError(DaganError):
@@ -37,14 +43,25 @@ class Face:
 class FaceFinder:
     """Detector and landmark predictor together; may be pickled to worker processes."""
 
-    def __init__(self, detectors: Sequence[str] = DETECTORS) -> None:
+    def __init__(
+        self, detectors: Sequence[str] = DETECTORS, landmarks: str = LANDMARK_SOURCES[0]
+    ) -> None:
         """Loads nothing yet.
 
         Args:
             detectors: as of `FaceDetector`.
+            landmarks: where they come from, of `LANDMARK_SOURCES`.
+
+        Raises:
+            DaganError: an unknown name.
         """
+        if landmarks not in _PREDICTORS:
+            raise DaganError(
+                f"landmarks: got {landmarks!r}, expected {' or '.join(LANDMARK_SOURCES)}"
+            )
+        self.landmarks = landmarks
         self._detector = FaceDetector(detectors)
-        self._predictor = LandmarkPredictor()
+        self._predictor = _PREDICTORS[landmarks]()
 
     def find_all(self, photo: np.ndarray) -> list[Face]:
         """Returns all faces of `photo` ((H, W, 3) uint8 RGB), the largest first."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from dagan_tf.faces.alignment import upright
+
 # Sine and cosine of the yaw as linear functions of the keypoints in the face's own axes, along the
 # line of the eyes and down, from their mean, in distances from eyes to mouth. Fitted to the London
 # Set and to everyday photos; of people left out of the fit half of the three-quarter photos are off
@@ -47,9 +49,7 @@ def yaw_of(keypoints: np.ndarray) -> float:
     """Degrees in (-180, 180], > 0 when the nose points to the right of an upright face's image."""
     points = np.asarray(keypoints, np.float64)
     down = float(np.hypot(*(points[3] - (points[0] + points[1]) / 2)))
-    roll = np.radians(roll_of(points))
-    axes = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
-    own = (points - points.mean(axis=0)) @ axes.T / max(down, 1e-6)
+    own = (points - points.mean(axis=0)) @ upright(roll_of(points)).T / max(down, 1e-6)
     sine = own[:, 0] @ _SINE[0] + own[:, 1] @ _SINE[1]
     cosine = own[:, 0] @ _COSINE[0] + own[:, 1] @ _COSINE[1] + _COSINE[2]
     return float(np.degrees(np.arctan2(sine, cosine)))

@@ -12,7 +12,12 @@ from itertools import product
 
 import numpy as np
 
-from dagan_tf.faces.alignment import apply_similarity, invert_similarity, warp_similarity
+from dagan_tf.faces.alignment import (
+    apply_similarity,
+    invert_similarity,
+    upright_square,
+    warp_similarity,
+)
 from dagan_tf.faces.detector import FaceBox
 from dagan_tf.faces.shape_predictor import ShapePredictor
 from dagan_tf.faces.weights import LANDMARKS_5, LANDMARKS_68
@@ -86,11 +91,9 @@ class LandmarkPredictor:
         roll = box.roll or 0.0
         if abs(roll) <= _TILTED:
             return self.predict(photo, _dlib_box(box))
-        cosine, sine = np.cos(np.radians(roll)), np.sin(np.radians(roll))
         size = min(_UPRIGHT_SIDE, round(_ROOM * box.width))
-        turn = size / (_ROOM * box.width) * np.array([[cosine, sine], [-sine, cosine]])
         centre = np.array([box.left + box.width / 2, box.top + box.height / 2])
-        matrix = np.column_stack([turn, (size - 1) / 2 - turn @ centre])
+        matrix = upright_square(centre, roll, size / (_ROOM * box.width), size)
         points = apply_similarity(matrix, np.array(box.keypoints))
         width = box.width * size / (_ROOM * box.width)
         edge = (size - 1) / 2 - width / 2

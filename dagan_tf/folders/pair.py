@@ -19,7 +19,9 @@ from dagan_tf.core.files import writing_to
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter, manifest_so_far, read_manifest
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
+from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo, write_png
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 from dagan_tf.simulator.registration import register
 from dagan_tf.simulator.simulator import Simulator
 
@@ -49,6 +51,7 @@ def pair_folder(
     photos: Sequence[PhotoItem],
     output: str | os.PathLike[str],
     *,
+    landmarks: str = LANDMARK_SOURCES[0],
     progress: bool = True,
 ) -> PairSummary:
     """Lays photos onto the views of the same person, expression and side that have none yet.
@@ -58,6 +61,7 @@ def pair_folder(
         photos: with nominal yaws; of one expression are photos whose folders' names begin alike, up
             to the first "_", as FRLL's do.
         output: folder to fill; goes on where it stopped.
+        landmarks: where they come from, of `LANDMARK_SOURCES`.
         progress: a bar on stderr.
 
     Returns:
@@ -76,14 +80,14 @@ def pair_folder(
         ]
         if not wanted and not done:
             raise DaganError(f"{str(simulated)!r}: no view has a photo of its person and side")
-        simulator = None
+        simulator, finder = None, FaceFinder(landmarks=landmarks)
         unlike = unframed = 0
         with ManifestWriter(output) as manifest:
             for row, photo in tqdm(wanted, desc="pair", unit="photo", disable=not progress):
                 if not row.head_path:
                     raise DaganError(f"{row.path}: has no head image; make views with --head")
                 view = read_photo(simulated / row.path)
-                simulator = simulator or Simulator(image_size=view.shape[0])
+                simulator = simulator or Simulator(image_size=view.shape[0], finder=finder)
                 try:
                     crop = _framed(simulator, photo)
                 except DaganError:

@@ -17,7 +17,9 @@ import numpy as np
 from dagan_tf.data.manifest import ManifestRow, SkippedRow, landmarks_text
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
+from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo, write_png
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 from dagan_tf.folders.views import View, jittered_pitch, jittered_yaw, view_path
 from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW
 from dagan_tf.simulator.fitting.fit import FaceFit
@@ -48,6 +50,7 @@ class SimulationSettings:
         head: also write how far each pixel is head.
         share_identity: fit all photos of a person together, with one shape of the head.
         min_face: width, pixels, of faces that are just large enough.
+        landmarks: where they come from, of `LANDMARK_SOURCES`.
     """
 
     image_size: int = 224
@@ -60,6 +63,7 @@ class SimulationSettings:
     head: bool = False
     share_identity: bool = False
     min_face: float = MIN_FACE
+    landmarks: str = LANDMARK_SOURCES[0]
 
     def simulator(self) -> Simulator:
         """The simulator, the same at every call; raises DaganError on a bad setting."""
@@ -79,6 +83,7 @@ def _simulator(settings: SimulationSettings) -> Simulator:
         image_size=settings.image_size,
         background=settings.background,
         min_face=settings.min_face,
+        finder=FaceFinder(landmarks=settings.landmarks),
     )
 
 

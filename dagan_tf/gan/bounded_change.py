@@ -7,11 +7,12 @@ from dagan_tf.gan.octaves import SIDES, brightness, mean_around, octaves
 
 # Colours are multiplied by at most exp(TONE) or divided by exp(SHADE): simulated heads are too
 # dark, and a highlight that is darkened turns grey. Each octave of the texture is multiplied by at
-# most exp(TEXTURE), or divided; detail is added, so much of the range of brightness.
-TONE = 0.5
-SHADE = 0.1
-TEXTURE = 0.9
-DETAIL = 0.1
+# most exp(TEXTURE), or divided; detail is added, so much of the range of brightness. The packaged
+# weights were trained with limits about twice as wide; judged blind, with these they look better.
+TONE = 0.3
+SHADE = 0.06
+TEXTURE = 0.4
+DETAIL = 0.05
 # Outlines are the simulator's: texture stays as it is within so many pixels of them.
 _RIM = 7
 

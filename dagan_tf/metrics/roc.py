@@ -24,21 +24,6 @@ class Roc:
     tar: np.ndarray
     thresholds: np.ndarray
 
-    def thinned(self, points: int = 1000) -> "Roc":
-        """Keeps at most about `points` points, half evenly on a linear and half on a log FAR axis.
-
-        For plots only; the points that are kept are exact.
-        """
-        if len(self.far) <= points:
-            return self
-        positive = self.far[self.far > 0]
-        wanted = np.concatenate(
-            [np.linspace(0, 1, points // 2), np.geomspace(positive[0], 1, points // 2)]
-        )
-        rows = np.searchsorted(self.far, wanted, side="right") - 1
-        rows = np.union1d(rows, [0, len(self.far) - 1])
-        return Roc(self.far[rows], self.tar[rows], self.thresholds[rows])
-
 
 def roc(scores: np.ndarray, same: np.ndarray) -> Roc:
     """The whole ROC; arguments as `tar_at_far`. DET: draw `1 - tar` over `far`."""

@@ -10,10 +10,12 @@ from dagan_tf.data.manifest import ManifestRow, landmark_points
 from dagan_tf.embedders.mobilefacenet import five_points_matrix
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import apply_similarity, roi_matrix, warp_similarity
+from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.filling import frame_photo
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.faces.resizing import resized
 from dagan_tf.faces.subject import find_subject
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 from dagan_tf.recognition.people import RealFace, turned
 from dagan_tf.simulator.fitting.fit import FitError
 from dagan_tf.simulator.fitting.framing import mean_landmarks
@@ -31,18 +33,22 @@ class Aligner:
     alignment `five_points` the eyes, nose and mouth of that frame are then put onto ArcFace's.
     """
 
-    def __init__(self, image_size: int, alignment: str) -> None:
+    def __init__(
+        self, image_size: int, alignment: str, landmarks: str = LANDMARK_SOURCES[0]
+    ) -> None:
         """Prepares the frame.
 
         Args:
             image_size: side of the crops, pixels.
             alignment: see `CropConfig`.
+            landmarks: likewise.
         """
         self.image_size = image_size
         self._five_points = alignment == "five_points"
         self._frame = max(_SOURCE_SIZE, image_size) if self._five_points else image_size
         # Whom a test names it must not lose, however small.
-        self._simulator = Simulator(image_size=self._frame, min_face=0.0)
+        finder = FaceFinder(landmarks=landmarks)
+        self._simulator = Simulator(image_size=self._frame, min_face=0.0, finder=finder)
         self._profiles = {
             side: mean_landmarks(self._simulator.model, side, self._frame) for side in (-90, 90)
         }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from dagan_tf.config.sections import choice, number
 from dagan_tf.config.settings import ConfigError, read_config
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 
 PRESETS = "dagan_tf.presets.recogniser"
 
@@ -21,6 +22,7 @@ class CropConfig:
         tflite: file of `tflite`, input (B, 112, 112, 3).
         alignment: `canonical`: the frame of the simulated views; `five_points`: ArcFace's, eyes,
             nose and mouth onto a template, as published networks want it (image_size 112).
+        landmarks: where those of the real photos come from (docs/detectors.md).
         max_yaw: real photos turned further are not trained on, degrees; 90 takes all.
         views_from: synthetic views turned less are not trained on, degrees.
         views_to: nor those turned further.
@@ -35,6 +37,7 @@ class CropConfig:
     features: str = choice("none", "none", "dlib", "tflite")
     tflite: str = ""
     alignment: str = choice("canonical", "canonical", "five_points")
+    landmarks: str = choice(LANDMARK_SOURCES[0], *LANDMARK_SOURCES)
     max_yaw: float = number(60.0, minimum=0, maximum=90)
     views_from: float = number(0.0, minimum=0, maximum=90)
     views_to: float = number(90.0, minimum=0, maximum=90)

@@ -176,9 +176,7 @@ def _make(
     jobs = [(file, kind, chunk) for file, chunk in chunks.items() if not file.exists()]
     with tqdm(total=len(tasks), desc=f"align {kind}", unit="image", disable=not progress) as bar:
         bar.update(len(tasks) - sum(len(chunk) for *_, chunk in jobs))
-        for done in run_jobs(
-            jobs, _make_part, Aligner, (settings.image_size, settings.alignment), workers
-        ):
+        for done in run_jobs(jobs, _make_part, Aligner, _alignment(settings), workers):
             bar.update(done)
     _join(folder, list(chunks), settings.image_size)
     (folder / _DONE_NAME).touch()
@@ -252,8 +250,12 @@ def _read(folder: Path, mark: str) -> Store:
     )
 
 
+def _alignment(settings: CropConfig) -> tuple[int, str, str]:
+    return settings.image_size, settings.alignment, settings.landmarks
+
+
 def _fingerprint(tasks: Sequence[_Task], settings: CropConfig) -> str:
-    digest = hashlib.sha256(repr((_FORMAT, settings.image_size, settings.alignment)).encode())
+    digest = hashlib.sha256(repr((_FORMAT, *_alignment(settings))).encode())
     for path, what in tasks:
         try:
             stamp = path.stat().st_mtime_ns

@@ -18,8 +18,6 @@ from dagan_tf.protocols.protocol import Pairs, Search, Split
 FARS = {"TAR at FAR .01": 0.01, "TAR at FAR .1": 0.1}
 RANK = "rank-1"
 MEASURES = (*FARS, RANK)
-# Of pairs, which nothing is searched in.
-PAIR_MEASURES = ("AUC", "accuracy")
 PAIRS_NAME = "pairs"
 # The measure whose threshold judges the groups.
 _GROUP_MEASURE = "TAR at FAR .01"

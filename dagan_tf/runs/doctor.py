@@ -16,6 +16,7 @@ from dagan_tf.faces.weights import (
     BLAZEFACE_NEAR,
     FACE_DETECTOR_CNN,
     FACE_EMBEDDING,
+    FACE_MESH,
     LANDMARKS_5,
     LANDMARKS_68,
     weight_package,
@@ -127,6 +128,7 @@ def _weights() -> list[Finding]:
         (LANDMARKS_5, NEEDED, "placing the box for the landmarks"),
         (BLAZEFACE_NEAR, NEEDED, "finding faces"),
         (BLAZEFACE_FAR, NEEDED, "finding small faces"),
+        (FACE_MESH, OPTIONAL, "landmarks of commercial use (--landmarks=mesh)"),
         (FACE_DETECTOR_CNN, OPTIONAL, "finding faces that the other detectors miss"),
         (FACE_EMBEDDING, OPTIONAL, "measuring identity"),
     ):

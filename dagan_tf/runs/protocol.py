@@ -16,6 +16,7 @@ from tqdm import tqdm
 from dagan_tf import __version__
 from dagan_tf.core.files import write_bytes, writing_to
 from dagan_tf.errors import DaganError
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 from dagan_tf.protocols.features import FaceFeatures, read_features, write_features
 from dagan_tf.protocols.image_files import ImageFiles
 from dagan_tf.protocols.protocol import Protocol
@@ -41,6 +42,7 @@ class Evaluation:
         settings: what is measured; its seed also divides FRLL's people.
         skip_missing: leave out faces without image or features, and count them, instead of an
             error.
+        landmarks: where those that a `model` is given come from, of `LANDMARK_SOURCES`.
     """
 
     protocol: str
@@ -50,6 +52,7 @@ class Evaluation:
     methods: Sequence[str] = ("mean",)
     settings: Settings = field(default_factory=Settings)
     skip_missing: bool = False
+    landmarks: str = LANDMARK_SOURCES[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +198,7 @@ def _features(evaluation: Evaluation, protocol: Protocol, folder: Path) -> dict[
     files = {name: Path(file) for name, file in evaluation.features.items()}
     if evaluation.model:
         name = Path(evaluation.model).stem
-        mark = _mark(evaluation.model, protocol)[:12]
+        mark = _mark(evaluation.model, evaluation.landmarks, protocol)[:12]
         files = {name: _extracted(evaluation, protocol, folder / f"features-{name}-{mark}.npz")}
     skip = evaluation.skip_missing
     return {
@@ -203,10 +206,10 @@ def _features(evaluation: Evaluation, protocol: Protocol, folder: Path) -> dict[
     }
 
 
-def _mark(model: str, protocol: Protocol) -> str:
+def _mark(model: str, landmarks: str, protocol: Protocol) -> str:
     """Stands for a network and what it sees: another file, folder, image or box is another mark."""
     faces, network = protocol.faces, Path(model)
-    facts = [__version__, model, str(protocol.root.resolve())]
+    facts = [__version__, model, landmarks, str(protocol.root.resolve())]
     if network.is_file():
         facts.append(hashlib.sha256(network.read_bytes()).hexdigest())
     files = ImageFiles(protocol.root, faces.paths)
@@ -233,6 +236,7 @@ def _extracted(evaluation: Evaluation, protocol: Protocol, file: Path) -> Path:
             network,
             parts=parts,
             skip_missing=evaluation.skip_missing,
+            landmarks=evaluation.landmarks,
             advance=bar.update,
         )
     write_features(file, protocol.faces, made.features, made.present, made.yaw)

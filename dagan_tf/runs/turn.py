@@ -13,9 +13,12 @@ import cv2
 import numpy as np
 
 from dagan_tf.core.files import writing_to
+from dagan_tf.core.names import file_name
 from dagan_tf.errors import DaganError
+from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.faces.resizing import resized
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 from dagan_tf.folders.views import View, all_views
 from dagan_tf.simulator.angles import read_angles, yaw_refusal
 from dagan_tf.simulator.simulator import SimulatedView, Simulator
@@ -53,6 +56,7 @@ def turn(
     *,
     model: str | os.PathLike[str] = "pretrained",
     image_size: int | None = None,
+    landmarks: str = LANDMARK_SOURCES[0],
 ) -> list[TurnedFace]:
     """Shows a photo's face from other sides, simulated and refined.
 
@@ -61,6 +65,7 @@ def turn(
         yaws: Degrees in [-90, 90], > 0 turns the face to its own left.
         model: What refines: `pretrained`, the refiner in the box, or what `serving.export` wrote.
         image_size: Side of the views, pixels; that of the model's training if None.
+        landmarks: Where they come from, of `LANDMARK_SOURCES`.
 
     Returns:
         One face a yaw, in their order; yaws of a side that the photo does not show are left out.
@@ -73,7 +78,7 @@ def turn(
     refiner = _refiner(os.fspath(model))
     size = image_size or refiner.image_size or 224
     pixels = photo if isinstance(photo, np.ndarray) else read_photo(photo)
-    views = _simulator(size).simulate(pixels, yaws=yaws)
+    views = _simulator(size, landmarks).simulate(pixels, yaws=yaws)
     refined = refiner(np.stack([view.image for view in views]))
     return [TurnedFace(view, image) for view, image in zip(views, refined, strict=True)]
 
@@ -85,6 +90,7 @@ def turn_files(
     *,
     model: str | os.PathLike[str] = "pretrained",
     image_size: int | None = None,
+    landmarks: str = LANDMARK_SOURCES[0],
 ) -> dict[Path, str]:
     """Turns the faces of files; writes simulated/, refined/ and a contact sheet.
 
@@ -92,9 +98,10 @@ def turn_files(
         photos: Files.
         output: Folder, made if absent. `refined/STEM_yaw+030.png` (see `picture_name`) and the
             same in `simulated/`; files of an earlier call with the same names are replaced.
-        yaws: See `turn`, like the two below.
+        yaws: See `turn`, like the three below.
         model: What refines.
         image_size: Side of the views, pixels.
+        landmarks: Where they come from.
 
     Returns:
         Why a photo, or some of its views, were left out, one line, by file; empty if none was.
@@ -114,18 +121,19 @@ def turn_files(
             )
     yaws = read_angles("yaws", yaws)
     all_views(yaws, None)  # Refuses angles that cannot be shown, or named.
+    _refiner(os.fspath(model))
     with writing_to(output) as folder:
         for kind in ("simulated", "refined"):
             (folder / kind).mkdir(parents=True, exist_ok=True)
-        _refiner(os.fspath(model))
         left_out: dict[Path, str] = {}
         rows = []
         for file in files:
             try:
                 pixels = read_photo(file)
-                faces = turn(pixels, yaws, model=model, image_size=image_size)
+                faces = turn(pixels, yaws, model=model, image_size=image_size, landmarks=landmarks)
             except DaganError as error:
-                left_out[file] = str(error)
+                said = str(error)
+                left_out[file] = said if str(file) in said else f"{file}: {said}"
                 continue
             for face in faces:
                 name = picture_name(file, face.view.pose.yaw)
@@ -143,7 +151,7 @@ def turn_files(
 
 def picture_name(photo: Path, yaw: float) -> str:
     """File name of a photo's view at a yaw, degrees, in simulated/ and refined/."""
-    return f"{photo.stem}_yaw{View(yaw).name}.png"
+    return f"{file_name(photo.stem)}_yaw{View(yaw).name}.png"
 
 
 def contact_sheet(rows: Sequence[tuple[np.ndarray, Sequence[TurnedFace]]]) -> np.ndarray:
@@ -201,5 +209,5 @@ def _refiner(model: str) -> Refiner:
 
 
 @functools.lru_cache(maxsize=2)
-def _simulator(image_size: int) -> Simulator:
-    return Simulator(image_size=image_size)
+def _simulator(image_size: int, landmarks: str) -> Simulator:
+    return Simulator(image_size=image_size, finder=FaceFinder(landmarks=landmarks))

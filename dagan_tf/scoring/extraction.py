@@ -15,6 +15,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.faces.subject import find_subject
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 from dagan_tf.protocols.features import FaceFeatures
 from dagan_tf.protocols.image_files import ImageFiles
 from dagan_tf.protocols.protocol import Protocol
@@ -37,6 +38,7 @@ def extract(
     *,
     parts: Path | None = None,
     skip_missing: bool = False,
+    landmarks: str = LANDMARK_SOURCES[0],
     advance: Callable[[int], object] = lambda faces: None,
 ) -> FaceFeatures:
     """Reads, finds and embeds every face.
@@ -48,6 +50,7 @@ def extract(
             None keeps nothing on the way.
         skip_missing: A face whose image can't be read, or in which no face is found, is absent
             instead of an error. Of several faces `find_subject` takes one.
+        landmarks: Where they come from, of `LANDMARK_SOURCES`.
         advance: Called with the number of faces done.
 
     Returns:
@@ -56,7 +59,7 @@ def extract(
     Raises:
         DaganError: The file and what is wrong with it.
     """
-    finder = FaceFinder()
+    finder = FaceFinder(landmarks=landmarks)
     faces = protocol.faces
     files = ImageFiles(protocol.root, faces.paths)
     rows: list[np.ndarray | None] = []

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dagan_tf.errors import DaganError
+from dagan_tf.faces.alignment import upright, upright_square
 from dagan_tf.faces.detector import FaceBox
-from dagan_tf.simulator.render.grid import middle
 
 # From this yaw on, degrees, a photo counts as a profile where a layout or a file tells it ...
 PROFILE_YAW = 75.0
@@ -65,8 +65,9 @@ def profile_matrix(box: FaceBox, yaw: float, image_size: int) -> np.ndarray:
     place = _PLACES.get(box.detector, _PLACES["cnn"])
     ratio = image_size / (place.side * box.width)
     roll = box.roll or 0.0
-    roll = np.radians(roll if abs(roll) > _LEAST_ROLL else 0.0)
-    upright = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+    roll = roll if abs(roll) > _LEAST_ROLL else 0.0
     ahead = box.width * np.array([np.sign(yaw) * place.forward, place.down])
-    centre = np.array([box.left + box.width / 2, box.top + box.height / 2]) + upright.T @ ahead
-    return np.column_stack([ratio * upright, middle(image_size) - ratio * upright @ centre])
+    centre = (
+        np.array([box.left + box.width / 2, box.top + box.height / 2]) + upright(roll).T @ ahead
+    )
+    return upright_square(centre, roll, ratio, image_size)

@@ -11,6 +11,7 @@ from dagan_tf.config.settings import Config
 from dagan_tf.data.manifest import read_manifest
 from dagan_tf.data.photos import check_apart, read_folder
 from dagan_tf.errors import DaganError
+from dagan_tf.faces.weights import LANDMARK_SOURCES
 from dagan_tf.folders.pack import pack_paired, pack_real, pack_simulated
 from dagan_tf.loop.saving import Realism
 from dagan_tf.loop.strategy import make_cluster_strategy, make_strategy
@@ -33,6 +34,7 @@ class RealPhotos:
         include: glob on the relative path, or None for all.
         aligned: they are square crops in the frame of the simulated views already.
         poses: CSV file of known yaws, see `data.poses.read_yaws`.
+        landmarks: where they come from, of `LANDMARK_SOURCES`.
     """
 
     folder: str | os.PathLike[str]
@@ -40,6 +42,7 @@ class RealPhotos:
     include: str | None = None
     aligned: bool = False
     poses: str | None = None
+    landmarks: str = LANDMARK_SOURCES[0]
 
 
 def train(
@@ -146,6 +149,7 @@ def _pack_real(
         image_size=size,
         aligned=real.aligned,
         left_out=listed.left_out,
+        landmarks=real.landmarks,
         workers=workers,
         progress=progress,
     )

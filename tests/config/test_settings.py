@@ -14,6 +14,7 @@ PRESETS = [
     "face-64-patch",
     "small-64",
     "fine-tune",
+    "fine-tune-pairs",
     "digits",
     "face-96-patch",
     "face-224",
@@ -100,7 +101,7 @@ def test_a_smooth_change_needs_a_coarse_grid_and_the_input():
 def test_the_preset_of_the_box_is_what_its_card_says():
     """So `--config=NAME --init=pretrained` fits, and so does fine-tuning."""
     card = read_card()
-    for name in (card.name, "fine-tune"):
+    for name in (card.name, "fine-tune", "fine-tune-pairs"):
         config = load_config(name)
         assert config.generator == GeneratorConfig(**card.facts["generator"])
         assert config.data.image_size == card.image_size

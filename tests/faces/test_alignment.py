@@ -9,6 +9,8 @@ from dagan_tf.faces.alignment import (
     fit_similarity,
     invert_similarity,
     roi_matrix,
+    upright,
+    upright_square,
     warp_similarity,
 )
 
@@ -223,3 +225,12 @@ def test_roi_refuses_points_that_are_no_face():
         roi_matrix(np.ones((68, 2)), 100)
     with pytest.raises(ValueError, match="expected"):
         roi_matrix(np.ones((5, 2)), 100)
+
+
+def test_a_tilted_place_comes_upright_to_the_middle():
+    # A head tilted clockwise by 30 degrees: its chin lies to the lower left of its brow.
+    brow, chin = np.array([200.0, 100.0]), np.array([150.0, 100.0 + 50.0 * np.sqrt(3.0)])
+    matrix = upright_square((brow + chin) / 2, 30.0, 0.5, 101)
+    found = apply_similarity(matrix, np.stack([brow, chin]))
+    np.testing.assert_allclose(found, [[50.0, 25.0], [50.0, 75.0]], atol=1e-9)
+    np.testing.assert_allclose(upright(30.0) @ upright(-30.0), np.eye(2), atol=1e-12)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dagan_tf.gan.bounded_change import DETAIL, SHADE, TONE, BoundedChange
+from dagan_tf.gan.bounded_change import DETAIL, SHADE, TEXTURE, TONE, BoundedChange
 from dagan_tf.gan.octaves import brightness
 
 SIDE = 40
@@ -44,8 +44,14 @@ def test_tone_multiplies_the_brightness_up_to_its_limit():
 def test_texture_is_strengthened_or_taken_and_none_is_made():
     middle = (slice(None), slice(12, -12), slice(12, -12))
     own = brightness(grain()).numpy()[middle].std()
-    assert brightness(change(grain(), texture=5.0)).numpy()[middle].std() > 1.8 * own
-    assert brightness(change(grain(), texture=-5.0)).numpy()[middle].std() < 0.6 * own
+    assert (
+        brightness(change(grain(), texture=5.0)).numpy()[middle].std()
+        > 0.73 * np.exp(TEXTURE) * own
+    )
+    assert (
+        brightness(change(grain(), texture=-5.0)).numpy()[middle].std()
+        < 1.37 * np.exp(-TEXTURE) * own
+    )
     flat = plane(0.2, 0.1, 0.0)
     np.testing.assert_allclose(change(flat, texture=5.0), flat, atol=1e-6)
 

@@ -38,8 +38,8 @@ CONFIG = load_recogniser_config(
 class ToyAligner:
     """Photos are a quarter of a crop's side."""
 
-    def __init__(self, image_size, alignment):
-        assert alignment == "canonical"
+    def __init__(self, image_size, alignment, landmarks):
+        assert (alignment, landmarks) == ("canonical", "dlib")
         self.image_size = image_size
 
     def align(self, path, what):

@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import FaceNotFoundError
 from dagan_tf.faces.photo_io import read_photo, write_png
+from dagan_tf.pretrained import card
 from dagan_tf.runs import turn as module
 from dagan_tf.runs.turn import contact_sheet, turn, turn_files
 from dagan_tf.simulator.render.camera import Pose
+from tests.helpers.programs import run_program
 from tests.helpers.tiny_pretrained import IMAGE_SIZE, package_tiny
 
 
@@ -103,6 +106,54 @@ def test_a_side_that_the_photo_hides_is_named(astronaut, tmp_path, monkeypatch):
 def test_photos_of_one_name_are_refused(tmp_path):
     with pytest.raises(DaganError, match="has the same name as"):
         turn_files([tmp_path / "a" / "me.png", tmp_path / "b" / "me.jpg"], tmp_path / "out")
+
+
+def _damage(file):
+    file.write_bytes(b"no weights")
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (_damage, "face-224.npz: the packaged weights are damaged (SHA-256 "),
+        (Path.unlink, "face-224.npz: the packaged weights cannot be read ("),
+    ],
+)
+def test_weights_that_are_no_good_are_one_line(astronaut, tmp_path, harm, message):
+    write_png(tmp_path / "me.png", astronaut)
+    harm(card._folder() / f"{card.DEFAULT}.npz")
+    done = run_program("dagan_tf", tmp_path / "me.png", f"--output={tmp_path / 'out'}")
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert message.replace("face-224", card.DEFAULT) in line
+    assert line.endswith("install dagan-tf anew")
+    assert not (tmp_path / "out").exists()
+
+
+def test_photos_without_a_face_are_named_and_the_others_turned(astronaut, tmp_path):
+    write_png(tmp_path / "me.png", astronaut)
+    write_png(tmp_path / "wall.png", np.full((80, 80, 3), 200, np.uint8))
+    (tmp_path / "notes.png").write_text("no photo")
+    names = [tmp_path / name for name in ("wall.png", "notes.png", "me.png")]
+    done = run_program("dagan_tf", *names, "--yaws=30", f"--output={tmp_path / 'out'}")
+    assert done.returncode == 2
+    assert done.stdout == f"1 of 3 photos turned to all sides: {tmp_path / 'out'}\n"
+    said = done.stderr.splitlines()
+    assert [line.split(": ")[:2] for line in said] == [
+        ["left out", str(name)] for name in names[:2]
+    ]
+    assert "no face" in said[0]
+    assert (tmp_path / "out" / "refined" / "me_yaw+030.png").is_file()
+
+
+def test_an_output_that_cannot_be_written_is_one_line(astronaut, tmp_path):
+    write_png(tmp_path / "me.png", astronaut)
+    (tmp_path / "out").write_text("kept")
+    done = run_program("dagan_tf", tmp_path / "me.png", f"--output={tmp_path / 'out'}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert str(tmp_path / "out") in done.stderr
+    assert (tmp_path / "out").read_text() == "kept"
 
 
 def test_the_command_wants_photos(tmp_path):

@@ -5,10 +5,12 @@ import pytest
 
 from dagan_tf.config.settings import load_config
 from dagan_tf.errors import DaganError
+from dagan_tf.pretrained.card import DEFAULT
 from dagan_tf.pretrained.model_folder import load_generator
 from dagan_tf.training.build import build_dagan
 from dagan_tf.training.start import start_from
 from dagan_tf.training.train import RealPhotos, train
+from tests.helpers.programs import run_program
 from tests.helpers.tiny_pretrained import IDENTITIES, package_tiny
 from tests.helpers.toy_folders import make_real, make_simulated
 
@@ -81,3 +83,31 @@ def test_a_training_starts_from_a_model_folder_and_resumes_by_itself(tmp_path, c
     # Resumed: where it once started from is not even looked for.
     assert run("second", 2, init=tmp_path / "none") == 2
     assert "starts anew" not in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_command_refuses_another_network_and_loses_nothing(tmp_path, monkeypatch):
+    """One line; what was packed stays, and the same folder takes the right settings afterwards."""
+    package_tiny(tmp_path, monkeypatch)
+    flags = [
+        "--config=face-64",
+        *(f"--set={item}" for item in SETTINGS),
+        "--set=training.batch_size=2",
+        "--set=training.steps=1",
+        f"--simulated={make_simulated(tmp_path / 's', size=32)}",
+        f"--real={make_real(tmp_path / 'r', size=32)}",
+        "--real_aligned",
+        f"--model_dir={tmp_path / 'model'}",
+        "--init=pretrained",
+    ]
+    done = run_program("trainer.task", *flags, "--set=generator.filters=8")
+    assert done.returncode == 2
+    line = done.stderr.splitlines()[-1]
+    assert "init: the refiner of pretrained (face-224) is another network than" in line.replace(
+        DEFAULT, "face-224"
+    )
+    assert "the first: stem/0: has shape 3x3x12x4, expected 3x3x12x8" in line
+    assert list((tmp_path / "model" / "records").iterdir())
+    done = run_program("trainer.task", *flags)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("finished at step 1 of 1")

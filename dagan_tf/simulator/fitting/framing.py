@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dagan_tf.faces.alignment import upright_square
 from dagan_tf.simulator.fitting.fit import FaceFit
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
@@ -72,9 +73,7 @@ def frame_matrix(
     centre, height = _anchor(model, fit)
     seen = fit.camera.project(centre[None])[0, :2].astype(np.float64)
     ratio = zoom * image_size / (FRAME_HEIGHTS * height * fit.camera.scale)
-    roll = np.radians(fit.pose.roll)
-    turn = ratio * np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
-    return np.concatenate([turn, (middle(image_size) - turn @ seen)[:, None]], axis=1)
+    return upright_square(seen, fit.pose.roll, ratio, image_size)
 
 
 def mean_landmarks(model: MorphableModel, yaw: float, image_size: int) -> np.ndarray:

@@ -34,7 +34,11 @@ def place_landmarks(  # type: ignore[no-untyped-def]
     """
     jaw, size = path_mean.shape[0], path_mean.shape[1]
     _combine(mean, basis, coefficients, points)
-    modes[:] = basis
+    # One by one: what an assignment of arrays may complain of takes seconds to compile.
+    for n in range(basis.shape[0]):
+        for a in range(3):
+            for m in range(basis.shape[2]):
+                modes[n, a, m] = basis[n, a, m]
     # Rotation without its roll: the first rows of R_pitch @ R_yaw.
     flat = np.hypot(rotation[0, 1], rotation[1, 1])
     cos, sin = rotation[1, 1] / flat, rotation[0, 1] / flat
@@ -98,11 +102,11 @@ def normal_equations(  # type: ignore[no-untyped-def]
             design[2, k] = v * turned[0] - u * turned[1]
             design[3, k] = u * turned[0] + v * turned[1]
             design[4, k], design[5, k] = u, v
-            row = scale * (u * rotation[0] + v * rotation[1])
+            x = scale * (u * rotation[0, 0] + v * rotation[1, 0])
+            y = scale * (u * rotation[0, 1] + v * rotation[1, 1])
+            z = scale * (u * rotation[0, 2] + v * rotation[1, 2])
             for m in range(size):
-                design[CAMERA + m, k] = (
-                    row[0] * modes[n, 0, m] + row[1] * modes[n, 1, m] + row[2] * modes[n, 2, m]
-                )
+                design[CAMERA + m, k] = x * modes[n, 0, m] + y * modes[n, 1, m] + z * modes[n, 2, m]
             design[last, k] = u * (target[n, 0] - turned[0] - shift[0]) + v * (
                 target[n, 1] - turned[1] - shift[1]
             )
