@@ -63,7 +63,6 @@ def mesh_only(prepared: PreparedPhoto) -> PreparedPhoto:
         texture,
         known=np.zeros_like(texture.known),
         filling=np.full_like(texture.filling, head_scene.NEUTRAL_GREY),
-        hair=np.full_like(texture.hair, head_scene.NEUTRAL_GREY),
         shade=np.ones_like(texture.shade),
         grain=np.zeros_like(texture.grain),
         light=np.zeros(3),
@@ -78,7 +77,6 @@ def even_fill(prepared: PreparedPhoto) -> PreparedPhoto:
     flat = replace(
         texture,
         filling=np.broadcast_to(mean, texture.filling.shape).astype(np.float32),
-        hair=np.broadcast_to(mean, texture.hair.shape).astype(np.float32),
         shade=np.ones_like(texture.shade),
         grain=np.zeros_like(texture.grain),
         light=np.zeros(3),

@@ -1,6 +1,6 @@
 """Makes docs/pictures/demo.png: the demo page in headless Chromium, on NASA's portrait.
 
-python docs/make_demo_picture.py --model_base_path=exported/dagan
+python docs/make_demo_picture.py [--model=exported/dagan]
 """
 
 import argparse
@@ -24,14 +24,14 @@ YAW = 35
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model_base_path", required=True)
-    base = parser.parse_args().model_base_path
+    parser.add_argument("--model", default="pretrained")
+    model = parser.parse_args().model
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
     for flag in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=980,1720"):
         options.add_argument(f"--{flag}")
     service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
-    command = [sys.executable, "-m", "serving.demo", f"--model={base}", "--port=0"]
+    command = [sys.executable, "-m", "serving.demo", f"--model={model}", "--port=0"]
     with (
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as demo,

@@ -171,6 +171,19 @@ def copy_tree(source: Location, target: Location, *, last: str = "") -> None:
             tf.io.gfile.copy(os.fspath(source / Path(name)), place, overwrite=True)
 
 
+def write_text(text: str, target: Location) -> None:
+    """Writes a text file, UTF-8; its folder is made when absent.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    place = os.fspath(target)
+    with _one_line(place):
+        tf.io.gfile.makedirs(os.path.dirname(place))
+        with tf.io.gfile.GFile(place, "w") as file:
+            file.write(text)
+
+
 def remove_tree(folder: RemotePath) -> None:
     """Removes what can be removed of a folder."""
     with suppress(tf.errors.OpError):

@@ -9,9 +9,12 @@ import tensorflow as tf
 
 from dagan_tf.config.settings import GeneratorConfig
 from dagan_tf.core.keras_compat import dtype_policy
+from dagan_tf.export.refiner import Refiner
 from dagan_tf.export.session import Session, SessionError
 from dagan_tf.export.signatures import read_signature_defs
+from dagan_tf.export.write import export_model_dir
 from dagan_tf.gan.generator import build_generator
+from dagan_tf.pretrained.card import read_card
 from tests.helpers.tiny_export import STRIDE, export_tiny, tiny_generator
 
 
@@ -46,6 +49,16 @@ class _Signature:
 
     def __call__(self, value: np.ndarray) -> np.ndarray:
         return self._session.run({self._names[0]: value}, [self._names[1]])[0]
+
+
+@pytest.mark.slow
+def test_the_refiner_in_the_box_answers_as_in_python(tmp_path):
+    version = os.fspath(export_model_dir("pretrained", tmp_path, clean_process=False))
+    size = read_card().image_size
+    images = _images(2, size, size, 3)
+    found = _Signature(Path(version), "serving_default", Session(version))(images)
+    np.testing.assert_allclose(found.astype(int), Refiner.pretrained()(images), atol=1)
+    assert np.abs(found.astype(int) - images).mean() > 0.5
 
 
 @pytest.mark.slow

@@ -13,7 +13,6 @@ from dagan_tf.faces.filling import inside_photo
 from dagan_tf.simulator.fitting.fit import FitError, fit_landmarks
 from dagan_tf.simulator.fitting.framing import frame_matrix
 from dagan_tf.simulator.head.morphable_model import MorphableModel
-from dagan_tf.simulator.head.regions import head_regions
 from dagan_tf.simulator.simulator import ProfileError, Simulator, SmallFaceError
 
 
@@ -261,17 +260,6 @@ def test_a_mark_at_the_cheek_s_edge_stays_on_the_turned_face(simulator, astronau
     )
     # It lies where the photo sees the cheek edge-on, and so in part gives way to the filling.
     assert (plain - shown > 30).sum() > 20
-
-
-def test_the_strip_before_the_ear_is_not_shown_where_the_photo_sees_it_edge_on(
-    simulator, astronaut, face
-):
-    texture = simulator.prepare(astronaut, simulator.fit(astronaut, face=face)).texture
-    strip = head_regions(simulator.model.mean, simulator.model.landmark_vertices).before_ear > 0.99
-    edge_on = strip & (texture.facing < 0.45)
-    assert edge_on.sum() > 20
-    for values in (texture.inside, texture.known):
-        assert values[edge_on].max() < 0.02
 
 
 def test_every_pixel_has_a_depth_and_off_the_head_it_is_behind(views, astronaut, face):

@@ -82,20 +82,6 @@ class Mesh:
         np.minimum.at(out, second, values[first])
         return out
 
-    def spread(self, values: np.ndarray, region: np.ndarray, rounds: int) -> np.ndarray:
-        """Values (V, C) with those outside a region, (V,) bool, taken from the next ones in it.
-
-        Beyond so many rounds of neighbours they are the region's mean.
-        """
-        share = region.astype(values.dtype)[:, None]
-        moved = values * share
-        out = np.where(region[:, None], values, values[region].mean(axis=0))
-        for _ in range(rounds):
-            moved, share = self._average @ moved, self._average @ share
-            reached = ~region & (share[:, 0] > 0.0)
-            out[reached] = moved[reached] / share[reached]
-        return out
-
     def fill(self, values: np.ndarray, confidence: np.ndarray, region: np.ndarray) -> np.ndarray:
         """The smoothest values that agree with the given ones where these are certain.
 

@@ -26,14 +26,9 @@ _SOFTNESS = 0.05
 # half axes, in face heights.
 _EAR_FORWARD, _EAR_BELOW = 0.075, 0.125
 _EAR_AXES = (0.14, 0.24)
-# The strip before an ear ends between these distances in front of the jaw's first landmark, in face
-# heights.
-_BEFORE_EAR = (0.26, 0.12)
 # Below the jaw's edge its shade begins between the first two, and fades between the last two of
 # these distances, in face heights.
 _JAW_EDGE, _JAW_SHADE = (0.0, 0.05), (0.1, 0.75)
-# How far the forehead reaches above the brows, in face heights.
-_FOREHEAD = 0.5
 # The mouth ends between these multiples of the lips' half axes.
 _LIPS = (1.0, 1.4)
 
@@ -54,15 +49,11 @@ class HeadRegions:
             seen: 1 on scalp and ears, whose shape the landmarks do not tell; 0 on the face.
         grows: (V,) float32 in [0, 1], how far it may be moved outwards to it: 0 below the ears.
         ear: (V,) float32 in [0, 1], 1 on the ears, their hollows included.
-        before_ear: (V,) float32 in [0, 1], 1 on the strip from the ear to the cheek, where a photo
-            may show its own ear.
         front: (V,) float32 in [0, 1], 1 on the face; 0 behind the jaw's corners and on the neck.
         mouth: (V,) float32 in [0, 1], 1 on the lips and what is seen between them.
         under_jaw: (V,) float32 in [0, 1], how deep in the shade of the jaw: 1 just below its edge,
             less down the neck; 0 on face, ears and hair.
         skull: (V,) bool, above the chin.
-        top: (V,) bool, above the forehead: what tells a bald head.
-        brows: (10,) int64, vertices of the brows.
         height: brow to chin, model units.
     """
 
@@ -70,13 +61,10 @@ class HeadRegions:
     loose: np.ndarray
     grows: np.ndarray
     ear: np.ndarray
-    before_ear: np.ndarray
     front: np.ndarray
     mouth: np.ndarray
     under_jaw: np.ndarray
     skull: np.ndarray
-    top: np.ndarray
-    brows: np.ndarray
     height: float
 
 
@@ -109,9 +97,6 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
     loose = np.maximum(sides, top) * smoothstep(chin, mouth, y)
     # Below the ears hair hangs free of the head: a jaw or neck grown out to it would be skin.
     grows = smoothstep(mouth, mouth + 0.15 * height, y)
-    levels_of_ear = smoothstep(mouth, mouth + 0.2 * height, y)
-    levels_of_ear *= 1.0 - smoothstep(brow + 0.1 * height, brow + 0.35 * height, y)
-    before_ear = levels_of_ear * smoothstep(*_BEFORE_EAR, (z - ear) / height)
     front = smoothstep(ear, ear + 0.15 * height, z) * smoothstep(chin, chin + 0.1 * height, y)
     lips = points[48:60]
     away = (mean[:, :2] - lips[:, :2].mean(axis=0)) / (0.5 * np.ptp(lips[:, :2], axis=0))
@@ -122,15 +107,12 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
         loose=loose.astype(np.float32),
         grows=grows.astype(np.float32),
         ear=ear_share.astype(np.float32),
-        before_ear=(before_ear * (1.0 - ear_share)).astype(np.float32),
         front=front.astype(np.float32),
         mouth=lips_share.astype(np.float32),
         under_jaw=(_under_jaw(mean, points, height) * (1.0 - hair) * (1.0 - ear_share)).astype(
             np.float32
         ),
         skull=y > chin,
-        top=y > brow + _FOREHEAD * height,
-        brows=np.asarray(landmark_vertices[17:27], np.int64),
         height=height,
     )
 

@@ -14,14 +14,10 @@ from dagan_tf.core.compiled import compiled
 from dagan_tf.simulator.render.rasterizer import Raster
 
 # Columns of the vertices' values.
-X, Y, MIRROR_X, MIRROR_Y, TRUST, MIRROR_TRUST, COVER, U, V, HAIR_U, HAIR_V, HAIR, STRANDS = range(
-    13
-)
-# By channel: colour of filled skin and of filled hair, what is added to what the photo shows.
-SKIN, HAIR_COLOUR, TONE = 13, 16, 19
-COLUMNS = 22
-# How far strands reach over the hairline: what a strand's contrast adds to the share of hair there.
-FRINGE = np.float32(7.0)
+X, Y, MIRROR_X, MIRROR_Y, TRUST, MIRROR_TRUST, RED, GREEN, BLUE, COVER, U, V, HAIR = range(13)
+# Added to what the photo shows, by channel.
+TONE = 13
+COLUMNS = 16
 # Standard deviation of the blur along the outline, pixels of the frame.
 RIM_BLUR = 0.8
 
@@ -55,12 +51,12 @@ def shade(
     Args:
         raster: (S * fineness) squared.
         triangles: (T, 3) int32, those of the raster.
-        values: (V, 22) float32, columns as named above: place of the vertex and of its mirror
-            image in the photo, trust in each, coverage, place in the grain of skin and of hair,
-            share of hair, how much of the hair's grain it shows, and three colours.
+        values: (V, 16) float32, columns as named above: place of the vertex and of its mirror
+            image in the photo, trust in each, filling, coverage, place in the grain (u, v), share
+            of hair, and the three channels of what is added to the photo's colour.
         photo: (C, C, 3) uint8.
-        grain: (2, G, G) float32, fine structure of skin, added to its filling, and of hair, a part
-            of its filling that is added to it; both are repeated.
+        grain: (2, G, G) float32, fine structure of skin and of hair, added to the filling and
+            repeated.
         fineness: fine pixels a pixel of the frame, each way.
 
     Returns:
@@ -154,26 +150,13 @@ def _shade(ids, barycentric, fine_depth, triangles, values, photo, grain, finene
                 green += mirrored * _bilinear(photo, x, y, 1)
                 blue += mirrored * _bilinear(photo, x, y, 2)
             if filled > 0.004:
+                u = int(np.floor(_mix(values, a, b, c, w0, w1, w2, U))) % side
+                v = int(np.floor(_mix(values, a, b, c, w0, w1, w2, V))) % side
                 hair = _mix(values, a, b, c, w0, w1, w2, HAIR)
-                strand = pore = zero
-                if hair > 0.004:
-                    u = int(np.floor(_mix(values, a, b, c, w0, w1, w2, HAIR_U))) % side
-                    v = int(np.floor(_mix(values, a, b, c, w0, w1, w2, HAIR_V))) % side
-                    strand = grain[1, v, u] * _mix(values, a, b, c, w0, w1, w2, STRANDS)
-                    # The hairline is made of strands, not of a line.
-                    hair += FRINGE * strand * hair * (one - hair)
-                    hair = min(max(hair, zero), one)
-                if hair < 0.996:
-                    u = int(np.floor(_mix(values, a, b, c, w0, w1, w2, U))) % side
-                    v = int(np.floor(_mix(values, a, b, c, w0, w1, w2, V))) % side
-                    pore = grain[0, v, u]
-                skin, hair = filled * (one - hair), filled * hair * (one + strand)
-                red += skin * (_mix(values, a, b, c, w0, w1, w2, SKIN + 0) + pore)
-                green += skin * (_mix(values, a, b, c, w0, w1, w2, SKIN + 1) + pore)
-                blue += skin * (_mix(values, a, b, c, w0, w1, w2, SKIN + 2) + pore)
-                red += hair * _mix(values, a, b, c, w0, w1, w2, HAIR_COLOUR + 0)
-                green += hair * _mix(values, a, b, c, w0, w1, w2, HAIR_COLOUR + 1)
-                blue += hair * _mix(values, a, b, c, w0, w1, w2, HAIR_COLOUR + 2)
+                fine = (one - hair) * grain[0, v, u] + hair * grain[1, v, u]
+                red += filled * (_mix(values, a, b, c, w0, w1, w2, RED) + fine)
+                green += filled * (_mix(values, a, b, c, w0, w1, w2, GREEN) + fine)
+                blue += filled * (_mix(values, a, b, c, w0, w1, w2, BLUE) + fine)
             colour[i, j, 0] += part * min(max(red, zero), most)
             colour[i, j, 1] += part * min(max(green, zero), most)
             colour[i, j, 2] += part * min(max(blue, zero), most)

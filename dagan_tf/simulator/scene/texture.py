@@ -9,9 +9,11 @@ trust it less.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
@@ -19,10 +21,7 @@ from dagan_tf.simulator.render import shading
 from dagan_tf.simulator.render.grid import Grid, Grids
 from dagan_tf.simulator.render.rasterizer import Raster
 from dagan_tf.simulator.render.sampling import sample
-from dagan_tf.simulator.scene.grain import grain, grain_places
-from dagan_tf.simulator.scene.hair_colour import hair_like_brows, plausible_hair
 from dagan_tf.simulator.scene.lighting import estimate_light, light_on
-from dagan_tf.simulator.scene.scalp import middle_colour, of_one_colour, read_scalp
 
 # Cosine between surface and line of sight: below the first a point gives no colour to the
 # filling, above the second it gives all of it.
@@ -32,20 +31,14 @@ HAIR_GRAZING = (0.08, 0.35)
 # A point is shown as the photo shows it unless it would be stretched too far: cosine in the photo
 # over cosine in the view.
 STRETCH = (0.3, 0.6)
-# The photo's own ear may lie before the model's: the strip there is shown only if the photo sees it
-# better, by its cosine to the line of sight.
-BEFORE_EAR = (0.45, 0.7)
 # Distance in the photo from the person's outline, as a part of the head's height: nearer than the
 # first a pixel may be backdrop, farther than the second it is not.
 INSIDE = (0.012, 0.04)
 FILL_INSIDE = (0.02, 0.05)
 # What is filled tends to the middle colour of the skin, or of the hair, within a few vertices.
-PULL, HAIR_PULL = 0.01, 0.04
-# How far round the brows' landmarks their colour is sought, in head's heights.
-BROWS_REACH = 0.025
-# The colours of skin and hair reach this many rounds of smoothing over the hairline, for strands
-# to lie on.
-OVERLAP = 8
+PULL = 0.01
+# A head is bald if less than this part of what is seen of its scalp differs from the skin.
+BALD = 0.05
 # How far behind the nearest surface a vertex may lie and still count as seen, as a part of the
 # head's height.
 DEPTH_TOLERANCE = 0.02
@@ -61,6 +54,11 @@ TONED = (0.4, 0.8)
 SHADE = 0.95
 # The same below the jaw's edge, which the softened light of the sky alone hardly shows.
 JAW_SHADE = 0.27
+# Side of the grain's tile, pixels of the photo; how far a pore or strand reaches across and along;
+# the most contrast taken over from the photo, in brightness (freckles and curls are no grain).
+GRAIN_SIDE = 128
+GRAIN_BLUR = ((0.8, 0.8), (0.9, 9.0))
+GRAIN_CONTRAST = (2.5, 14.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,18 +69,16 @@ class HeadTexture:
         photo: (C, C, 3) uint8, the photo as fitted.
         positions: (V, 2) float32, vertex in the photo, pixels.
         visible: (V,) float32, 1 where the photo shows it and no other part of the head is nearer.
-        inside: (V,) float32 in [0, 1], surely the surface's own colour: no backdrop, no ear before
-            the ear and, off the face, no stain.
+        inside: (V,) float32 in [0, 1], surely the surface's own colour: no backdrop and, off the
+            face, no stain.
         facing: (V,) float32, cosine to the line of sight in the photo.
         known: (V,) float32 in [0, 1], how well the photo shows it for use elsewhere.
         local: (V, 3) float32, mean colour of the photo around each vertex.
-        filling: (V, 3) float32, colour of skin in even light where neither side is seen.
-        hair: (V, 3) float32, the same of hair.
-        strands: (V,) float32 in [0, 1], 0 where the scalp is bare.
+        filling: (V, 3) float32, colour in even light where neither side is seen.
         shade: (V,) float32, factor on the filling, less than 1 where the head shades itself.
         light: (3,) direction of the light, camera axes.
-        grain: (2, G, G) float32, what `grain` returned.
-        grain_places: (V, 4) float32, what `grain_places` returned.
+        grain: (2, G, G) float32, fine structure of skin and hair.
+        grain_places: (V, 2) float32, places in the grain.
     """
 
     photo: np.ndarray
@@ -93,8 +89,6 @@ class HeadTexture:
     known: np.ndarray
     local: np.ndarray
     filling: np.ndarray
-    hair: np.ndarray
-    strands: np.ndarray
     shade: np.ndarray
     light: np.ndarray
     grain: np.ndarray
@@ -116,7 +110,7 @@ class HeadTexture:
             coverage: (V,) how opaque the head is.
 
         Returns:
-            (V, 22) float32.
+            (V, 16) float32.
         """
         stretch = self.facing / np.maximum(normals[:, 2], 0.15)
         well = self.inside * smoothstep(*STRETCH, stretch)
@@ -134,8 +128,7 @@ class HeadTexture:
         out[:, shading.MIRROR_TRUST] = better
         softened = 1.0 + FILL_LIGHT * (now - 1.0)
         filled = self.filling * (softened * self.shade)[:, None]
-        out[:, shading.SKIN : shading.SKIN + 3] = filled
-        out[:, shading.HAIR_COLOUR : shading.HAIR_COLOUR + 3] = self.hair
+        out[:, shading.RED : shading.BLUE + 1] = filled
         edge_on = (
             settled
             * (1.0 - np.maximum(regions.hair, regions.mouth))
@@ -143,9 +136,8 @@ class HeadTexture:
         )
         out[:, shading.TONE : shading.TONE + 3] = edge_on[:, None] * (filled - self.local)
         out[:, shading.COVER] = coverage
-        out[:, shading.U : shading.HAIR_V + 1] = self.grain_places
+        out[:, shading.U : shading.V + 1] = self.grain_places
         out[:, shading.HAIR] = regions.hair
-        out[:, shading.STRANDS] = self.strands
         return out
 
 
@@ -185,9 +177,8 @@ def head_texture(
     distance = cv2.distanceTransform(person.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     places = canvas.carry(positions, work)
     depth_inside = _at_vertices(distance, places) / (work.per(canvas) * height)
-    facing = normals[:, 2]
     inside = smoothstep(*INSIDE, depth_inside).astype(np.float32)
-    inside *= 1.0 - regions.before_ear * (1.0 - smoothstep(*BEFORE_EAR, facing))
+    facing = normals[:, 2]
     hair = regions.hair
     grazing = (1.0 - hair) * smoothstep(*GRAZING, facing) + hair * smoothstep(*HAIR_GRAZING, facing)
     known = visible * inside * grazing
@@ -201,7 +192,7 @@ def head_texture(
     # Hair shades itself in its own way, as the photo shows it.
     shade = (1.0 - (1.0 - hair) * (1.0 - shaded)).astype(np.float32)
     even = colours / (_light_on_skin(normals, light, hair) * shade)[:, None]
-    alike = of_one_colour(even, skin)
+    alike = _of_one_colour(even, skin)
     # Hair that falls over a cheek, or the collar behind a jaw, would be spread over a turned head
     # as a stain.
     plain = np.maximum(alike, regions.front * smoothstep(0.45, 0.7, facing))
@@ -213,36 +204,22 @@ def head_texture(
     plain = np.maximum(plain, regions.mouth)
     known = (known * plain).astype(np.float32)
     above_mouth = rest[:, 1] > rest[regions.mouth > 0.5, 1].max(initial=-np.inf)
-    scalp = read_scalp(even, known * hair, skin * above_mouth, regions)
-    sure = np.where(hair > 0.5, scalp.tells + scalp.bare, known * alike)
+    grown = _grown(even, known * hair, skin * above_mouth)
+    sure = np.where(hair > 0.5, grown * _of_one_colour(even, grown), known * alike)
     # The outermost pixels mix hair and backdrop: enough to show, not to fill from.
     sure *= smoothstep(*FILL_INSIDE, depth_inside)
-    values = np.column_stack([even, scalp.bare / np.maximum(scalp.bare + scalp.grown, 1e-6)])
     if mirror is not None:
         by_mirror = (1.0 - sure) * sure[mirror]
-        values = sure[:, None] * values + by_mirror[:, None] * values[mirror]
+        even = sure[:, None] * even + by_mirror[:, None] * even[mirror]
         sure = sure + by_mirror
-        values /= np.maximum(sure, 1e-6)[:, None]
-    on_skin, on_hair = hair <= 0.5, hair > 0.5
-    middle_skin = middle_colour(values[on_skin, :3], sure[on_skin])
-    brows = _around(coarse, places[regions.brows], BROWS_REACH * work.per(canvas) * height)
-    middle_hair = scalp.colour(even, hair_like_brows(brows, middle_skin))
-    middle_skin, middle_hair = (
-        np.append(middle_skin, 0.0),
-        np.append(middle_hair, float(scalp.bald)),
-    )
-    for part, middle, pull in ((on_skin, middle_skin, PULL), (on_hair, middle_hair, HAIR_PULL)):
-        weight = sure[part, None]
-        values[part] = (weight * values[part] + pull * middle) / (weight + pull)
-        sure[part] += pull
-    filled = mesh.fill(values, sure, on_hair)
-    strands = np.clip(1.0 - mesh.smooth(filled[:, 3], 2), 0.0, 1.0)
-    # Smoothed apart, or hair would be pale along its edge.
-    skin_colour, hair_colour = (
-        mesh.smooth(mesh.spread(filled[:, :3], part, OVERLAP), 2) for part in (on_skin, on_hair)
-    )
-    hair_colour += strands[:, None] * (plausible_hair(hair_colour) - hair_colour)
+        even /= np.maximum(sure, 1e-6)[:, None]
+    for part in (hair > 0.5, hair <= 0.5):
+        middle = _middle_colour(even[part], sure[part])
+        even[part] = (sure[part, None] * even[part] + PULL * middle) / (sure[part, None] + PULL)
+    filling = mesh.smooth(mesh.fill(even, sure + PULL, hair > 0.5), 2)
+    around = np.arctan2(rest[:, 0], rest[:, 2]) * float(np.abs(rest[:, 0]).max())
     per_unit = height / float(np.ptp(rest[regions.skull, 1]))
+    grain_places = per_unit * np.stack([around, -rest[:, 1]], axis=1)
     return HeadTexture(
         photo=photo,
         positions=positions,
@@ -252,13 +229,11 @@ def head_texture(
         facing=facing.astype(np.float32),
         known=known,
         local=colours,
-        filling=skin_colour.astype(np.float32),
-        hair=hair_colour.astype(np.float32),
-        strands=strands.astype(np.float32),
+        filling=filling.astype(np.float32),
         shade=shade,
         light=light,
-        grain=grain(photo, positions, np.where(hair > 0.5, scalp.grown, known), hair),
-        grain_places=grain_places(rest, regions, per_unit),
+        grain=_grain(photo, positions, known, hair),
+        grain_places=grain_places.astype(np.float32),
     )
 
 
@@ -277,12 +252,65 @@ def _visible(
     return inside & (projected[:, 2] * scale >= nearest - tolerance * scale)
 
 
-def _around(image: np.ndarray, places: np.ndarray, reach: float) -> np.ndarray:
-    """(N, 3) the pixels of an image within a square round each of the places (P, 2)."""
-    steps = np.arange(-np.ceil(reach), np.ceil(reach) + 1)
-    offsets = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    at = (places[:, None] + offsets).reshape(-1, 2).astype(np.float32)
-    return _at_vertices(image, at)
+def _of_one_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(V,) in [0, 1]: how alike each colour is to the weighted median, in brightness and hue.
+
+    Hair over a temple or a shadow must not be spread over a cheek.
+    """
+    use = weights > 0.3
+    if use.sum() < 20:
+        return np.ones(len(colours))
+    logs = np.log(np.maximum(colours, 4.0))
+    middle = np.median(logs[use], axis=0)
+    spread = np.maximum(1.5 * np.median(np.abs(logs[use] - middle), axis=0), 0.06)
+    off = np.sqrt((((logs - middle) / spread) ** 2).mean(axis=1))
+    return np.asarray(1.0 - smoothstep(1.8, 3.2, off))
+
+
+def _grown(colours: np.ndarray, scalp: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """(V,) what of the scalp gives hair its colour.
+
+    A bare forehead or scalp is not hair's colour, unless there is hardly anything else.
+
+    Args:
+        colours: (V, 3).
+        scalp: (V,) how well the photo shows it, 0 where no hair could grow.
+        face: (V,) the same of the face without its beard: grey hair is like a grey beard.
+    """
+    unlike = scalp * (1.0 - _of_one_colour(colours, face))
+    return unlike if unlike.sum() > BALD * scalp.sum() else scalp
+
+
+def _grain(
+    photo: np.ndarray, positions: np.ndarray, known: np.ndarray, hair: np.ndarray
+) -> np.ndarray:
+    """(2, G, G) what a smooth filling lacks: pores of skin, strands of hair, as strong as seen.
+
+    Noise, not a patch of the photo: a patch repeated is seen as a pattern. It tiles without seams.
+    """
+    luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    contrast = _at_vertices(cv2.absdiff(luma, cv2.GaussianBlur(luma, (0, 0), 2.5)), positions)
+    layers = []
+    for share, blur, most in zip((1.0 - hair, hair), GRAIN_BLUR, GRAIN_CONTRAST, strict=True):
+        use = known * share > 0.6
+        # 0.6745: half of all normal draws lie within so many deviations.
+        strength = min(float(np.median(contrast[use])) / 0.6745, most) if use.sum() > 20 else 0.0
+        layers.append(np.float32(strength) * _noise(*blur))
+    return np.stack(layers)
+
+
+def _middle_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(3,) median of the colours that are well known; of all if hardly any is."""
+    use = weights > 0.5 * weights.max(initial=0.0)
+    return np.asarray(np.median(colours[use if use.any() else slice(None)], axis=0))
+
+
+@cache
+def _noise(across: float, along: float) -> np.ndarray:
+    """(G, G) float32 periodic noise of mean 0 and deviation 1, always the same."""
+    white = np.random.default_rng(0).standard_normal((GRAIN_SIDE, GRAIN_SIDE)).astype(np.float32)
+    smooth = gaussian_filter(white, (along, across), mode="wrap")
+    return np.asarray((smooth - smooth.mean()) / smooth.std(), np.float32)
 
 
 def _light_on_skin(normals: np.ndarray, light: np.ndarray, hair: np.ndarray) -> np.ndarray:

@@ -38,16 +38,6 @@ def test_a_closed_mesh_has_no_rim_and_an_open_one_measures_from_it():
     np.testing.assert_allclose(mesh.rim_distance[2], np.sqrt(2.0), rtol=1e-6)
 
 
-def test_spread_takes_the_next_values_of_the_region():
-    vertices, triangles = octahedron()
-    mesh = Mesh(vertices, triangles)
-    values = np.array([[1.0], [5.0], [9.0], [9.0], [9.0], [9.0]], np.float32)
-    region = np.array([True, True, False, False, False, False])
-    np.testing.assert_allclose(mesh.spread(values, region, 1)[:, 0], [1, 5, 3, 3, 3, 3])
-    far = region & (np.arange(6) == 0)
-    np.testing.assert_allclose(mesh.spread(values, far, 1)[:, 0], 1.0)
-
-
 def test_fill_spreads_known_values_and_keeps_them():
     # A strip of vertices 0-1-2-3: both ends known, the two between interpolate linearly.
     vertices = np.array(

@@ -81,14 +81,3 @@ def test_the_jaw_shades_the_throat_and_neither_face_nor_ear():
     assert mean[before_ears, 1].max() < points[48:60, 1].mean()  # and below the mouth.
     # Left and right alike.
     np.testing.assert_allclose(regions.under_jaw, regions.under_jaw[model.mirror], atol=0.02)
-
-
-def test_the_strip_before_the_ear_ends_on_the_cheek_and_spares_eyes_and_beard():
-    model = MorphableModel.load()
-    regions = head_regions(model.mean, model.landmark_vertices)
-    strip = regions.before_ear
-    jaw = model.landmark_vertices[:17]
-    assert strip[jaw[[0, 16]]].min() > 0.9
-    assert strip[jaw[4:13]].max() < 0.05
-    assert strip[model.landmark_vertices[27:]].max() < 0.05
-    assert strip[regions.ear == 1].max() == 0

@@ -17,8 +17,7 @@ def scene():
     values[:, shading.MIRROR_X] = 15 - corners[:, 0]
     values[:, shading.MIRROR_Y] = corners[:, 1]
     values[:, [shading.TRUST, shading.COVER]] = 1.0
-    values[:, shading.SKIN : shading.SKIN + 3] = (10, 20, 30)
-    values[:, shading.HAIR_COLOUR : shading.HAIR_COLOUR + 3] = (40, 50, 60)
+    values[:, shading.RED : shading.BLUE + 1] = (10, 20, 30)
     photo = np.random.default_rng(0).integers(0, 200, (SIDE, SIDE, 3)).astype(np.uint8)
     grain = np.zeros((2, 8, 8), np.float32)
     raster = rasterize(corners, triangles, SIDE, SIDE)
@@ -64,24 +63,9 @@ def test_coverage_and_grain(scene):
     faded = scene(COVER=0.25)
     np.testing.assert_allclose(faded.colour, 0.25 * scene.photo, atol=0.2)
     np.testing.assert_allclose(faded.cover, 0.25, rtol=1e-5)
-    # Pores are added to skin; strands are a part of the hair's colour, as far as there are any.
-    scene.grain[0], scene.grain[1] = 4.0, 0.2
-    skin = scene(COVER=1.0, TRUST=0.0, HAIR=0.0)
-    np.testing.assert_allclose(skin.colour[0, 0], [14, 24, 34], rtol=1e-5)
-    hair = scene(HAIR=1.0, STRANDS=0.5)
-    np.testing.assert_allclose(hair.colour[0, 0], [44, 55, 66], rtol=1e-5)
-    bare = scene(HAIR=0.25, STRANDS=0.0)
-    np.testing.assert_allclose(bare.colour[..., 0], 0.75 * 14 + 0.25 * 40, rtol=1e-5)
-
-
-def test_strands_reach_over_the_hairline(scene):
-    scene.grain[1] = np.where(np.arange(8) % 2, 0.1, -0.1)
-    edge = scene(TRUST=0.0, HAIR=0.5, STRANDS=1.0, HAIR_U=np.array([0, 15, 0, 15]))
-    share = (edge.colour[1:-1, 1:-1, 0] - 10) / 30
-    assert share.max() > 0.6
-    assert share.min() < 0.4
-    np.testing.assert_allclose(np.ptp(share, axis=0), 0.0, atol=1e-5)
-    np.testing.assert_allclose(scene(STRANDS=0.0).colour[..., 0], 25.0, rtol=1e-5)
+    scene.grain[0], scene.grain[1] = 4.0, 8.0
+    drawn = scene(COVER=1.0, TRUST=0.0, HAIR=0.25)
+    np.testing.assert_allclose(drawn.colour[..., 0], 10 + 0.75 * 4 + 0.25 * 8, rtol=1e-5)
 
 
 def test_the_tone_is_added_to_what_the_photo_shows_only(scene):

@@ -18,13 +18,10 @@ def ball(loose):
         loose=np.full(4000, loose, np.float32),
         grows=np.ones(4000, np.float32),
         ear=np.zeros(4000, np.float32),
-        before_ear=np.zeros(4000, np.float32),
         mouth=np.zeros(4000, np.float32),
         under_jaw=np.zeros(4000, np.float32),
         front=np.zeros(4000, np.float32),
         skull=np.ones(4000, bool),
-        top=np.zeros(4000, bool),
-        brows=np.zeros(10, np.int64),
         height=1.0,
     )
     return points.astype(np.float32), regions

@@ -1,0 +1,40 @@
+import numpy as np
+
+from dagan_tf.simulator.scene.texture import BALD, _grown
+
+BROWN, GREY = (180.0, 120.0, 90.0), (120.0, 120.0, 122.0)
+
+
+def head(hairs):
+    """Colours of 200 points of a face, the lower half a grey beard, and 100 of a scalp."""
+    grain = np.random.default_rng(0).normal(1.0, 0.02, (300, 1))
+    colours = np.concatenate(
+        [
+            np.tile(BROWN, (100, 1)),
+            np.tile(GREY, (100, 1)),
+            np.tile(GREY, (hairs, 1)),
+            np.tile(BROWN, (100 - hairs, 1)),
+        ]
+    )
+    scalp = np.repeat([0.0, 1.0], [200, 100])
+    return colours * grain, scalp
+
+
+def test_little_grey_hair_above_a_grey_beard_is_hair():
+    colours, scalp = head(hairs=10)
+    grown = _grown(colours, scalp, np.repeat([1.0, 0.0], [100, 200]))
+    np.testing.assert_allclose(grown[200:210], 1.0)
+    assert grown[210:].max() < 0.1
+    assert grown[:200].max() == 0
+    # Held against face and beard alike, it passes for skin, and the head for bald.
+    with_beard = _grown(colours, scalp, np.repeat([1.0, 0.0], [200, 100]))
+    np.testing.assert_array_equal(with_beard, scalp)
+
+
+def test_a_scalp_of_the_skin_s_colour_is_bald():
+    colours, scalp = head(hairs=0)
+    face = np.repeat([1.0, 0.0], [100, 200])
+    np.testing.assert_array_equal(_grown(colours, scalp, face), scalp)
+    # A few dark points, as a shadow has, are no hair.
+    few = round(100 * BALD) - 1
+    np.testing.assert_array_equal(_grown(*head(few), face), scalp)
