@@ -25,7 +25,8 @@ from dagan_tf.simulator.angles import read_angles, yaw_refusal
 
 if TYPE_CHECKING:  # They load TensorFlow and numba.
     from dagan_tf.export.refiner import Refiner
-    from dagan_tf.simulator.simulator import SimulatedView, Simulator
+    from dagan_tf.simulator.simulator import Simulator
+    from dagan_tf.simulator.view import SimulatedView
 
 YAWS = (-60.0, -30.0, 30.0, 60.0)
 SHEET_NAME = "contact_sheet.png"
