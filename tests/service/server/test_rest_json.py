@@ -57,6 +57,21 @@ def test_one_input_needs_no_name():
     assert _fill({"inputs": bytes_of}, x=tf.string)["x"].item() == b"\0\xff"
 
 
+@pytest.mark.parametrize("text", ["AP8=", "AP8", " A\nP8= ", "AP 8"])
+def test_base64_may_have_gaps_and_lack_padding(text):
+    assert _fill({"inputs": {"b64": text}}, x=tf.string)["x"].item() == b"\0\xff"
+
+
+def test_integers_beyond_64_bits_are_floats():
+    # RapidJSON makes doubles of them; below, an integer must fit without loss.
+    assert _fill({"inputs": [10**30, -(10**30)]}, x=tf.float32)["x"].tolist() == [
+        np.float32(1e30),
+        -np.float32(1e30),
+    ]
+    with pytest.raises(RequestError, match="JSON value: 1000.* to float without loss"):
+        _fill({"inputs": [10**40]}, x=tf.float32)
+
+
 def test_numbers_that_are_none_pass_as_floats():
     document = rest_json.parse_object(b'{"inputs": [NaN, -Infinity, 1e-3, 2]}')
     request = predict_pb2.PredictRequest()
@@ -97,7 +112,12 @@ def test_numbers_that_are_none_pass_as_floats():
         ({"instances": [{}]}, tf.uint8, "{} must only have keys: x"),
         ({"instances": [[1], {"x": 1}]}, tf.uint8, "Expecting value/list but got object at item 1"),
         ({"instances": [{"x": 1}, [1]]}, tf.uint8, "Expecting object but got list at item 1"),
-        ({"instances": [[1], [1, 2]]}, tf.uint8, "Expecting shape [1] but got: [2]"),
+        ({"instances": [[1], [1, 2]]}, tf.uint8, "Expecting tensor size: 1 but got: 2"),
+        ({"instances": [[1, 2], [[1, 2]]]}, tf.uint8, "Expecting shape [2] but got: [1,2]"),
+        ({"inputs": [{"b64": "A"}]}, tf.string, "Unable to base64 decode"),
+        ({"inputs": [{"b64": "AP8=="}]}, tf.string, "Unable to base64 decode"),
+        ({"inputs": [2**64 - 1]}, tf.float64, "to double without loss of precision."),
+        ({"inputs": [10**400]}, tf.float64, "Number too big to be stored in double."),
     ],
 )
 def test_what_does_not_fit_is_refused(document, dtype, message):
@@ -156,7 +176,7 @@ def test_rows_need_a_first_dimension_in_common():
     for outputs, message in (
         ({"x": np.zeros(())}, "has no shape information"),
         ({"x": np.zeros((0, 2))}, "invalid batch size: 0"),
-        ({"x": np.zeros(2), "y": np.zeros(3)}, "inconsistent batch size"),
+        ({"x": np.zeros(2), "y": np.zeros(3)}, "y has inconsistent batch size: 3 expecting: 2"),
     ):
         with pytest.raises(RequestError, match=message):
             rest_json.write_outputs(outputs, rows=True)
