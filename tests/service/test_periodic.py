@@ -1,5 +1,6 @@
 """Work that comes again: how often, what ends it, and what does not."""
 
+import itertools
 import logging
 import threading
 import time
@@ -38,7 +39,7 @@ def test_it_comes_again_at_intervals_in_a_thread_of_its_own():
     assert work.wait(3)
     periodic.stop()
     assert work.calls[0] - began >= 0.05
-    assert all(later - earlier >= 0.05 for earlier, later in zip(work.calls, work.calls[1:]))
+    assert all(later - earlier >= 0.05 for earlier, later in itertools.pairwise(work.calls))
     (thread,) = work.threads
     assert thread is not threading.current_thread()
     assert thread.daemon

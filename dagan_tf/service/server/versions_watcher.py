@@ -212,9 +212,7 @@ def _platform(model: model_server_config_pb2.ModelConfig) -> str:
                 "ModelServerConfig::model_platform."
             )
         if model.model_type != model_server_config_pb2.TENSORFLOW:
-            raise invalid(
-                f"ModelServerConfig::model_type choice {model.model_type} not supported."
-            )
+            raise invalid(f"ModelServerConfig::model_type choice {model.model_type} not supported.")
         return _PLATFORM
     if not platform:
         raise invalid(

@@ -36,9 +36,8 @@ def _raise(error: Exception) -> None:
     ],
 )
 def test_a_defect_is_logged_and_a_refusal_is_not(endpoint, caplog, raised, code, message, logged):
-    with caplog.at_level(logging.ERROR, logger="absl"):
-        with pytest.raises(RequestError) as caught:
-            endpoint.run(Facts("Predict", "GRPC", "ipv4:127.0.0.1:1"), lambda: _raise(raised))
+    with caplog.at_level(logging.ERROR, logger="absl"), pytest.raises(RequestError) as caught:
+        endpoint.run(Facts("Predict", "GRPC", "ipv4:127.0.0.1:1"), lambda: _raise(raised))
     assert (caught.value.code.name, caught.value.message) == (code, message)
     assert bool(caplog.records) is logged
     if logged:

@@ -68,7 +68,7 @@ def test_integers_beyond_64_bits_are_floats():
         np.float32(1e30),
         -np.float32(1e30),
     ]
-    with pytest.raises(RequestError, match="JSON value: 1000.* to float without loss"):
+    with pytest.raises(RequestError, match=r"JSON value: 1000.* to float without loss"):
         _fill({"inputs": [10**40]}, x=tf.float32)
 
 
