@@ -228,7 +228,7 @@ def _ask_elsewhere(
 
 
 def _reason(done: subprocess.CompletedProcess[str]) -> str:
-    """Why a process failed, in one line; TensorFlow's log, which is on stderr, too, is no reason."""
+    """Why a process failed, in one line; what TensorFlow logs to stderr is no reason."""
     lines = done.stderr.splitlines()
     if done.returncode < 0:
         number = -done.returncode

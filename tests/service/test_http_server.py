@@ -110,4 +110,5 @@ def test_many_at_once_wait_for_their_turn(server):
 def test_a_defect_of_the_application_is_logged(server, caplog):
     with caplog.at_level(logging.ERROR, logger="absl"):
         assert _ask(server, "/defect") == 500
-    assert "a defect" in caplog.text
+    assert "LookupError: a defect" in caplog.text
+    assert "Traceback" in caplog.records[0].exc_text
