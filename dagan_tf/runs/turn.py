@@ -21,7 +21,8 @@ from dagan_tf.faces.resizing import resized
 from dagan_tf.faces.weights import LANDMARK_SOURCES
 from dagan_tf.folders.views import View, all_views
 from dagan_tf.simulator.angles import read_angles, yaw_refusal
-from dagan_tf.simulator.simulator import SimulatedView, Simulator
+from dagan_tf.simulator.simulator import Simulator
+from dagan_tf.simulator.view import SimulatedView
 
 if TYPE_CHECKING:
     from dagan_tf.export.refiner import Refiner

@@ -128,13 +128,13 @@ class SceneMaker:
             self._regions, self.model.mean, self._sky, self.grids,
         )  # fmt: skip
         height = float(np.ptp(projected[self._regions.skull, 1])) * scale
-        chin = (projected[self.model.landmark_vertices[8], 1] + 0.5) * scale
-        above = np.arange(work.side)[:, None] < chin
+        chin = canvas.carry(projected[self.model.landmark_vertices[8], :2], work)
+        above = np.arange(work.side)[:, None] < chin[1]
         whole = head if person is None else head | person
         plate, kept = clean_plate(laid, small, whole & above, whole, MARGIN * height, shown)
         radii = outline_radii(self._head_mask(projected), centre)
         outline = HeadOutline(
-            centre=canvas.carry(centre / scale, frame),
+            centre=work.carry(centre, frame),
             radii=_finite(radii) / (scale * canvas.density),
             neck=canvas.carry(projected[self._rim, :2].mean(axis=0), frame),
         )
