@@ -8,6 +8,7 @@ import base64
 import binascii
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,9 @@ _COMPLAINTS = {
     "Expecting ':' delimiter": "Missing a colon after a name of object member.",
     "Expecting ',' delimiter": "Missing a comma or ] after an array element.",
 }
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+# numpy before 2 has no more dimensions; no signature here has more than 4.
+_MOST_DIMENSIONS = 32
 # Largest integers that float32 and float64 hold together with all below them.
 _LOSSLESS = {np.dtype(np.float32): 2**24 - 1, np.dtype(np.float64): 2**53 - 1}
 _LONGEST_SHOWN = 300
@@ -47,7 +51,13 @@ def parse_object(body: bytes) -> dict[str, Any]:
     if not body:
         raise invalid("JSON Parse error: The document is empty")
     try:
-        document = json.loads(body)
+        # Not json.loads' own guess: TensorFlow Serving takes UTF-8 alone, with its mark or without.
+        text = body.decode("utf-8-sig")
+        document = json.loads(text)
+        if _SURROGATE.search(text):
+            json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from error
     except json.JSONDecodeError as error:
         what = _COMPLAINTS.get(error.msg, error.msg)
         raise invalid(f"JSON Parse error: {what} at offset: {error.pos}") from error
@@ -231,6 +241,8 @@ def _array(value: Any, info: meta_graph_pb2.TensorInfo) -> np.ndarray:
         if not inner:
             break
         inner = inner[0]
+    if len(shape) > _MOST_DIMENSIONS:
+        raise invalid(f"lists are {len(shape)} deep; expected at most {_MOST_DIMENSIONS}")
     leaves: list[Any] = []
     _collect(value, 0, shape, leaves)
     dtype = tf.dtypes.as_dtype(info.dtype)
@@ -308,7 +320,7 @@ def _to_floats(leaves: Sequence[Any], kinds: set[type], dtype: tf.DType) -> np.n
 
 def _to_bytes(leaf: Any) -> bytes:
     if isinstance(leaf, str):
-        return leaf.encode("utf-8", "surrogatepass")
+        return leaf.encode()
     if not isinstance(leaf, dict):
         raise _wrong_type(leaf, tf.string)
     if not _is_base64(leaf):

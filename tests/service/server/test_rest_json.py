@@ -26,6 +26,13 @@ def _fill(document: dict, **dtypes: tf.DType) -> dict[str, np.ndarray]:
     return {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
 
 
+def _deep(levels: int) -> list:
+    value: list = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
 # The two examples of TensorFlow Serving's own page of the REST interface, g3doc/api_rest.md.
 _ROWS = [
     {"tag": "foo", "signal": [1, 2, 3, 4, 5], "sensor": [[1, 2], [3, 4]]},
@@ -55,6 +62,13 @@ def test_one_input_needs_no_name():
     bytes_of = {"b64": "AP8="}
     assert _fill({"instances": [bytes_of, bytes_of]}, x=tf.string)["x"].tolist() == [b"\0\xff"] * 2
     assert _fill({"inputs": bytes_of}, x=tf.string)["x"].item() == b"\0\xff"
+
+
+def test_surrogates_in_pairs_and_a_byte_order_mark_pass():
+    body = b'\xef\xbb\xbf{"inputs": ["\\ud83d\\ude00", "\\\\ud800"]}'
+    request = predict_pb2.PredictRequest()
+    rest_json.fill_inputs(rest_json.parse_object(body), _inputs(x=tf.string), request)
+    assert list(request.inputs["x"].string_val) == ["\U0001f600".encode(), b"\\ud800"]
 
 
 @pytest.mark.parametrize("text", ["AP8=", "AP8", " A\nP8= ", "AP 8"])
@@ -107,6 +121,8 @@ def test_numbers_that_are_none_pass_as_floats():
         ({"inputs": [[1, 2], [3]]}, tf.uint8, "at unexpected size: 1 at level: 1 expected size: 2"),
         ({"inputs": [[1], 2]}, tf.uint8, "2 found at incorrect level: 2 in the JSON DOM. Expected"),
         ({"inputs": [1, [2]]}, tf.uint8, "Encountered list at unexpected level: 1 expected < 1"),
+        ({"inputs": _deep(33)}, tf.uint8, "lists are 33 deep; expected at most 32"),
+        ({"inputs": _deep(900)}, tf.uint8, "lists are 900 deep; expected at most 32"),
         ({"inputs": {"y": 1}}, tf.uint8, "Missing named input: x in 'inputs' object."),
         ({"instances": [{"y": 1}]}, tf.uint8, "does not have named input: y"),
         ({"instances": [{}]}, tf.uint8, "{} must only have keys: x"),
@@ -134,7 +150,11 @@ def test_what_does_not_fit_is_refused(document, dtype, message):
         (b"instances = [1, 2]", "JSON Parse error: Invalid value. at offset: 0"),
         (b"{} {}", "must not be followed by other values. at offset: 3"),
         (b"[1]", "JSON Value: [1] Is not object"),
-        (b'{"a": "\xff"}', "Invalid encoding"),
+        (b'{"a": "\xff"}', "Invalid encoding in string. at offset: 7"),
+        (b'{"a": "\xed\xa0\x80"}', "Invalid encoding in string. at offset: 7"),
+        ('{"a": 1}'.encode("utf-16"), "Invalid encoding in string. at offset: 0"),
+        (b'{"a": "\\ud800"}', "The surrogate pair in string is invalid."),
+        (b'{"\\uDFFF\\uD800": 1}', "The surrogate pair in string is invalid."),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a": ' + b"9" * 5000 + b"}", "Number too big"),
     ],
