@@ -20,7 +20,7 @@ from dagan_tf.simulator.acceptance import (
     check_turn,
     profile_side,
 )
-from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW, read_angles, yaw_refusal
+from dagan_tf.simulator.angles import check_angles, read_angles, yaw_refusal
 from dagan_tf.simulator.fitting.fit import MAX_FIT_ERROR, FaceFit, fit_person
 from dagan_tf.simulator.fitting.framing import frame_matrix, mean_landmarks
 from dagan_tf.simulator.head.morphable_model import MorphableModel
@@ -101,7 +101,7 @@ class Simulator:
             DaganError: an angle is out of range, or the photo allows none of the yaws.
         """
         yaws = read_angles("yaws", yaws)
-        self.check_angles(yaws, pitch)
+        check_angles(yaws, pitch)
         fit = fit or self.fit(photo, face=face)
         refusals = [self.refusal(fit, yaw) for yaw in yaws]
         allowed = [yaw for yaw, reason in zip(yaws, refusals, strict=True) if reason is None]
@@ -126,18 +126,6 @@ class Simulator:
             One line with the yaw asked for and what is possible, or None if it can be shown.
         """
         return yaw_refusal(fit.pose.yaw, yaw)
-
-    @staticmethod
-    def check_angles(yaws: Iterable[float], pitch: float | None) -> None:
-        """Raises DaganError unless every yaw is in [-90, 90] and pitch in [-30, 30] or None."""
-        yaws = read_angles("yaws", yaws)
-        if not yaws:
-            raise DaganError("yaws: got none, expected at least one angle in degrees")
-        for yaw in yaws:
-            if not abs(yaw) <= MAX_YAW:
-                raise DaganError(f"yaw: got {yaw}, expected degrees in [-90, 90]")
-        if pitch is not None and not abs(pitch) <= MAX_PITCH:
-            raise DaganError(f"pitch: got {pitch}, expected degrees in [-30, 30]")
 
     def align(
         self, photo: np.ndarray, *, face: Face | None = None, yaw: float | None = None
