@@ -167,6 +167,9 @@ _IMAGE = {"instances": [[[[1, 2, 3]]]]}
         (_PREDICT, b"", 400, "JSON Parse error: The document is empty"),
         (_PREDICT, {"signature_name": "absent", **_IMAGE}, 400,
          'Serving signature name: "absent" not found in signature def'),
+        (_PREDICT, b'{"signature_name": "\\ud800"}', 400, "surrogate pair in string is invalid"),
+        *((_PREDICT, b'{"signature_name": ' + b"[" * deep + b"]" * deep + b"}", 400, message)
+          for deep, message in ((9, "key must be a string"), (100_000, "nested too deeply"))),
         (_PREDICT, {"signature_name": 1}, 400, "'signature_name' key must be a string value."),
         (_PREDICT, {"inputs": [[[]]]}, 400, "has shape (1, 1, 0); expected (None, None, None, 3)"),
         (_PREDICT, {"inputs": np.zeros((1, 0, 2, 3)).tolist()}, 400, "has shape (1, 0)"),
