@@ -14,6 +14,7 @@ more that are half of what is shown.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,12 +52,16 @@ flags.DEFINE_float("test_share", 0.5, "Likewise.")
 flags.DEFINE_string("crops", None, "Likewise.", required=True)
 flags.DEFINE_integer("workers", 2, "Likewise.")
 flags.DEFINE_string("backbone", None, "A TFLite or Keras file at 112 pixels.", required=True)
+flags.DEFINE_float("frozen", 0.9, "Share of its layers whose output is kept beside the crops.")
+flags.DEFINE_list("alignments", ["five_points", "canonical"], "Of the crops.")
 flags.DEFINE_float("shrinkage", 0.3, "Of the solved head.")
 flags.DEFINE_integer("dimensions", 96, "Of the solved head.")
 flags.DEFINE_string("output", None, "File of the table.", required=True)
 
-_ALIGNMENTS = ("five_points", "canonical")
 _MAX_YAW = 60.0
+_BATCH = 128
+# Of the times that a real image is shown.
+_MOST = 12
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Case:
         least: views turned less are not shown, degrees.
         most: nor those turned further.
         per_photo: views of a photo at most, 0 = all.
-        share: of what is shown, views; 0 shows each image once.
+        share: of what is shown, views.
         alignment: of all crops.
         every_yaw: real photos of every yaw are shown, the ceiling.
     """
@@ -80,7 +85,7 @@ class Case:
     most: float = 90.0
     per_photo: int = 0
     share: float = 0.5
-    alignment: str = _ALIGNMENTS[0]
+    alignment: str = "five_points"
     every_yaw: bool = False
 
 
@@ -95,7 +100,7 @@ def cases(kinds: list[str], yaws: list[float], alignment: str) -> Iterator[Case]
     yield Case("b-1", alignment=alignment)
     for kind in kinds:
         yield Case(f"{kind}, 60 to 90", kind, alignment=alignment)
-        if alignment != _ALIGNMENTS[0]:
+        if alignment != "five_points":
             continue
         for low, high in ((0.0, 60.0), (70.0, 90.0), (80.0, 90.0), (90.0, 90.0), (0.0, 90.0)):
             if any(low <= yaw <= high for yaw in yaws):
@@ -121,20 +126,29 @@ def times_shown(case: Case, crops: Crops) -> np.ndarray:
             views[rng.permutation(own)[case.per_photo :]] = False
     times = real.astype(int)
     if views.any():
-        # Whole numbers of times, ten at most on average, whose ratio gives the share.
         ratio = case.share / (1.0 - case.share) * real.sum() / views.sum()
-        times[real] = max(1, round(4.0 / max(ratio, 1.0)))
-        times[views] = max(1, round(ratio * times[real][0]))
+        # Whole numbers of times that give the share nearly.
+        nearly = max(Fraction(1, _MOST), Fraction(ratio).limit_denominator(_MOST))
+        times[views], times[real] = nearly.numerator, nearly.denominator
     return times
 
 
 def features_of(crops: Crops, backbone: str) -> np.ndarray:
     """(N, D) float32 of length 1, of each crop and its mirror image together."""
     from dagan_tf.metrics.templates import normalised
+    from dagan_tf.recognition.backbones import build_parts
     from dagan_tf.recognition.features import frozen_layers
 
-    kept = frozen_layers(crops, NetworkConfig(backbone=backbone, frozen=1.0, dimensions=0))
-    return normalised(kept[np.arange(len(kept))].astype(np.float32).sum(axis=1))
+    # What trainer.recognise keeps of crops for its own trainings with this share serves here too.
+    settings = NetworkConfig(backbone=backbone, frozen=FLAGS.frozen, dimensions=0)
+    kept = frozen_layers(crops, settings)
+    rest = build_parts(settings, crops.images.shape[1:])[1]
+    found = []
+    for start in range(0, len(kept), _BATCH):
+        rows = kept[start : start + _BATCH].astype(np.float32)
+        both = [np.asarray(rest(rows[:, side], training=False)) for side in (0, 1)]
+        found.append(both[0] + both[1])
+    return normalised(np.concatenate(found))
 
 
 def read(people: set[str]) -> Protocol:
@@ -185,8 +199,8 @@ def main(argv: list[str]) -> None:
         synthetic["refined"] = FLAGS.refined
     split = protocol.splits[0]
     ratio = len(people_of(split)) / len(set(split.training_subjects.tolist()))
-    parts = []
-    for alignment in _ALIGNMENTS:
+    before: list[str] = []
+    for alignment in FLAGS.alignments:
         settings = CropConfig(image_size=112, alignment=alignment)
         crops = make_crops(faces, synthetic, FLAGS.crops, settings, workers=FLAGS.workers)
         values = features_of(crops, FLAGS.backbone)
@@ -202,10 +216,11 @@ def main(argv: list[str]) -> None:
                 shrinkage=FLAGS.shrinkage,
                 dimensions=FLAGS.dimensions,
             )
-        lines = [f"Crops aligned as {alignment}:", "", *lines_of(runs, "b-1", ratio)]
-        print("\n".join(lines), flush=True)
-        parts.append("\n".join(lines))
-        write_text(Path(FLAGS.output), "\n\n".join(parts) + "\n")
+            # Row by row: whoever stops it keeps what there is.
+            lines = [f"Crops aligned as {alignment}:", "", *lines_of(runs, "b-1", ratio)]
+            print(lines[-1], flush=True)
+            write_text(Path(FLAGS.output), "\n".join([*before, *lines]) + "\n")
+        before += [*lines, ""]
 
 
 if __name__ == "__main__":
