@@ -150,8 +150,11 @@ class SceneMaker:
         normals = self._mesh.normals(prepared.vertices) @ camera.rotation.T.astype(np.float32)
         settled = float(smoothstep(*SETTLED, _turn(fit.pose, pose)))
         texture = prepared.texture
+        gain: np.ndarray | float = 1.0
+        if self.model.turned_tone is not None and self.model.mirror is not None:
+            gain = self.model.turned_tone.gain(pose.yaw - fit.pose.yaw, self.model.mirror)
         values = texture.values(
-            normals, settled, self._mesh, self._regions, self.model.mirror, self._coverage
+            normals, settled, self._mesh, self._regions, self.model.mirror, self._coverage, gain
         )
         triangles = self._mesh.front_facing(projected)
         raster = rasterize(projected, triangles, fine.side, fine.side)
