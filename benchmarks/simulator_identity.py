@@ -41,7 +41,8 @@ from dagan_tf.simulator.fitting.fit import FaceFit, fit_landmarks
 from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.scene import head_scene
 from dagan_tf.simulator.scene.head_scene import PreparedPhoto
-from dagan_tf.simulator.simulator import SimulatedView, Simulator
+from dagan_tf.simulator.simulator import Simulator
+from dagan_tf.simulator.view import SimulatedView
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("frll", None, "Folder of the London Set.", required=True)

@@ -167,7 +167,8 @@ def pipeline_rate(size: int, batch: int) -> float:
 
     from dagan_tf.config.settings import load_config
     from dagan_tf.data.pipeline import training_batches
-    from dagan_tf.data.records import Record, write_records
+    from dagan_tf.data.record_format import Record
+    from dagan_tf.data.records import write_records
     from dagan_tf.faces.photo_io import encode_png
 
     y, x = np.mgrid[:size, :size]

@@ -5,11 +5,13 @@ python -m dagan_tf PHOTO... --yaws=-60,-30,30,60 --output=DIR
 DIR gets simulated/, refined/ and contact_sheet.png.
 """
 
+import functools
 import sys
 
 from absl import flags
 
 from dagan_tf.core.program import BAD_INPUT, run_app
+from dagan_tf.core.quiet import start_tensorflow
 from dagan_tf.faces.weights import LANDMARK_SOURCES
 
 FLAGS = flags.FLAGS
@@ -34,6 +36,8 @@ def main(argv: list[str]) -> int:
     from dagan_tf.errors import DaganError
     from dagan_tf.runs.turn import turn_files
 
+    loading = functools.partial(start_tensorflow, verbose=FLAGS.verbose)
+
     try:
         yaws = [float(yaw) for yaw in FLAGS.yaws]
     except ValueError:
@@ -46,6 +50,8 @@ def main(argv: list[str]) -> int:
         model=FLAGS.model,
         image_size=FLAGS.image_size,
         landmarks=FLAGS.landmarks,
+        # A process that has TensorFlow already gains little by another one.
+        meanwhile=None if "tensorflow" in sys.modules else loading,
     )
     for reason in left_out.values():
         print(f"left out: {reason}", file=sys.stderr)
@@ -56,4 +62,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    run_app(main, uses_tensorflow=True, arguments="PHOTO...")
+    run_app(main, arguments="PHOTO...")

@@ -117,9 +117,8 @@ class LossConfig:
             reals are labelled each person's own.
         embedding_own_from: with `own`, the step of training from which it counts; until then the
             common difference does.
-        pose_form: distance of L_pp: the paper's `l1`; `l2` (squared) and `huber` let small changes
+        pose_form: distance of L_pp: the paper's `l1`, or `l2` (squared), which lets small changes
             pass almost free, where L1 holds the refiner to its input or not at all.
-        pose_delta: where `huber` turns from squared to linear, in units of the [-1, 1] range.
         pose_downsample: compare images averaged over blocks of this many pixels a side, so that
             detail finer than a block is free.
         pose_scale: `element` averages over height, width and channels, `pixel` divides by
@@ -156,8 +155,7 @@ class LossConfig:
     embedding_weight: float = number(0.0, minimum=0)
     embedding_step: str = choice("common", "common", "own")
     embedding_own_from: int = number(0, minimum=0)
-    pose_form: str = choice("l1", "l1", "l2", "huber")
-    pose_delta: float = number(0.1, minimum=1e-6, maximum=2)
+    pose_form: str = choice("l1", "l1", "l2")
     pose_downsample: int = choice(1, 1, 2, 4, 8)
     pose_scale: str = choice("element", "element", "pixel")
     pose_mask_weight: float = number(1.0, minimum=0, maximum=1)

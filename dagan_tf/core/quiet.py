@@ -4,6 +4,7 @@ import os
 import tempfile
 
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_set_here = False
 
 
 def start_tensorflow(*, verbose: bool = False) -> None:
@@ -37,9 +38,10 @@ def quieten() -> bool:
     """Sets the log level of TensorFlow's libraries, also for child processes, to errors only.
 
     Returns:
-        Whether it did: a level that the user has set stays.
+        Whether it did, now or before: a level that the user has set stays.
     """
-    if _LEVEL in os.environ:
-        return False
-    os.environ[_LEVEL] = "2"
-    return True
+    global _set_here
+    if _LEVEL not in os.environ:
+        os.environ[_LEVEL] = "2"
+        _set_here = True
+    return _set_here

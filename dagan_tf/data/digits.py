@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 from sklearn.datasets import load_digits
 
 from dagan_tf.core.pixels import from_levels
-from dagan_tf.data.records import Record, RecordIndex, write_records
+from dagan_tf.data.record_format import Record
+from dagan_tf.data.records import RecordIndex, write_records
 from dagan_tf.faces.photo_io import encode_png
 
 NAMES = tuple("0123456789")

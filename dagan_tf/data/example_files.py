@@ -12,7 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from dagan_tf.data.records import DOMAINS, Record, RecordError, RecordIndex, write_records
+from dagan_tf.data.record_format import DOMAINS, Record, RecordError
+from dagan_tf.data.records import RecordIndex, write_records
 
 _TEXTS = ("image/encoded", "mask/encoded", "identity", "source", "domain")
 _NUMBERS = ("image/height", "yaw", "pitch", "roll")

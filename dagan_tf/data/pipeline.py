@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from dagan_tf.config.settings import DataConfig
 from dagan_tf.data.lighting import LIGHT_DRAWS, relight
-from dagan_tf.data.records import RecordIndex, parse_example, read_index, shard_paths
+from dagan_tf.data.record_format import parse_example
+from dagan_tf.data.records import RecordIndex, read_index, shard_paths
 from dagan_tf.errors import DaganError
 
 UNLABELLED = -1

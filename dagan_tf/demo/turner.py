@@ -12,7 +12,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.detector import FaceBox
 from dagan_tf.faces.face import Face, FaceNotFoundError
 from dagan_tf.faces.photo_io import decode_photo
-from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW
+from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW, check_angles
 from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.simulator import Simulator
 
@@ -126,7 +126,7 @@ class Turner:
         if not 0 <= face < len(photo.faces):
             raise DaganError(f"face: got {face}, expected 0 to {len(photo.faces) - 1}")
         simulator = self.simulator
-        simulator.check_angles([0.0 if yaw is None else yaw], pitch)
+        check_angles([0.0 if yaw is None else yaw], pitch)
         with self._lock:
             prepared = photo.prepared.get(face)
             if prepared is None:

@@ -10,7 +10,6 @@ open in the same browser is kept out: requests must name this server as their ho
 and, where the browser says where they come from, come from its own page (cross-site requests).
 """
 
-import base64
 import json
 import secrets
 import time
@@ -21,21 +20,19 @@ from importlib import resources
 from typing import Any
 from urllib.parse import parse_qs
 
-import cv2
 import numpy as np
 
 from dagan_tf.core.memory import give_back
-from dagan_tf.demo.photo_store import PhotoGoneError, StoredPhoto
-from dagan_tf.demo.turner import TurnedFace, Turner
+from dagan_tf.demo.answers import photo_answer, view_answer
+from dagan_tf.demo.photo_store import PhotoGoneError
+from dagan_tf.demo.turner import Turner
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.photo_io import MAX_PIXELS, encode_png
+from dagan_tf.faces.photo_io import MAX_PIXELS
 from dagan_tf.service.http_server import HttpServer, read_some
 from dagan_tf.service.periodic import Periodic
 
 HOST = "127.0.0.1"
 MAX_UPLOAD = 40 * 2**20
-# Longest side of the small copy on which the page marks the faces.
-_COPY_SIDE = 640
 _UPLOAD_SECONDS = 60.0
 # Requests worked on at once, and so uploads in memory; more wait.
 _THREADS = 8
@@ -202,7 +199,7 @@ class _Page:
                 yaw=_number(query, "yaw"),
                 pitch=_number(query, "pitch"),
             )
-            return _json(_view_answer(turned))
+            return _json(view_answer(turned))
         raise RefusedError(HTTPStatus.NOT_FOUND, f"no page {path!r} here")
 
     def _post(self, environ: dict[str, Any]) -> _Answer:
@@ -221,7 +218,7 @@ class _Page:
             name, photo = self._turner.add(_read(environ))
         finally:
             give_back()  # The file's bytes.
-        return _json(_photo_answer(name, photo), HTTPStatus.CREATED)
+        return _json(photo_answer(name, photo), HTTPStatus.CREATED)
 
     def _delete(self, environ: dict[str, Any]) -> _Answer:
         folder, _, name = environ["PATH_INFO"].rpartition("/")
@@ -247,44 +244,6 @@ def _read(environ: dict[str, Any]) -> bytes:
             HTTPStatus.REQUEST_TIMEOUT, f"the file did not arrive within {_UPLOAD_SECONDS:g} s"
         ) from None
     return b"".join(parts)
-
-
-def _photo_answer(name: str, photo: StoredPhoto) -> dict[str, Any]:
-    height, width = photo.pixels.shape[:2]
-    scale = min(1.0, _COPY_SIDE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    copy = cv2.resize(photo.pixels, size, interpolation=cv2.INTER_AREA)
-    return {
-        "photo": name,
-        "width": width,
-        "height": height,
-        "copy": _data_url(copy),
-        "faces": [
-            {
-                "left": face.box.left,
-                "top": face.box.top,
-                "width": face.box.width,
-                "height": face.box.height,
-            }
-            for face in photo.faces
-        ],
-    }
-
-
-def _view_answer(turned: TurnedFace) -> dict[str, Any]:
-    return {
-        "simulated": _data_url(turned.simulated),
-        "refined": None if turned.refined is None else _data_url(turned.refined),
-        "complaint": turned.complaint,
-        "yaw": turned.pose.yaw,
-        "pitch": turned.pose.pitch,
-        "own_yaw": turned.source_pose.yaw,
-        "own_pitch": turned.source_pose.pitch,
-    }
-
-
-def _data_url(image: np.ndarray) -> str:
-    return "data:image/png;base64," + base64.b64encode(encode_png(image)).decode()
 
 
 def _megabytes(length: str) -> str:

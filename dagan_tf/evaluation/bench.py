@@ -11,9 +11,9 @@ import numpy as np
 from dagan_tf.data.manifest import read_manifest
 from dagan_tf.data.photos import list_photos
 from dagan_tf.errors import DaganError
-from dagan_tf.evaluation import comparison, kept
-from dagan_tf.evaluation.comparison import FaceSet
+from dagan_tf.evaluation import comparison, judges, kept
 from dagan_tf.evaluation.embedding import FaceFeatures, RealFace, RealFaces, load_networks
+from dagan_tf.evaluation.face_set import FaceSet
 from dagan_tf.evaluation.looks_row import laid_photos, looks_row
 from dagan_tf.evaluation.measure import Row
 from dagan_tf.evaluation.noise import noise_row
@@ -149,10 +149,10 @@ class Bench:
             The faces and their column of the table.
         """
         faces = self._faces(name, images)
-        row = dict(comparison.pass_row(self.judges, self.real_test, faces))
+        row = dict(judges.pass_row(self.judges, self.real_test, faces))
         if own_judges:
-            row |= comparison.fresh_row(own_judges, self.real_test, faces)
-        row |= comparison.two_sample_row(self.real_test, faces)
+            row |= judges.fresh_row(own_judges, self.real_test, faces)
+        row |= judges.two_sample_row(self.real_test, faces)
         row |= comparison.distance_row(self.real_test, faces, self.real_train)
         row |= self.part(faces, np.ones(len(self.test), bool))
         found = kept.fitted_yaws(self.simulator.model, self.features.landmarks[name])
@@ -182,7 +182,7 @@ class Bench:
 
     def real_column(self) -> Row:
         """What real photos of the test people reach, for comparison."""
-        row = dict(comparison.pass_row(self.judges, self.real_test, self.real_test))
+        row = dict(judges.pass_row(self.judges, self.real_test, self.real_test))
         row |= comparison.distance_row(self.real_test, self.real_train, self.real_train)
         return row | self._identity(self.real_test, _once(self.test))
 
@@ -211,7 +211,7 @@ class Bench:
 
             conv = train_conv
         people = np.zeros(len(images), np.str_)
-        return comparison.train_judges(self.real_train, FaceSet(images, people, {}), conv)
+        return judges.train_judges(self.real_train, FaceSet(images, people, {}), conv)
 
     def _faces(self, name: str, images: np.ndarray) -> FaceSet:
         return FaceSet(images, people_of(self.test), self._embed(name, images))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dagan_tf.errors import DaganError
-from dagan_tf.evaluation.comparison import FaceSet
+from dagan_tf.evaluation.face_set import FaceSet
 from dagan_tf.evaluation.identity import distance_matrix, identity_margins
 from dagan_tf.evaluation.measure import Measure, Row
 from dagan_tf.metrics.bootstrap import mean_interval

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from dagan_tf.errors import DaganError
-from dagan_tf.evaluation.comparison import FaceSet
+from dagan_tf.evaluation.face_set import FaceSet
 from dagan_tf.evaluation.looks import backdrop_change, colour_distance, top_octave_power
 from dagan_tf.evaluation.measure import Figure, Measure, Row
 from dagan_tf.metrics.bootstrap import mean_interval

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dagan_tf.core.pixels import from_levels
-from dagan_tf.evaluation.comparison import FaceSet
+from dagan_tf.evaluation.face_set import FaceSet
 from dagan_tf.evaluation.measure import Measure, Row, value_of
 
 Features = dict[str, np.ndarray]

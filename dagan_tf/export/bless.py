@@ -1,9 +1,11 @@
 """The check an export must pass before anyone can see it."""
 
+import contextlib
 import json
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,11 @@ TOLERANCES = {"float32": 1e-3, "bfloat16": 0.1}
 FACTS_FILE = "export.json"
 
 _TIMEOUT_SECONDS = 600
+
+# What Python and TensorFlow write last before they abort themselves.
+_FATAL = re.compile(r"F\d{4} |Fatal Python error|terminate called|.*\bF (external/|tensorflow/)")
+_TRACEBACK = "Traceback (most recent call last):"
+_RAISED = re.compile(r"[A-Za-z_][\w.]*(: |$)")
 
 
 def bless(
@@ -221,11 +228,22 @@ def _ask_elsewhere(
 
 
 def _reason(done: subprocess.CompletedProcess[str]) -> str:
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    raised = [line for line in lines if re.match(r"[\w.]+(Error|Exception)\b", line)]
-    if raised:
-        return raised[-1]
-    return lines[-1].strip() if lines else f"it ends with status {done.returncode}"
+    """Why a process failed, in one line; what TensorFlow logs to stderr is no reason."""
+    lines = done.stderr.splitlines()
+    if done.returncode < 0:
+        number = -done.returncode
+        with contextlib.suppress(ValueError):
+            number = signal.Signals(number)
+        name = f" ({number.name})" if isinstance(number, signal.Signals) else ""
+        fatal = next((line.strip() for line in lines if _FATAL.match(line)), "")
+        return f"the loader was killed by signal {int(number)}{name}" + (fatal and f": {fatal}")
+    traceback = next((at for at in range(len(lines))[::-1] if lines[at] == _TRACEBACK), None)
+    if traceback is not None:
+        # The calls are indented, the error is not.
+        for line in lines[traceback + 1 :]:
+            if _RAISED.match(line):
+                return line.strip()
+    return f"the loader ended with status {done.returncode}"
 
 
 def _check_answers(answers: dict[str, np.ndarray], probes: dict[str, np.ndarray]) -> None:

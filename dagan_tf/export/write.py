@@ -24,7 +24,8 @@ from dagan_tf.config.sections import GeneratorConfig
 from dagan_tf.config.settings import load_config
 from dagan_tf.core.files import writing_to
 from dagan_tf.core.keras_compat import dtype_policy
-from dagan_tf.data.records import RecordError, read_index
+from dagan_tf.data.record_format import RecordError
+from dagan_tf.data.records import read_index
 from dagan_tf.export.bless import FACTS_FILE, TOLERANCES, bless
 from dagan_tf.export.card import render_model_card
 from dagan_tf.export.formats import check_formats, write_formats

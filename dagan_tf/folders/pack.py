@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from dagan_tf.data.manifest import SKIPPED_NAME, SkippedRow, SkippedWriter, read_manifest
 from dagan_tf.data.photos import PhotoItem
-from dagan_tf.data.records import Record, RecordError, RecordIndex, read_index, write_records
+from dagan_tf.data.record_format import Record, RecordError
+from dagan_tf.data.records import RecordIndex, read_index, write_records
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import encode_png, read_photo

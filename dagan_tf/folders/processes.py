@@ -8,7 +8,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 import cv2
@@ -72,6 +74,63 @@ def _bounded(pool: ProcessPoolExecutor, jobs: Sequence[Any], window: int) -> Ite
             yield flying.popleft().result()
     while flying:
         yield flying.popleft().result()
+
+
+@contextmanager
+def jobs_beside(
+    jobs: Sequence[Job],
+    work: Callable[[Any, Job], Result],
+    start: Callable[..., Any],
+    settings: tuple[Any, ...],
+) -> Iterator[Iterator[Result]]:
+    """Does every job in one process beside this one, from the moment the block is entered.
+
+    It works at most one job ahead of what has been asked for, and ends with the block.
+
+    Args:
+        jobs: As of `run_jobs`, like the others.
+        work: What it raises ends the process, which prints the traceback.
+        start: Called in that process.
+        settings: Of `start`.
+
+    Yields:
+        The results in the order of the jobs; ends with a DaganError if the process does not live
+        to give them all.
+    """
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_work_beside, args=(theirs, jobs, work, start, settings))
+    process.start()
+    # Else this process would hold its end open, and wait for a dead one for ever.
+    theirs.close()
+    try:
+        yield _received(ours, len(jobs))
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+
+
+def _received(connection: Connection, count: int) -> Iterator[Any]:
+    for number in range(count):
+        try:
+            yield connection.recv()
+        except EOFError:
+            raise DaganError(
+                f"the process beside this one ended at job {number + 1} of {count}"
+            ) from None
+
+
+def _work_beside(
+    connection: Connection,
+    jobs: Sequence[Any],
+    work: Callable[..., Any],
+    start: Callable[..., Any],
+    settings: tuple[Any, ...],
+) -> None:
+    _start_worker(work, start, settings)
+    for job in jobs:
+        connection.send(_work(job))
 
 
 _worker: tuple[Callable[[Any, Any], Any], Any]

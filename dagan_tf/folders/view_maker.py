@@ -21,11 +21,13 @@ from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.faces.weights import LANDMARK_SOURCES
 from dagan_tf.folders.views import View, jittered_pitch, jittered_yaw, view_path
+from dagan_tf.simulator.acceptance import MIN_FACE
 from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW
 from dagan_tf.simulator.fitting.fit import FaceFit
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.render.camera import Pose
-from dagan_tf.simulator.simulator import MIN_FACE, SimulatedView, Simulator
+from dagan_tf.simulator.simulator import Simulator
+from dagan_tf.simulator.view import SimulatedView
 
 # Photos of a person that are kept from finding their faces to drawing them, bytes; the others of
 # one who has more are decoded twice.

@@ -11,8 +11,7 @@ import numpy as np
 
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
-from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW, read_angles
-from dagan_tf.simulator.simulator import Simulator
+from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW, check_angles, read_angles
 
 
 @dataclass(frozen=True)
@@ -42,9 +41,9 @@ def all_views(yaws: Iterable[float], pitches: Iterable[float] | None) -> list[Vi
     """
     yaws = read_angles("yaws", yaws)
     pitches = [] if pitches is None else read_angles("pitches", pitches)
-    Simulator.check_angles(yaws, None)
+    check_angles(yaws, None)
     for pitch in pitches:
-        Simulator.check_angles(yaws, pitch)
+        check_angles(yaws, pitch)
     for name, angles in (("yaw", yaws), ("pitch", pitches)):
         for angle in angles:
             if abs(10 * angle - round(10 * angle)) > 1e-6:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
@@ -21,6 +21,7 @@ from dagan_tf.gan.equilibrium import BoundaryEquilibrium
 from dagan_tf.gan.history import History
 from dagan_tf.gan.objectives import objectives
 from dagan_tf.gan.outline_generator import MATTE
+from dagan_tf.gan.parts import Part, part_of, sum_of_parts
 
 if TYPE_CHECKING:
     from dagan_tf.gan.likeness import Likeness
@@ -52,13 +53,6 @@ METRIC_NAMES = (
     "generator_gradient",
     "discriminator_gradient",
 )
-
-
-class _Part(NamedTuple):
-    """What a part of a batch gives: values to report, and gradients by network."""
-
-    values: dict[str, tf.Tensor]
-    gradients: dict[str, list[tf.Tensor]]
 
 
 class DAGAN(keras.Model):
@@ -200,10 +194,10 @@ class DAGAN(keras.Model):
         balance = tf.convert_to_tensor(self.equilibrium.balance)
         scales = {name: loss_scale(optimizer) for name, _, optimizer in self._opponents}
 
-        def part(index: int | tf.Tensor) -> _Part:
-            return self._part(_slice(batch, index, self.accumulate), step, adversaries, scales)
+        def part(index: int | tf.Tensor) -> Part:
+            return self._part(part_of(batch, index, self.accumulate), step, adversaries, scales)
 
-        values, gradients = part(0) if self.accumulate == 1 else _sum(part, self.accumulate)
+        values, gradients = part(0) if self.accumulate == 1 else sum_of_parts(part, self.accumulate)
         for name, network, optimizer in self._opponents:
             norm = tf.linalg.global_norm(gradients[name])
             values[f"{name}_gradient"] = norm / scales[name] * _replicas()
@@ -233,7 +227,7 @@ class DAGAN(keras.Model):
         step: tf.Tensor,
         adversaries: tf.Tensor,
         scales: dict[str, tf.Tensor],
-    ) -> _Part:
+    ) -> Part:
         """Values and scaled gradients of both losses, divided by parts and, these, replicas."""
         balance = tf.convert_to_tensor(self.equilibrium.balance)
         # Optimisers add gradients up over replicas.
@@ -265,7 +259,7 @@ class DAGAN(keras.Model):
             for name, network, _ in self._opponents
         }
         del tape
-        return _Part(
+        return Part(
             {name: found.values[name] / self.accumulate for name in _PART_NAMES},
             {name: [tf.convert_to_tensor(one) for one in own] for name, own in gradients.items()},
         )
@@ -302,26 +296,3 @@ def _answering_with_matte(
 
 def _replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
-
-
-def _slice(batch: dict[str, tf.Tensor], index: int | tf.Tensor, parts: int) -> dict[str, tf.Tensor]:
-    if parts == 1:
-        return batch
-    sliced = {}
-    for name, value in batch.items():
-        size = value.shape[0] // parts
-        sliced[name] = tf.ensure_shape(
-            value[index * size : (index + 1) * size], (size, *value.shape[1:])
-        )
-    return sliced
-
-
-def _sum(part: Callable[[tf.Tensor], _Part], count: int) -> _Part:
-    # A loop in the graph, so that a part's activations are gone before the next part begins.
-    _, total = tf.while_loop(
-        lambda index, _: index < count,
-        lambda index, total: (index + 1, tf.nest.map_structure(tf.add, total, part(index))),
-        (tf.constant(1), part(tf.constant(0))),
-        parallel_iterations=1,
-    )
-    return total

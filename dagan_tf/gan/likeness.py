@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from dagan_tf.config.settings import DataConfig
-from dagan_tf.data.records import parse_example, read_index, shard_paths
+from dagan_tf.data.record_format import parse_example
+from dagan_tf.data.records import read_index, shard_paths
 from dagan_tf.embedders.dlib_graph import EMBEDDING_SIZE, FaceEmbedding
 from dagan_tf.embedders.face_chips import FaceChips
 from dagan_tf.errors import DaganError

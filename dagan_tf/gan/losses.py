@@ -22,7 +22,6 @@ def pose_perception(
     outside_weight: float = 1.0,
     scale: str = "element",
     form: str = "l1",
-    delta: float = 0.1,
     downsample: int = 1,
     colour_weight: float = 0.0,
 ) -> tf.Tensor:
@@ -36,9 +35,7 @@ def pose_perception(
         outside_weight: weight of the pixels with mask 0; 1 is the paper's loss. The sum is still
             divided by H·W, so that a smaller visible part counts less.
         scale: `element` divides by H·W·3, `pixel` by H·W as the paper prints it.
-        form: of a difference d: the paper's `l1` |d|, `l2` d², or `huber`: d²/(2 delta) up to
-            |d| = delta, |d| - delta/2 beyond.
-        delta: of `huber`.
+        form: of a difference d: the paper's `l1` |d|, or `l2` d².
         downsample: average differences (and weights) over blocks of this many pixels a side first.
         colour_weight: this many times the difference without its luma (Rec. 601), in the same form,
             is added: what makes a pixel redder costs more than what makes it darker. 0 is the
@@ -55,12 +52,7 @@ def pose_perception(
             weight = tf.nn.avg_pool2d(weight, downsample, downsample, "VALID")
 
     def cost(of: tf.Tensor) -> tf.Tensor:
-        if form == "l2":
-            return tf.square(of)
-        size = tf.abs(of)
-        if form == "huber":
-            return tf.where(size < delta, tf.square(of) / (2.0 * delta), size - delta / 2.0)
-        return size
+        return tf.square(of) if form == "l2" else tf.abs(of)
 
     size = cost(difference)
     if colour_weight:

@@ -101,7 +101,6 @@ def objectives(
             outside_weight=config.pose_mask_weight,
             scale=config.pose_scale,
             form=config.pose_form,
-            delta=config.pose_delta,
             downsample=config.pose_downsample,
             colour_weight=config.pose_colour_weight,
         )

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
-from dagan_tf.config.settings import ConfigError
+from dagan_tf.config.reading import ConfigError
 from dagan_tf.core.keras_compat import KERAS_3, legacy_optimizer
 
 ADDONS_PREFIX = "tfa."

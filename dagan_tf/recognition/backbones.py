@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from dagan_tf.config.settings import ConfigError
+from dagan_tf.config.reading import ConfigError
 from dagan_tf.embedders.tflite_network import read_tflite
 from dagan_tf.errors import DaganError
 from dagan_tf.recognition.config import NetworkConfig, RecogniserConfig

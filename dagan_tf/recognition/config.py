@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from dagan_tf.config.reading import ConfigError, read_config
 from dagan_tf.config.sections import choice, number
-from dagan_tf.config.settings import ConfigError, read_config
 from dagan_tf.faces.weights import LANDMARK_SOURCES
 
 PRESETS = "dagan_tf.presets.recogniser"

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from dagan_tf.config.settings import ConfigError
+from dagan_tf.config.reading import ConfigError
 from dagan_tf.core.files import write_whole
 from dagan_tf.core.pixels import tensor_to_signed
 from dagan_tf.embedders.dlib_resnet import FaceEmbedder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from dagan_tf.config.settings import ConfigError
+from dagan_tf.config.reading import ConfigError
 
 
 def cut_network(model: keras.Model, share: float) -> tuple[keras.Model, keras.Model]:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dagan_tf.config.settings import differences, save_config
+from dagan_tf.config.reading import differences, save_config
 from dagan_tf.core.keras_compat import dtype_policy
 from dagan_tf.errors import DaganError
 from dagan_tf.loop.callbacks import MetricsLog, StopTraining

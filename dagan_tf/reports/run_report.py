@@ -11,10 +11,12 @@ import numpy as np
 from PIL import Image
 
 from dagan_tf.data.manifest import ManifestRow, read_manifest
-from dagan_tf.data.records import Record, read_records
+from dagan_tf.data.record_format import Record
+from dagan_tf.data.records import read_records
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation import comparison
-from dagan_tf.evaluation.comparison import FaceSet
+from dagan_tf.evaluation.face_set import FaceSet
+from dagan_tf.evaluation.judges import pass_row, train_judges
 from dagan_tf.evaluation.measure import Row
 from dagan_tf.evaluation.reconstruction import reconstruct
 from dagan_tf.faces.photo_io import read_photo
@@ -163,7 +165,7 @@ def _figures(
     if not train or not test:
         raise DaganError(f"{refined}: expected views of held-out people and of others")
     real_train, real_test = _real_set(reals), _real_set(held_out_records)
-    judges = comparison.train_judges(real_train, _view_set(train, simulated))
+    judges = train_judges(real_train, _view_set(train, simulated))
     columns: dict[str, Row] = {}
     before = _view_set(test, simulated)
     for name, faces in (
@@ -171,7 +173,7 @@ def _figures(
         ("refined", _view_set(test, refined)),
         ("real", real_test),
     ):
-        columns[name] = dict(comparison.pass_row(judges, real_test, faces))
+        columns[name] = dict(pass_row(judges, real_test, faces))
         if name != "real":
             columns[name] |= comparison.distance_row(real_test, faces, real_train, FEATURE_SPACES)
             columns[name] |= comparison.change_row(faces, before)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dagan_tf.config.settings import ConfigError, save_config
+from dagan_tf.config.reading import ConfigError, save_config
 from dagan_tf.core.files import write_text
 from dagan_tf.data.manifest import MANIFEST_NAME, read_manifest
 from dagan_tf.errors import DaganError

@@ -18,7 +18,7 @@ from dagan_tf.core.files import write_bytes, writing_to
 from dagan_tf.data.manifest import read_manifest
 from dagan_tf.errors import DaganError
 from dagan_tf.evaluation.bench import Bench, Question, people_of
-from dagan_tf.evaluation.comparison import FaceSet
+from dagan_tf.evaluation.face_set import FaceSet
 from dagan_tf.evaluation.measure import Measure, Row, as_json
 from dagan_tf.metrics.bootstrap import Interval
 from dagan_tf.recognition.groups import frll_groups, read_groups

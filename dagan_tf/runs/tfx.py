@@ -16,7 +16,7 @@ import tensorflow as tf
 from dagan_tf.config.settings import load_config
 from dagan_tf.core.pixels import from_signed, to_signed
 from dagan_tf.data.example_files import read_example_files, records_of_batches, write_domains
-from dagan_tf.data.records import Record
+from dagan_tf.data.record_format import Record
 from dagan_tf.errors import DaganError
 from dagan_tf.export.locations import copy_tree, locate
 from dagan_tf.export.versions import SAVED_MODEL_FILE

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-import cv2
 import numpy as np
 
 from dagan_tf.core.files import writing_to
 from dagan_tf.core.names import file_name
 from dagan_tf.errors import DaganError
-from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo, write_png
-from dagan_tf.faces.resizing import resized
 from dagan_tf.faces.weights import LANDMARK_SOURCES
+from dagan_tf.folders.processes import jobs_beside, run_jobs
 from dagan_tf.folders.views import View, all_views
+from dagan_tf.pretrained.card import PRETRAINED, read_card
+from dagan_tf.runs.contact_sheet import Row, contact_sheet, in_square
 from dagan_tf.simulator.angles import read_angles, yaw_refusal
-from dagan_tf.simulator.simulator import SimulatedView, Simulator
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # They load TensorFlow and numba.
     from dagan_tf.export.refiner import Refiner
+    from dagan_tf.simulator.simulator import Simulator
+    from dagan_tf.simulator.view import SimulatedView
 
 YAWS = (-60.0, -30.0, 30.0, 60.0)
 SHEET_NAME = "contact_sheet.png"
-# White between the pictures of the contact sheet, and the height of a line of text, pixels.
-_GAP, _LINE = 6, 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ def turn(
         DaganError: A yaw is out of range, the photo shows the side of none, or no model is there.
     """
     refiner = _refiner(os.fspath(model))
-    size = image_size or refiner.image_size or 224
+    size = image_size or _trained_size(os.fspath(model))
     pixels = photo if isinstance(photo, np.ndarray) else read_photo(photo)
     views = _simulator(size, landmarks).simulate(pixels, yaws=yaws)
     refined = refiner(np.stack([view.image for view in views]))
@@ -91,6 +91,7 @@ def turn_files(
     model: str | os.PathLike[str] = "pretrained",
     image_size: int | None = None,
     landmarks: str = LANDMARK_SOURCES[0],
+    meanwhile: Callable[[], object] | None = None,
 ) -> dict[Path, str]:
     """Turns the faces of files; writes simulated/, refined/ and a contact sheet.
 
@@ -102,6 +103,9 @@ def turn_files(
         model: What refines.
         image_size: Side of the views, pixels.
         landmarks: Where they come from.
+        meanwhile: If given, views are drawn by a process of their own, and this is called while it
+            starts, or before, to load TensorFlow. A script needs the usual guard of its main
+            module.
 
     Returns:
         Why a photo, or some of its views, were left out, one line, by file; empty if none was.
@@ -121,32 +125,34 @@ def turn_files(
             )
     yaws = read_angles("yaws", yaws)
     all_views(yaws, None)  # Refuses angles that cannot be shown, or named.
-    _refiner(os.fspath(model))
-    with writing_to(output) as folder:
-        for kind in ("simulated", "refined"):
-            (folder / kind).mkdir(parents=True, exist_ok=True)
-        left_out: dict[Path, str] = {}
-        rows = []
-        for file in files:
-            try:
-                pixels = read_photo(file)
-                faces = turn(pixels, yaws, model=model, image_size=image_size, landmarks=landmarks)
-            except DaganError as error:
-                said = str(error)
-                left_out[file] = said if str(file) in said else f"{file}: {said}"
-                continue
-            for face in faces:
-                name = picture_name(file, face.view.pose.yaw)
-                write_png(folder / "simulated" / name, face.simulated)
-                write_png(folder / "refined" / name, face.refined)
-            rows.append((pixels, faces))
-            own = faces[0].view.source_pose.yaw
-            refusals = [reason for yaw in yaws if (reason := yaw_refusal(own, yaw))]
-            if refusals:
-                left_out[file] = f"{file}: {'; '.join(refusals)}"
-        if rows:
-            write_png(folder / SHEET_NAME, contact_sheet(rows))
-        return left_out
+    model = os.fspath(model)
+    if meanwhile is not None and model != PRETRAINED:
+        meanwhile()  # Of others not even the size is known without TensorFlow.
+    size = image_size or _trained_size(model)
+    with _drawn(files, (size, landmarks, yaws), meanwhile is not None) as drawn:
+        if meanwhile is not None and model == PRETRAINED:
+            meanwhile()
+        refiner = _refiner(model)
+        with writing_to(output) as folder:
+            for kind in ("simulated", "refined"):
+                (folder / kind).mkdir(parents=True, exist_ok=True)
+            left_out: dict[Path, str] = {}
+            rows = []
+            for file, views in zip(files, drawn, strict=True):
+                if isinstance(views, str):
+                    left_out[file] = views
+                    continue
+                row = Row(views.photo, views.yaws, views.images, refiner(views.images))
+                for yaw, simulated, refined in zip(*row[1:], strict=True):
+                    name = picture_name(file, yaw)
+                    write_png(folder / "simulated" / name, simulated)
+                    write_png(folder / "refined" / name, refined)
+                rows.append(row)
+                if views.refusals:
+                    left_out[file] = f"{file}: {'; '.join(views.refusals)}"
+            if rows:
+                write_png(folder / SHEET_NAME, contact_sheet(rows))
+            return left_out
 
 
 def picture_name(photo: Path, yaw: float) -> str:
@@ -154,60 +160,66 @@ def picture_name(photo: Path, yaw: float) -> str:
     return f"{file_name(photo.stem)}_yaw{View(yaw).name}.png"
 
 
-def contact_sheet(rows: Sequence[tuple[np.ndarray, Sequence[TurnedFace]]]) -> np.ndarray:
-    """Photos, each with its simulated views and below them the same refined.
+class _Views(NamedTuple):
+    """What one photo gives: small, since it may come from another process."""
 
-    Args:
-        rows: A photo, (H, W, 3) uint8, and its faces, all of one size.
+    photo: np.ndarray
+    yaws: list[float]
+    images: np.ndarray
+    refusals: list[str]
 
-    Returns:
-        uint8 (H, W, 3) RGB.
-    """
-    side = rows[0][1][0].refined.shape[0]
-    blank = np.full((side, side, 3), 255, np.uint8)
-    lines = []
-    for photo, faces in rows:
-        yaws = [f"yaw {face.view.pose.yaw:+.0f}" for face in faces]
-        shown = [_square(photo, side), *(face.simulated for face in faces)]
-        lines.append(_line(shown, ["photo", *(f"{yaw}, simulated" for yaw in yaws)]))
-        shown = [blank, *(face.refined for face in faces)]
-        lines.append(_line(shown, ["", *(f"{yaw}, refined" for yaw in yaws)]))
-    width = max(line.shape[1] for line in lines)
-    return np.concatenate(
-        [
-            np.pad(line, ((0, 0), (0, width - line.shape[1]), (0, 0)), constant_values=255)
-            for line in lines
-        ]
+
+@contextmanager
+def _drawn(
+    files: Sequence[Path], settings: tuple[int, str, list[float]], apart: bool
+) -> Iterator[Iterator[_Views | str]]:
+    """The views of each file, or why there are none."""
+    if apart:
+        with jobs_beside(files, _draw, _start_drawing, settings) as results:
+            yield results
+    else:
+        yield run_jobs(files, _draw, _start_drawing, settings, workers=1)
+
+
+def _start_drawing(
+    image_size: int, landmarks: str, yaws: list[float]
+) -> tuple[Simulator, list[float]]:
+    return _simulator(image_size, landmarks), yaws
+
+
+def _draw(context: tuple[Simulator, list[float]], file: Path) -> _Views | str:
+    simulator, yaws = context
+    try:
+        photo = read_photo(file)
+        views = simulator.simulate(photo, yaws=yaws)
+    except DaganError as error:
+        said = str(error)
+        return said if str(file) in said else f"{file}: {said}"
+    own = views[0].source_pose.yaw
+    return _Views(
+        in_square(photo, simulator.image_size),
+        [view.pose.yaw for view in views],
+        np.stack([view.image for view in views]),
+        [reason for yaw in yaws if (reason := yaw_refusal(own, yaw))],
     )
 
 
-def _line(images: Sequence[np.ndarray], texts: Sequence[str]) -> np.ndarray:
-    cells = []
-    for image, text in zip(images, texts, strict=True):
-        cell = np.pad(image, ((_LINE, _GAP), (0, _GAP), (0, 0)), constant_values=255)
-        cv2.putText(cell, text, (2, _LINE - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1)
-        cells.append(cell)
-    return np.concatenate(cells, axis=1)
-
-
-def _square(photo: np.ndarray, side: int) -> np.ndarray:
-    """The whole photo on a white square."""
-    height, width = photo.shape[:2]
-    scale = side / max(height, width)
-    small = resized(photo, max(1, round(scale * width)), max(1, round(scale * height)))
-    top, left = (side - small.shape[0]) // 2, (side - small.shape[1]) // 2
-    square = np.full((side, side, 3), 255, np.uint8)
-    square[top : top + small.shape[0], left : left + small.shape[1]] = small
-    return square
+def _trained_size(model: str) -> int:
+    """Of the refiner in the box without TensorFlow, which it would take seconds to load."""
+    size = read_card().image_size if model == PRETRAINED else _refiner(model).image_size
+    return size or 224
 
 
 @functools.lru_cache(maxsize=2)
 def _refiner(model: str) -> Refiner:
-    from dagan_tf.export.refiner import Refiner  # Loads TensorFlow.
+    from dagan_tf.export.refiner import Refiner
 
     return Refiner.load(model)
 
 
 @functools.lru_cache(maxsize=2)
 def _simulator(image_size: int, landmarks: str) -> Simulator:
+    from dagan_tf.faces.face import FaceFinder
+    from dagan_tf.simulator.simulator import Simulator
+
     return Simulator(image_size=image_size, finder=FaceFinder(landmarks=landmarks))

@@ -30,6 +30,18 @@ def read_angles(name: str, angles: Iterable[float]) -> list[float]:
         ) from None
 
 
+def check_angles(yaws: Iterable[float], pitch: float | None) -> None:
+    """Raises DaganError unless every yaw is in [-90, 90] and pitch in [-30, 30] or None."""
+    yaws = read_angles("yaws", yaws)
+    if not yaws:
+        raise DaganError("yaws: got none, expected at least one angle in degrees")
+    for yaw in yaws:
+        if not abs(yaw) <= MAX_YAW:
+            raise DaganError(f"yaw: got {yaw}, expected degrees in [-90, 90]")
+    if pitch is not None and not abs(pitch) <= MAX_PITCH:
+        raise DaganError(f"pitch: got {pitch}, expected degrees in [-30, 30]")
+
+
 def yaw_refusal(own: float, yaw: float) -> str | None:
     """As `Simulator.refusal`, for a photo turned by `own` degrees."""
     if abs(own) <= FREE_YAW or yaw * math.copysign(1.0, own) >= abs(own) - 0.5:

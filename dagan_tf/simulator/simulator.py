@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,77 +13,23 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import apply_similarity
 from dagan_tf.faces.face import Face, FaceFinder
 from dagan_tf.faces.filling import frame_photo
-from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW, read_angles, yaw_refusal
-from dagan_tf.simulator.fitting.fit import MAX_FIT_ERROR, FaceFit, FitError, fit_person
+from dagan_tf.simulator.acceptance import (
+    MIN_FACE,
+    check_fit,
+    check_size,
+    check_turn,
+    profile_side,
+)
+from dagan_tf.simulator.angles import check_angles, read_angles, yaw_refusal
+from dagan_tf.simulator.fitting.fit import MAX_FIT_ERROR, FaceFit, fit_person
 from dagan_tf.simulator.fitting.framing import frame_matrix, mean_landmarks
 from dagan_tf.simulator.head.morphable_model import MorphableModel
-from dagan_tf.simulator.profile_frame import PROFILE_YAW, SEEN_PROFILE_YAW, profile_matrix
+from dagan_tf.simulator.profile_frame import profile_matrix
 from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.scene.head_scene import PreparedPhoto, SceneMaker
+from dagan_tf.simulator.view import AlignedFace, SimulatedView
 
 BACKGROUNDS = ("keep", "blur", "none")
-# Most degrees between the fitted yaw and the detector's. Of 638 studio and everyday photos up to
-# three-quarter turned they differ by 14 at most, of its profiles by 60 in the median.
-MOST_DISAGREEMENT = 20.0
-# Least width of a face's box, pixels. Shrunk to it, 36 studio and everyday photos give the yaw of
-# their full size within 2 degrees and landmarks within .02 of the eyes' distance in the median; at
-# half of it within 5 and .04. What is smaller has no looks to be shown from the side.
-MIN_FACE = 32.0
-
-
-@dataclass(frozen=True, eq=False)
-class SimulatedView:
-    """A face as it would look from another side.
-
-    Attributes:
-        image: (S, S, 3) uint8 RGB in the canonical frame.
-        mask: (S, S) uint8; 255 where the photo really showed what is seen, 0 where it was filled.
-        depth: (S, S) float32 pixels of `image`, larger is nearer, 0 in the plane through the
-            frame's centre; surroundings included, NaN there if they are left out.
-        head: (S, S) uint8; 255 where head and hair were drawn, less where they share a pixel with
-            the surroundings, 0 elsewhere.
-        landmarks: (68, 2) float32 pixels of `image`.
-        pose: the pose shown, degrees.
-        source_pose: the photo's own pose, degrees.
-        identity: whose face it is, as the caller named it.
-        fit_error: root mean square landmark error over the outer-eye distance.
-    """
-
-    image: np.ndarray
-    mask: np.ndarray
-    depth: np.ndarray
-    head: np.ndarray
-    landmarks: np.ndarray
-    pose: Pose
-    source_pose: Pose
-    identity: str
-    fit_error: float
-
-
-class AlignedFace(NamedTuple):
-    """A real photo in the canonical frame.
-
-    Attributes:
-        image: (S, S, 3) uint8 RGB, upright.
-        mask: (S, S) uint8; 255 inside the photo, 0 beyond its edges, where `image` is filled.
-        pose: the photo's own, degrees; pitch and roll of profiles are NaN.
-        landmarks: (68, 2) float32 pixels of `image`; of profiles the mean head's.
-        fit: what framed it; None for profiles.
-    """
-
-    image: np.ndarray
-    mask: np.ndarray
-    pose: Pose
-    landmarks: np.ndarray
-    fit: FaceFit | None
-
-
-class ProfileError(FitError):
-    """The face is turned too far for landmarks."""
-
-
-class SmallFaceError(FitError):
-    """The face has too few pixels."""
 
 
 class Simulator:
@@ -157,7 +101,7 @@ class Simulator:
             DaganError: an angle is out of range, or the photo allows none of the yaws.
         """
         yaws = read_angles("yaws", yaws)
-        self.check_angles(yaws, pitch)
+        check_angles(yaws, pitch)
         fit = fit or self.fit(photo, face=face)
         refusals = [self.refusal(fit, yaw) for yaw in yaws]
         allowed = [yaw for yaw, reason in zip(yaws, refusals, strict=True) if reason is None]
@@ -183,18 +127,6 @@ class Simulator:
         """
         return yaw_refusal(fit.pose.yaw, yaw)
 
-    @staticmethod
-    def check_angles(yaws: Iterable[float], pitch: float | None) -> None:
-        """Raises DaganError unless every yaw is in [-90, 90] and pitch in [-30, 30] or None."""
-        yaws = read_angles("yaws", yaws)
-        if not yaws:
-            raise DaganError("yaws: got none, expected at least one angle in degrees")
-        for yaw in yaws:
-            if not abs(yaw) <= MAX_YAW:
-                raise DaganError(f"yaw: got {yaw}, expected degrees in [-90, 90]")
-        if pitch is not None and not abs(pitch) <= MAX_PITCH:
-            raise DaganError(f"pitch: got {pitch}, expected degrees in [-30, 30]")
-
     def align(
         self, photo: np.ndarray, *, face: Face | None = None, yaw: float | None = None
     ) -> AlignedFace:
@@ -216,14 +148,14 @@ class Simulator:
         """
         face = face or self.finder.find_one(photo)
         fit, matrix = None, None
-        side = _profile_side(face, yaw)
+        side = profile_side(face, yaw)
         if side is None:
             fit = self.fit(photo, face=face, yaw=yaw)
             matrix = frame_matrix(self.model, fit, self.image_size)
             points = apply_similarity(matrix, face.landmarks).astype(np.float32)
             pose = fit.pose
         else:
-            self._check_size(face)
+            check_size(face, self.min_face)
             matrix = profile_matrix(face.box, side, self.image_size)
             points = mean_landmarks(self.model, math.copysign(90.0, side), self.image_size)
             pose = Pose(side, math.nan, math.nan)
@@ -275,20 +207,8 @@ class Simulator:
             face: to be fitted.
             yaw: degrees, if known.
         """
-        self._check_size(face)
-        side = _profile_side(face, yaw)
-        if side is not None:
-            raise ProfileError(
-                f"yaw: the photo shows a profile ({side:+.0f} degrees), whose other side it hides "
-                f"and no landmarks fit; expected at most {SEEN_PROFILE_YAW:g}"
-            )
-
-    def _check_size(self, face: Face) -> None:
-        if face.box.width < self.min_face:
-            raise SmallFaceError(
-                f"the face is {face.box.width:.0f} pixels wide; expected at least "
-                f"{self.min_face:g} (min_face)"
-            )
+        check_size(face, self.min_face)
+        check_turn(face, yaw)
 
     def check_fit(self, fit: FaceFit, face: Face | None = None, yaw: float | None = None) -> None:
         """Raises FitError if the fit's error is above the limit or it is turned otherwise.
@@ -298,18 +218,7 @@ class Simulator:
             face: what it was fitted to; its detector tells how the face is turned.
             yaw: degrees, if known.
         """
-        if fit.error > self.max_fit_error:
-            raise FitError(
-                f"fit error {fit.error:.3f} is above {self.max_fit_error} outer-eye distances: "
-                "the landmarks do not look like a face's"
-            )
-        seen = yaw if yaw is not None or face is None else face.box.yaw
-        if seen is not None and abs(fit.pose.yaw - seen) > MOST_DISAGREEMENT:
-            raise FitError(
-                f"the landmarks say yaw {fit.pose.yaw:+.0f}, "
-                f"{'what is known' if yaw is not None else 'the detector'} {seen:+.0f} degrees: "
-                f"expected at most {MOST_DISAGREEMENT:g} between them"
-            )
+        check_fit(fit, self.max_fit_error, face, yaw)
 
     def prepare(self, photo: np.ndarray, fit: FaceFit) -> PreparedPhoto:
         """Reads a photo onto its fitted head, once for all its views.
@@ -348,11 +257,3 @@ class Simulator:
             identity=identity,
             fit_error=prepared.fit.error,
         )
-
-
-def _profile_side(face: Face, yaw: float | None) -> float | None:
-    """The yaw of a profile, as known or else as seen; None if the face is turned less."""
-    seen = face.box.yaw
-    if yaw is not None:
-        return yaw if abs(yaw) >= PROFILE_YAW else None
-    return seen if seen is not None and abs(seen) >= SEEN_PROFILE_YAW else None

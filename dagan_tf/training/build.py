@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import keras
 
+from dagan_tf.config.reading import ConfigError
 from dagan_tf.config.sections import TrainingConfig
-from dagan_tf.config.settings import Config, ConfigError
+from dagan_tf.config.settings import Config
 from dagan_tf.core.keras_compat import KERAS_3, dtype_policy, scaled_optimizer
 from dagan_tf.gan.adversaries import REALISM
 from dagan_tf.gan.dagan import DAGAN

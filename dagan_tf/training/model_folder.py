@@ -13,7 +13,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from dagan_tf.config.settings import Config, differences, load_config
+from dagan_tf.config.reading import differences
+from dagan_tf.config.settings import Config, load_config
 from dagan_tf.core.files import write_text
 from dagan_tf.gan.dagan import DAGAN
 from dagan_tf.loop.checkpoints import CONFIG_NAME, FOLDER_NAME, CheckpointError, list_checkpoints

@@ -1,11 +1,13 @@
 """Configurations: presets, overrides, refusals, round trips."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
+from dagan_tf.config.reading import ConfigError, differences
 from dagan_tf.config.sections import GeneratorConfig
-from dagan_tf.config.settings import Config, ConfigError, differences, load_config, preset_names
+from dagan_tf.config.settings import Config, load_config, preset_names
 from dagan_tf.pretrained.card import read_card
 
 PRESETS = [
@@ -176,3 +178,26 @@ def test_alarms_of_before_they_had_a_section_are_read(tmp_path):
     assert alarms.collapse_ratio == 0.1
     again = load_config(tmp_path / "config.yaml", ["alarms.max_rollbacks=1"])
     assert again.alarms.max_rollbacks == 1
+
+
+def test_a_key_that_is_gone_may_say_what_every_training_has(tmp_path):
+    old = tmp_path / "config.yaml"
+    old.write_text("loss: {pose_weight: 0.25, pose_delta: 0.1}\n")
+    assert load_config(old).loss.pose_weight == 0.25
+    assert load_config(old, ["loss.pose_delta=0.1"]) == load_config(old)
+    message = r"^loss\.pose_delta = 0\.2: the key is gone, every training has 0\.1; expected that"
+    with pytest.raises(ConfigError, match=message):
+        load_config(old, ["loss.pose_delta=0.2"])
+    old.write_text("loss: {pose_delta: 0.2}\n")
+    with pytest.raises(ConfigError, match=message):
+        load_config(old)
+    with pytest.raises(ConfigError, match="pose_form = 'huber': expected one of l1, l2"):
+        load_config("small-64", ["loss.pose_form=huber"])
+
+
+def test_configurations_of_former_versions_load():
+    """Of trainings in docs/results, kept as they were written."""
+    kept = sorted((Path(__file__).parents[2] / "docs" / "results").rglob("config.yaml"))
+    assert kept
+    for path in kept:
+        assert load_config(path).training.steps

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from dagan_tf.data.example_files import read_example_files, records_of_batches, write_domains
-from dagan_tf.data.records import Record, RecordError, read_index, read_records
+from dagan_tf.data.record_format import Record, RecordError
+from dagan_tf.data.records import read_index, read_records
 
 
 def _record(number: int, domain: str) -> Record:

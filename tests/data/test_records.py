@@ -8,11 +8,9 @@ import pytest
 import tensorflow as tf
 
 from dagan_tf.core.files import writing_to
+from dagan_tf.data.record_format import Record, RecordError, parse_example
 from dagan_tf.data.records import (
-    Record,
-    RecordError,
     check_schema,
-    parse_example,
     read_index,
     read_records,
     shard_paths,

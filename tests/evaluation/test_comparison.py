@@ -5,17 +5,15 @@ import numpy as np
 import pytest
 
 from dagan_tf.evaluation.comparison import (
-    FaceSet,
     approach_row,
     change_row,
     distance_row,
     identity_row,
     kernel_gain,
     own_photo_row,
-    pass_row,
-    train_judges,
-    two_sample_row,
 )
+from dagan_tf.evaluation.face_set import FaceSet
+from dagan_tf.evaluation.judges import pass_row, train_judges, two_sample_row
 from dagan_tf.evaluation.measure import Measure
 
 _PEOPLE = 24

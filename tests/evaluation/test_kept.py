@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dagan_tf.errors import DaganError
-from dagan_tf.evaluation.comparison import FaceSet
+from dagan_tf.evaluation.face_set import FaceSet
 from dagan_tf.evaluation.kept import (
     angle_errors,
     fitted_yaws,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dagan_tf.evaluation.comparison import FaceSet
+from dagan_tf.evaluation.face_set import FaceSet
 from dagan_tf.evaluation.looks import colour_distance
 from dagan_tf.evaluation.looks_row import laid_photos, looks_row
 from dagan_tf.evaluation.measure import Measure

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dagan_tf.evaluation.comparison import FaceSet
+from dagan_tf.evaluation.face_set import FaceSet
 from dagan_tf.evaluation.measure import Measure
 from dagan_tf.evaluation.noise import noise_row
 from dagan_tf.metrics.bootstrap import Interval

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 
 import numpy as np
 import pytest
@@ -144,11 +145,67 @@ def test_bfloat16_export_is_close_and_says_so(tmp_path):
     assert np.abs(refined - np.clip(trained(images), -1, 1)).max() < 0.1
 
 
-def test_reason_is_the_line_that_names_the_error():
-    class Done:
-        returncode = 1
-        stderr = "W0000 greeting\nTraceback:\n  File x\nValueError: no such thing\nbye\n"
+# What TensorFlow writes to stderr in any case, errors among it.
+_NOISE = """\
+WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795976518.634851    2434 cudart_stub.cc:31] Could not find cuda drivers
+E0000 00:00:1795976522.379336    2434 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA
+RuntimeError: of a plugin, caught
+"""
+_RAISED = """\
+Traceback (most recent call last):
+  File "<string>", line 60, in <module>
+    raise LookupError
+%s
 
-    assert export_blessing._reason(Done) == "ValueError: no such thing"
-    Done.stderr = ""
-    assert export_blessing._reason(Done) == "it ends with status 1"
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "<string>", line 61, in <module>
+I0000 00:00:1795976518.634851    2434 cudart_stub.cc:31] meanwhile
+%s
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "stderr", "reason"),
+    [
+        (1, _RAISED % ("KeyError: 'a'", "ValueError: no such thing"), "ValueError: no such thing"),
+        (1, _RAISED % ("KeyError: 'a'", "MemoryError"), "MemoryError"),
+        (1, _RAISED % ("KeyError: 'a'", "__main__.Refusal: no"), "__main__.Refusal: no"),
+        (1, "", "the loader ended with status 1"),
+        (-9, "", "the loader was killed by signal 9 (SIGKILL)"),
+        (-9, _RAISED % ("KeyError: 'a'", "MemoryError"), "killed by signal 9 (SIGKILL)"),
+        (
+            -6,
+            "F0000 00:00:1 2 op.cc:3] Check failed: x",
+            "6 (SIGABRT): F0000 00:00:1 2 op.cc",
+        ),
+        (-6, "Fatal Python error: Aborted", "signal 6 (SIGABRT): Fatal Python error: Aborted"),
+        (-64, "", "the loader was killed by signal 64"),
+        (-99, "", "the loader was killed by signal 99"),
+    ],
+)
+@pytest.mark.parametrize(("before", "after"), [("", ""), (_NOISE, ""), ("", _NOISE)])
+def test_the_reason_of_a_failure_is_no_noise(code, stderr, reason, before, after):
+    done = subprocess.CompletedProcess([], code, "", before + stderr + "\n" + after)
+    found = export_blessing._reason(done)
+    assert reason in found
+    assert "\n" not in found
+    assert "cuda" not in found
+    assert "plugin" not in found
+
+
+@pytest.mark.slow
+def test_a_loader_that_is_killed_is_said_to_be(tmp_path, monkeypatch):
+    version = export_tiny(tmp_path)
+    killed = tmp_path / "killed.py"
+    killed.write_text(
+        "import os, sys\nprint('cudart_stub.cc: no', file=sys.stderr)\nos.kill(os.getpid(), 9)\n"
+    )
+    monkeypatch.setattr(export_blessing.probe, "__file__", str(killed))
+    with pytest.raises(ExportError) as caught:
+        export_blessing.bless_again(version)
+    assert str(caught.value) == (
+        "the export does not answer in a clean process: the loader was killed by signal 9 (SIGKILL)"
+    )

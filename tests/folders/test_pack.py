@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from dagan_tf.data.manifest import read_skipped
 from dagan_tf.data.photos import list_photos
-from dagan_tf.data.records import parse_example, read_index, shard_paths
+from dagan_tf.data.record_format import parse_example
+from dagan_tf.data.records import read_index, shard_paths
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.filling import frame_photo

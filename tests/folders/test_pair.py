@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter, read_manifest
 from dagan_tf.data.photos import PhotoItem
-from dagan_tf.data.records import parse_example, read_index, shard_paths
+from dagan_tf.data.record_format import parse_example
+from dagan_tf.data.records import read_index, shard_paths
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.folders import pair

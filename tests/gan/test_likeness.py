@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from dagan_tf.config.settings import DataConfig, load_config
-from dagan_tf.data.records import Record, write_records
+from dagan_tf.data.record_format import Record
+from dagan_tf.data.records import write_records
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import encode_png
 from dagan_tf.gan.likeness import Likeness

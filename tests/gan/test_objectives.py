@@ -6,7 +6,8 @@ import pytest
 import scipy.special
 import tensorflow as tf
 
-from dagan_tf.config.settings import ConfigError, load_config
+from dagan_tf.config.reading import ConfigError
+from dagan_tf.config.settings import load_config
 from dagan_tf.gan import losses
 from dagan_tf.gan.augmentation import augment
 from dagan_tf.gan.history import History
@@ -50,7 +51,6 @@ def found(
     [
         ("scale", "pixel"),
         ("form", "l2"),
-        ("form", "huber"),
         ("downsample", 2),
         ("colour_weight", 3.0),
     ],

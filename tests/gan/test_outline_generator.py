@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from dagan_tf.config.reading import ConfigError
 from dagan_tf.config.sections import GeneratorConfig
-from dagan_tf.config.settings import ConfigError, load_config
+from dagan_tf.config.settings import load_config
 from dagan_tf.gan.generator import build_generator
 from dagan_tf.gan.outline_generator import MATTE, STRIDE
 

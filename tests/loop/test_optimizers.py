@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dagan_tf.config.reading import ConfigError
 from dagan_tf.config.sections import TrainingConfig
-from dagan_tf.config.settings import ConfigError, load_config
+from dagan_tf.config.settings import load_config
 from dagan_tf.core.keras_compat import KERAS_3, learning_rate
 from dagan_tf.loop.optimizers import INSTEAD, build_optimizer
 from dagan_tf.training.build import build_dagan

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from dagan_tf.config.settings import ConfigError
+from dagan_tf.config.reading import ConfigError
 from dagan_tf.recognition import features
 from dagan_tf.recognition.config import CropConfig, NetworkConfig, RecogniserConfig
 from dagan_tf.recognition.crops import CROPS_NAME, LANDMARKS_NAME, Crops, ImageRow, Store

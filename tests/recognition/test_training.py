@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from dagan_tf.config.settings import ConfigError
+from dagan_tf.config.reading import ConfigError
 from dagan_tf.errors import DaganError
 from dagan_tf.recognition import losses
 from dagan_tf.recognition.backbones import build_backbone, build_parts

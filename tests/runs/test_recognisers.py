@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dagan_tf.config.settings import ConfigError
+from dagan_tf.config.reading import ConfigError
 from dagan_tf.core.files import writing_to
 from dagan_tf.data.manifest import ManifestRow, ManifestWriter
 from dagan_tf.errors import DaganError

@@ -1,11 +1,11 @@
 """Photos in, simulated and refined faces out: the call and the command."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -14,9 +14,10 @@ from dagan_tf.faces.face import FaceNotFoundError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.pretrained import card
 from dagan_tf.runs import turn as module
-from dagan_tf.runs.turn import contact_sheet, turn, turn_files
+from dagan_tf.runs.turn import turn, turn_files
 from dagan_tf.simulator.render.camera import Pose
-from tests.helpers.programs import run_program
+from dagan_tf.simulator.simulator import Simulator
+from tests.helpers.programs import ROOT, run_program
 from tests.helpers.tiny_pretrained import IMAGE_SIZE, package_tiny
 
 
@@ -56,19 +57,6 @@ def test_files_become_folders_and_a_sheet(astronaut, tmp_path):
     assert sheet.shape[1] > 3 * IMAGE_SIZE
 
 
-def test_the_sheet_shows_photo_simulated_and_refined(astronaut):
-    faces = turn(astronaut, yaws=(30,))
-    sheet = contact_sheet([(astronaut, faces)])
-    side = IMAGE_SIZE
-    top = sheet.shape[0] // 2
-    left = side + 6
-    np.testing.assert_array_equal(sheet[18 : 18 + side, left : left + side], faces[0].simulated)
-    below = sheet[top + 18 : top + 18 + side, left : left + side]
-    np.testing.assert_array_equal(below, faces[0].refined)
-    small = cv2.resize(astronaut, (side, side), interpolation=cv2.INTER_AREA)
-    assert np.abs(sheet[18 : 18 + side, :side].astype(int) - small).mean() < 3
-
-
 def test_a_photo_without_a_face_is_refused():
     with pytest.raises(FaceNotFoundError):
         turn(np.full((80, 80, 3), 200, np.uint8), yaws=(30,))
@@ -84,17 +72,66 @@ def test_bad_yaws_are_refused_before_anything_is_made(yaws, message, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
+def test_a_process_beside_this_one_draws_the_same_views(astronaut, tmp_path):
+    write_png(tmp_path / "me.png", astronaut)
+    write_png(tmp_path / "wall.png", np.full((80, 80, 3), 200, np.uint8))
+    files, loaded = [tmp_path / "me.png", tmp_path / "wall.png"], []
+    apart = turn_files(files, tmp_path / "apart", [30.0], meanwhile=lambda: loaded.append(True))
+    assert loaded == [True]
+    assert apart == turn_files(files, tmp_path / "here", [30.0])
+    made = sorted(path.relative_to(tmp_path / "here") for path in tmp_path.glob("here/**/*.png"))
+    assert len(made) == 3
+    for path in made:
+        assert (tmp_path / "apart" / path).read_bytes() == (tmp_path / "here" / path).read_bytes()
+
+
+@pytest.mark.slow
+def test_the_command_loads_tensorflow_in_silence_and_no_compiler(astronaut, tmp_path):
+    """Numba works in the process beside it, so that the two can start at once."""
+    write_png(tmp_path / "me.png", astronaut)
+    command = f"dagan_tf {tmp_path / 'me.png'} --yaws=30 --output={tmp_path / 'out'}"
+    program = (
+        "import runpy, sys\n"
+        f"if __name__ == '__main__':\n"
+        f"    sys.argv = {command.split()}\n"
+        "    try:\n        runpy.run_module('dagan_tf', run_name='__main__')\n"
+        "    except SystemExit as end:\n"
+        "        print(end.code, 'numba' in sys.modules, 'tensorflow' in sys.modules)\n"
+    )
+    (tmp_path / "program.py").write_text(program)
+    kept = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(
+        [sys.executable, tmp_path / "program.py"], capture_output=True, text=True,
+        env={**kept, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert (done.stderr, done.stdout.splitlines()[1:]) == ("", ["0 False True"])
+
+
+def test_what_loads_tensorflow_is_called_before_a_model_of_ones_own_is_read(tmp_path):
+    """Else its libraries' greetings would come with the model."""
+    order = []
+    with pytest.raises(DaganError, match="no such folder"):
+        turn_files(
+            [tmp_path / "me.png"],
+            tmp_path / "out",
+            model=tmp_path / "none",
+            meanwhile=lambda: order.append("loaded"),
+        )
+    assert order == ["loaded"]
+
+
 def test_a_side_that_the_photo_hides_is_named(astronaut, tmp_path, monkeypatch):
     """The others are made. Half a degree has a file of its own."""
     write_png(tmp_path / "me.png", astronaut)
-    simulate = module.Simulator.simulate
+    simulate = Simulator.simulate
     turned = Pose(40.0)
 
     def of_a_turned_photo(self, photo, yaws):
         views = simulate(self, photo, [yaw for yaw in yaws if yaw > 0])
         return [dataclasses.replace(view, source_pose=turned) for view in views]
 
-    monkeypatch.setattr(module.Simulator, "simulate", of_a_turned_photo)
+    monkeypatch.setattr(Simulator, "simulate", of_a_turned_photo)
     left_out = turn_files([tmp_path / "me.png"], tmp_path / "out", [-30.0, 50.5, 50.0])
     assert "me.png: yaw: got -30, expected +40 to +90 degrees" in left_out[tmp_path / "me.png"]
     assert sorted(path.name for path in (tmp_path / "out" / "refined").iterdir()) == [

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import logging
 import socket
+import threading
 import time
 from concurrent import futures
 
@@ -18,6 +19,9 @@ def _application(environ, start_response):
         raise LookupError("a defect")
     if environ["PATH_INFO"] == "/slow":
         time.sleep(0.05)
+    if environ["PATH_INFO"] == "/body":
+        while http_server.read_some(environ):
+            pass
     start_response("200 OK", [("Content-Length", "2")])
     return [b"ok"]
 
@@ -62,6 +66,41 @@ def test_the_time_for_a_head_ends_with_it(server, monkeypatch):
     connection.close()
 
 
+def test_a_body_may_come_after_the_time_for_a_head(server, monkeypatch):
+    monkeypatch.setattr(http_server, "_HEAD_SECONDS", 0.3)
+    head = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(head)
+        for _ in range(4):
+            time.sleep(0.2)
+            connection.sendall(b"x")
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_connections_that_are_not_accepted_yet_queue_up(monkeypatch):
+    go_on = threading.Event()
+    run = http_server._Server.serve
+    monkeypatch.setattr(http_server._Server, "serve", lambda self: go_on.wait(30) and run(self))
+    server = HttpServer("127.0.0.1", 0, _application, threads=2)
+    # Nobody accepts: the system itself keeps them, as many as the server asked for. One that it
+    # does not take gets no answer at all and tries again only after a second.
+    connections = []
+    try:
+        for _ in range(100):
+            address = ("127.0.0.1", server.port)
+            connections.append(socket.create_connection(address, timeout=0.9))
+            connections[-1].sendall(b"GET / HTTP/1.0\r\n\r\n")
+        go_on.set()
+        for connection in connections:
+            connection.settimeout(20)
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+    finally:
+        go_on.set()
+        for connection in connections:
+            connection.close()
+        server.stop()
+
+
 def test_many_at_once_wait_for_their_turn(server):
     with futures.ThreadPoolExecutor(60) as pool:
         answers = list(pool.map(lambda _: _ask(server, "/slow"), range(60)))
@@ -71,4 +110,5 @@ def test_many_at_once_wait_for_their_turn(server):
 def test_a_defect_of_the_application_is_logged(server, caplog):
     with caplog.at_level(logging.ERROR, logger="absl"):
         assert _ask(server, "/defect") == 500
-    assert "a defect" in caplog.text
+    assert "LookupError: a defect" in caplog.text
+    assert "Traceback" in caplog.records[0].exc_text

@@ -10,10 +10,11 @@ import pytest
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import Face, FaceFinder, FaceNotFoundError
 from dagan_tf.faces.filling import inside_photo
+from dagan_tf.simulator.acceptance import ProfileError, SmallFaceError
 from dagan_tf.simulator.fitting.fit import FitError, fit_landmarks
 from dagan_tf.simulator.fitting.framing import frame_matrix
 from dagan_tf.simulator.head.morphable_model import MorphableModel
-from dagan_tf.simulator.simulator import ProfileError, Simulator, SmallFaceError
+from dagan_tf.simulator.simulator import Simulator
 
 
 @pytest.fixture(scope="module")

@@ -211,6 +211,14 @@ class RestApi:
         body = self._body(environ, context)
         facts.request_bytes = len(body)
         document = self._parsed(body)
+        try:
+            return self._answer_document(document, spec, facts, context)
+        except RecursionError as error:  # What can just be parsed may be too deep to be told of.
+            raise invalid("JSON Parse error: nested too deeply") from error
+
+    def _answer_document(
+        self, document: dict[str, Any], spec: model_pb2.ModelSpec, facts: Facts, context: _Context
+    ) -> str:
         spec.signature_name = rest_json.signature_name(document)
         if facts.api == "Predict":
             return self._predict(document, spec, facts, context)

@@ -8,6 +8,7 @@ import base64
 import binascii
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,9 @@ _COMPLAINTS = {
     "Expecting ':' delimiter": "Missing a colon after a name of object member.",
     "Expecting ',' delimiter": "Missing a comma or ] after an array element.",
 }
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+# numpy before 2 has no more dimensions; no signature here has more than 4.
+_MOST_DIMENSIONS = 32
 # Largest integers that float32 and float64 hold together with all below them.
 _LOSSLESS = {np.dtype(np.float32): 2**24 - 1, np.dtype(np.float64): 2**53 - 1}
 _LONGEST_SHOWN = 300
@@ -47,7 +51,13 @@ def parse_object(body: bytes) -> dict[str, Any]:
     if not body:
         raise invalid("JSON Parse error: The document is empty")
     try:
-        document = json.loads(body)
+        # Not json.loads' own guess: TensorFlow Serving takes UTF-8 alone, with its mark or without.
+        text = body.decode("utf-8-sig")
+        document = json.loads(text)
+        if _SURROGATE.search(text):
+            json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from error
     except json.JSONDecodeError as error:
         what = _COMPLAINTS.get(error.msg, error.msg)
         raise invalid(f"JSON Parse error: {what} at offset: {error.pos}") from error
@@ -134,18 +144,20 @@ def write_outputs(outputs: Mapping[str, np.ndarray], *, rows: bool) -> str:
     if not rows:
         texts = {name: _array_text(name, array) for name, array in outputs.items()}
         return _object_text("outputs", _together(texts))
-    sizes = set()
+    size = 0
     for name, array in outputs.items():
         if array.ndim == 0:
             raise invalid(f"Tensor name: {name} has no shape information ")
         if len(array) < 1:
             raise invalid(f"Tensor name: {name} has invalid batch size: {len(array)}")
-        sizes.add(len(array))
-    if len(sizes) > 1:
-        raise invalid(f"Tensor names: {', '.join(outputs)} have inconsistent batch sizes")
+        if size not in (0, len(array)):
+            raise invalid(
+                f"Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {size}"
+            )
+        size = len(array)
     items = [
         _together({name: _array_text(name, array[row, ...]) for name, array in outputs.items()})
-        for row in range(sizes.pop())
+        for row in range(size)
     ]
     return _object_text("predictions", "[" + ", ".join(items) + "]")
 
@@ -175,9 +187,8 @@ def _from_instances(document: Mapping[str, Any], inputs: Inputs) -> dict[str, np
                 if name not in inputs:
                     raise invalid(f"JSON object: does not have named input: {name}")
                 array = _array(value, inputs[name])
-                if tensors[name] and tensors[name][0].shape != array.shape:
-                    first = _shape_text(tensors[name][0].shape)
-                    raise invalid(f"Expecting shape {first} but got: {_shape_text(array.shape)}")
+                if tensors[name]:
+                    _check_alike(tensors[name][0], array)
             except RequestError as error:
                 raise invalid(f"{where}{error.code.name}: {error.message}") from error
             tensors[name].append(array)
@@ -187,6 +198,14 @@ def _from_instances(document: Mapping[str, Any], inputs: Inputs) -> dict[str, np
                 f"{_shown(item)} must only have keys: {','.join(sorted(inputs))}"
             )
     return {name: np.stack(parts) for name, parts in tensors.items()}
+
+
+def _check_alike(first: np.ndarray, array: np.ndarray) -> None:
+    if first.size != array.size:
+        raise invalid(f"Expecting tensor size: {first.size} but got: {array.size}")
+    if first.shape != array.shape:
+        expected, found = _shape_text(first.shape), _shape_text(array.shape)
+        raise invalid(f"Expecting shape {expected} but got: {found}")
 
 
 def _from_inputs(value: Any, inputs: Inputs) -> dict[str, np.ndarray]:
@@ -222,6 +241,8 @@ def _array(value: Any, info: meta_graph_pb2.TensorInfo) -> np.ndarray:
         if not inner:
             break
         inner = inner[0]
+    if len(shape) > _MOST_DIMENSIONS:
+        raise invalid(f"lists are {len(shape)} deep; expected at most {_MOST_DIMENSIONS}")
     leaves: list[Any] = []
     _collect(value, 0, shape, leaves)
     dtype = tf.dtypes.as_dtype(info.dtype)
@@ -284,9 +305,13 @@ def _to_floats(leaves: Sequence[Any], kinds: set[type], dtype: tf.DType) -> np.n
     largest = _LOSSLESS.get(numpy_dtype, 2**8)
     if int in kinds:
         for leaf in leaves:
-            if type(leaf) is int and abs(leaf) > largest:
+            # RapidJSON reads an integer beyond 64 bits as a double, which may be inexact.
+            if type(leaf) is int and largest < abs(leaf) and -(2**63) <= leaf < 2**64:
                 raise _lossy(leaf, dtype)
-    array = np.array(leaves, np.float64)
+    try:
+        array = np.array(leaves, np.float64)
+    except OverflowError as error:
+        raise invalid("JSON Parse error: Number too big to be stored in double.") from error
     too_large = np.isfinite(array) & (np.abs(array) > float(dtype.max))
     if too_large.any():
         raise _lossy(leaves[int(np.argmax(too_large))], dtype)
@@ -295,13 +320,17 @@ def _to_floats(leaves: Sequence[Any], kinds: set[type], dtype: tf.DType) -> np.n
 
 def _to_bytes(leaf: Any) -> bytes:
     if isinstance(leaf, str):
-        return leaf.encode("utf-8", "surrogatepass")
+        return leaf.encode()
     if not isinstance(leaf, dict):
         raise _wrong_type(leaf, tf.string)
     if not _is_base64(leaf):
         raise invalid(f"JSON Value: {_shown(leaf)} not formatted correctly for base64 data")
+    # absl::Base64Unescape passes over white space and takes texts without padding.
+    text = "".join(leaf[_BASE64_KEY].split())
+    if "=" not in text:
+        text += "=" * (-len(text) % 4)
     try:
-        return base64.b64decode(leaf[_BASE64_KEY], validate=True)
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise invalid("Unable to base64 decode") from error
 

@@ -94,14 +94,15 @@ class InputReader:
     def _contents(self, proto: tensor_pb2.TensorProto, shape: tuple[int, ...]) -> np.ndarray:
         if self._is_string:
             return self._strings(proto, shape)
-        if proto.tensor_content:
-            if len(proto.tensor_content) != math.prod(shape) * self._numpy_dtype.itemsize:
-                raise invalid(
-                    f"tensor parsing error: {self.name}: {len(proto.tensor_content)} bytes are no "
-                    f"{self._dtype.name} of shape {shape}"
-                )
-            return np.frombuffer(proto.tensor_content, self._numpy_dtype).reshape(shape)
+        content = proto.tensor_content
+        if content and len(content) != math.prod(shape) * self._numpy_dtype.itemsize:
+            raise invalid(
+                f"tensor parsing error: {self.name}: {len(content)} bytes are no "
+                f"{self._dtype.name} of shape {shape}"
+            )
         try:
+            if content:
+                return np.frombuffer(content, self._numpy_dtype).reshape(shape)
             array = tf.make_ndarray(proto)
             if array.shape != shape:
                 raise ValueError(f"it holds shape {array.shape}")
@@ -122,7 +123,10 @@ class InputReader:
             )
         array = np.empty(size, object)
         array[:] = values + [values[-1] if values else b""] * (size - len(values))
-        return array.reshape(shape)
+        try:
+            return array.reshape(shape)
+        except ValueError as error:  # More dimensions than numpy has.
+            raise invalid(f"tensor parsing error: {self.name}: {error}") from error
 
 
 def write_tensor(array: np.ndarray, proto: tensor_pb2.TensorProto, *, content: bool) -> None:

@@ -5,8 +5,9 @@ beside the old one, and the old one goes only when a new one takes requests.
 """
 
 import os
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import grpc
@@ -21,6 +22,8 @@ from dagan_tf.service.server.served_model import ServedModel
 from dagan_tf.service.server.status import CODES, RequestError, invalid
 
 _PLATFORM = "tensorflow"
+# tensorflow/core/lib/io/path.cc `ParseURI`.
+_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9.]*://")
 _Configs = dict[str, model_server_config_pb2.ModelConfig]
 
 
@@ -58,8 +61,8 @@ class VersionsWatcher:
             RequestError: The configuration is wrong (nothing has changed then), or a new model
                 did not become available.
         """
-        configs = _validated(config)
         with self._lock:
+            configs = _validated(config, self._configs)
             labels = {name: dict(model.version_labels) for name, model in configs.items()}
             self._registry.set_labels(labels, allow_unavailable=self._allow_labels)
             self._configs = configs
@@ -166,37 +169,54 @@ def aspired_versions(present: list[int], policy: Any) -> list[int]:
     return present[-max(policy.latest.num_versions, 1) :]
 
 
-def _validated(config: model_server_config_pb2.ModelServerConfig) -> _Configs:
-    """Checks as server_core.cc does (ValidateModelConfigList, GetPlatform)."""
+def _validated(
+    config: model_server_config_pb2.ModelServerConfig, present: Collection[str]
+) -> _Configs:
+    """Checks as server_core.cc does, in its order.
+
+    That is ValidateModelConfigList, ValidateNoModelsChangePlatforms, CreateStoragePathRoutes. The
+    models of the names in `present` are there already, all of one platform.
+    """
     configs: _Configs = {}
     for model in config.model_config_list.config:
         if not model.name:
             raise invalid("Illegal to list a model without a name in config list")
         if model.name in configs:
             raise invalid(f"Illegal to list model {model.name} multiple times in config list")
-        if not os.path.isabs(model.base_path) and "://" not in model.base_path:
+        configs[model.name] = model
+    for name, model in configs.items():
+        if not os.path.isabs(model.base_path) and not _URI.match(model.base_path):
             raise invalid(
-                f"Expected model {model.name} to have an absolute path or URI; got "
+                f"Expected model {name} to have an absolute path or URI; got "
                 f"base_path()={model.base_path}"
             )
-        platform = model.model_platform
-        if model.model_type != model_server_config_pb2.MODEL_TYPE_UNSPECIFIED:
-            if platform:
-                raise invalid(
-                    "Illegal setting both ModelServerConfig::model_type (deprecated) and "
-                    "ModelServerConfig::model_platform."
-                )
-            if model.model_type != model_server_config_pb2.TENSORFLOW:
-                raise invalid(
-                    f"ModelServerConfig::model_type choice {model.model_type} not supported."
-                )
-            platform = _PLATFORM
-        if not platform:
+    for name in configs:
+        if name in present and (platform := _platform(configs[name])) != _PLATFORM:
             raise invalid(
-                "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
+                f"Illegal to change a model's platform. For model {name} platform was {_PLATFORM} "
+                f"and new platform requested is {platform}"
+            )
+    for name, model in configs.items():
+        if (platform := _platform(model)) != _PLATFORM:
+            raise invalid(f"Model {name} requests unsupported platform {platform}")
+    return configs
+
+
+def _platform(model: model_server_config_pb2.ModelConfig) -> str:
+    """As server_core.cc `GetPlatform`."""
+    platform = str(model.model_platform)
+    if model.model_type != model_server_config_pb2.MODEL_TYPE_UNSPECIFIED:
+        if platform:
+            raise invalid(
+                "Illegal setting both ModelServerConfig::model_type (deprecated) and "
                 "ModelServerConfig::model_platform."
             )
-        if platform != _PLATFORM:
-            raise invalid(f"Model {model.name} requests unsupported platform {platform}")
-        configs[model.name] = model
-    return configs
+        if model.model_type != model_server_config_pb2.TENSORFLOW:
+            raise invalid(f"ModelServerConfig::model_type choice {model.model_type} not supported.")
+        return _PLATFORM
+    if not platform:
+        raise invalid(
+            "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
+            "ModelServerConfig::model_platform."
+        )
+    return platform

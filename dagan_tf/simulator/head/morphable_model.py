@@ -18,6 +18,7 @@ from dagan_tf.simulator.head import openings
 from dagan_tf.simulator.head.formats.npz import read_npz
 from dagan_tf.simulator.head.formats.reader import read_model_arrays
 from dagan_tf.simulator.head.relief import Relief
+from dagan_tf.simulator.head.turned_tone import TurnedTone
 
 _REQUIRED = (
     "mean",
@@ -55,6 +56,7 @@ class MorphableModel:
         mirror: (V,) int32, the vertex on the other side of the face, or None for a model that is
             not symmetric.
         relief: how far its faces stand out beyond what the modes say, or None if unknown.
+        turned_tone: how its colours change when it turns, or None if unknown.
     """
 
     name: str
@@ -67,6 +69,7 @@ class MorphableModel:
     landmark_vertices: np.ndarray
     mirror: np.ndarray | None = None
     relief: Relief | None = None
+    turned_tone: TurnedTone | None = None
 
     @classmethod
     def load(cls, path: str | PathLike[str] | None = None) -> MorphableModel:
@@ -95,7 +98,9 @@ class MorphableModel:
             source = str(path)
         model = _assemble(arrays, source)
         whole = _with_landmarks(_with_mirror(_close_openings(model)), arrays)
-        return replace(whole, relief=Relief.load()) if path is None else whole
+        if path is not None:
+            return whole
+        return replace(whole, relief=Relief.load(), turned_tone=TurnedTone.load())
 
     def vertices(
         self, identity: np.ndarray | None = None, expression: np.ndarray | None = None

@@ -10,7 +10,8 @@ import numpy as np
 # heights (brow to chin). Hair grows behind and above it; before the ear it comes down as a
 # sideburn.
 _HAIRLINE = (
-    (-0.62, -0.75),
+    (-0.95, -0.80),
+    (-0.70, -0.60),
     (-0.55, -0.42),
     (-0.40, -0.31),
     (-0.30, -0.20),
@@ -22,6 +23,8 @@ _HAIRLINE = (
     (0.60, 2.0),
 )
 _SOFTNESS = 0.05
+# It ends on the nape between these heights above the brow.
+_NAPE = (-0.95, -0.55)
 # An ear is an ellipse in profile: its centre forward of and below the head's widest point, and its
 # half axes, in face heights.
 _EAR_FORWARD, _EAR_BELOW = 0.075, 0.125
@@ -85,7 +88,8 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
     levels, depths = np.array(_HAIRLINE).T
     hairline = ear + height * np.interp((y - brow) / height, levels, depths)
     hair = smoothstep(-_SOFTNESS * height, _SOFTNESS * height, hairline - z)
-    hair *= y > brow + levels[0] * height
+    # Thin on the nape, where it ends.
+    hair *= smoothstep(brow + _NAPE[0] * height, brow + _NAPE[1] * height, y)
     tip = mean[[mean[:, 0].argmin(), mean[:, 0].argmax()], 1:].astype(np.float64).mean(axis=0)
     forward = (z - tip[1]) / height - _EAR_FORWARD
     below = (tip[0] - y) / height - _EAR_BELOW

@@ -17,7 +17,13 @@ from dagan_tf.simulator.render.rasterizer import Raster
 X, Y, MIRROR_X, MIRROR_Y, TRUST, MIRROR_TRUST, RED, GREEN, BLUE, COVER, U, V, HAIR = range(13)
 # Added to what the photo shows, by channel.
 TONE = 13
-COLUMNS = 16
+# Times which all of it is shown, by channel.
+GAIN = 16
+# Colour of the filling where it is hair, by channel; RED to BLUE are of skin then.
+HAIR_COLOUR = 19
+COLUMNS = 22
+# How far strands move the hairline, in shares of hair, and the shares between which it lies.
+_RAGGED, _HAIRLINE = 0.3, (0.0, 1.0)
 # Standard deviation of the blur along the outline, pixels of the frame.
 RIM_BLUR = 0.8
 
@@ -51,12 +57,13 @@ def shade(
     Args:
         raster: (S * fineness) squared.
         triangles: (T, 3) int32, those of the raster.
-        values: (V, 16) float32, columns as named above: place of the vertex and of its mirror
+        values: (V, 19) float32, columns as named above: place of the vertex and of its mirror
             image in the photo, trust in each, filling, coverage, place in the grain (u, v), share
-            of hair, and the three channels of what is added to the photo's colour.
+            of hair, the three channels of what is added to the photo's colour, and the three of
+            what all of it is multiplied by.
         photo: (C, C, 3) uint8.
-        grain: (2, G, G) float32, fine structure of skin and of hair, added to the filling and
-            repeated.
+        grain: (2, G, G) float32, repeated: fine structure added to the filling where there is
+            skin, and by what part of itself it changes where there is hair.
         fineness: fine pixels a pixel of the frame, each way.
 
     Returns:
@@ -113,7 +120,8 @@ def _shade(ids, barycentric, fine_depth, triangles, values, photo, grain, finene
     limit_x = np.float32(photo.shape[1] - 1.001)
     limit_y = np.float32(photo.shape[0] - 1.001)
     zero, one, side = np.float32(0.0), np.float32(1.0), grain.shape[1]
-    most = np.float32(255.0)
+    most, three, four = np.float32(255.0), np.float32(3.0), np.float32(4.0)
+    ragged, low, high = np.float32(_RAGGED), np.float32(_HAIRLINE[0]), np.float32(_HAIRLINE[1])
     share = np.float32(1.0 / (fineness * fineness))
     for row in range(colour.shape[0] * fineness):
         i = row // fineness
@@ -153,10 +161,31 @@ def _shade(ids, barycentric, fine_depth, triangles, values, photo, grain, finene
                 u = int(np.floor(_mix(values, a, b, c, w0, w1, w2, U))) % side
                 v = int(np.floor(_mix(values, a, b, c, w0, w1, w2, V))) % side
                 hair = _mix(values, a, b, c, w0, w1, w2, HAIR)
-                fine = (one - hair) * grain[0, v, u] + hair * grain[1, v, u]
-                red += filled * (_mix(values, a, b, c, w0, w1, w2, RED) + fine)
-                green += filled * (_mix(values, a, b, c, w0, w1, w2, GREEN) + fine)
-                blue += filled * (_mix(values, a, b, c, w0, w1, w2, BLUE) + fine)
+                strand = grain[1, v, u]
+                hair = (hair + ragged * strand * hair * (one - hair) * four - low) / (high - low)
+                hair = min(max(hair, zero), one)
+                hair *= hair * (three - hair - hair)
+                pore = (one - hair) * grain[0, v, u]
+                strand = hair * (one + strand)
+                skin = one - hair
+                red += filled * (
+                    skin * _mix(values, a, b, c, w0, w1, w2, RED)
+                    + strand * _mix(values, a, b, c, w0, w1, w2, HAIR_COLOUR + 0)
+                    + pore
+                )
+                green += filled * (
+                    skin * _mix(values, a, b, c, w0, w1, w2, GREEN)
+                    + strand * _mix(values, a, b, c, w0, w1, w2, HAIR_COLOUR + 1)
+                    + pore
+                )
+                blue += filled * (
+                    skin * _mix(values, a, b, c, w0, w1, w2, BLUE)
+                    + strand * _mix(values, a, b, c, w0, w1, w2, HAIR_COLOUR + 2)
+                    + pore
+                )
+            red *= _mix(values, a, b, c, w0, w1, w2, GAIN + 0)
+            green *= _mix(values, a, b, c, w0, w1, w2, GAIN + 1)
+            blue *= _mix(values, a, b, c, w0, w1, w2, GAIN + 2)
             colour[i, j, 0] += part * min(max(red, zero), most)
             colour[i, j, 1] += part * min(max(green, zero), most)
             colour[i, j, 2] += part * min(max(blue, zero), most)

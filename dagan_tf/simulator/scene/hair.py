@@ -71,5 +71,10 @@ def fit_outline(
     upper = growth[len(growth) // 2 :].mean()
     factor = near_outline * along_rays(growth, offset) + (1.0 - near_outline) * upper
     outwards = regions.grows * np.maximum(factor - 1.0, 0.0)
-    factor = 1.0 + regions.loose * (outwards + np.minimum(factor - 1.0, 0.0))
-    return (centre + offset * factor[:, None]).astype(np.float32)
+    growing = regions.loose * (outwards + np.minimum(factor - 1.0, 0.0))
+    moved = offset * growing[:, None]
+    for ear in (regions.ear * (offset[:, 0] < 0), regions.ear * (offset[:, 0] >= 0)):
+        # Each as a whole: stretched along the rays it would have a point.
+        whole = (ear[:, None] * moved).sum(axis=0) / max(float(ear.sum()), 1e-6)
+        moved += ear[:, None] * (whole - moved)
+    return (centre + offset + moved).astype(np.float32)

@@ -128,13 +128,13 @@ class SceneMaker:
             self._regions, self.model.mean, self._sky, self.grids,
         )  # fmt: skip
         height = float(np.ptp(projected[self._regions.skull, 1])) * scale
-        chin = (projected[self.model.landmark_vertices[8], 1] + 0.5) * scale
-        above = np.arange(work.side)[:, None] < chin
+        chin = canvas.carry(projected[self.model.landmark_vertices[8], :2], work)
+        above = np.arange(work.side)[:, None] < chin[1]
         whole = head if person is None else head | person
         plate, kept = clean_plate(laid, small, whole & above, whole, MARGIN * height, shown)
         radii = outline_radii(self._head_mask(projected), centre)
         outline = HeadOutline(
-            centre=canvas.carry(centre / scale, frame),
+            centre=work.carry(centre, frame),
             radii=_finite(radii) / (scale * canvas.density),
             neck=canvas.carry(projected[self._rim, :2].mean(axis=0), frame),
         )
@@ -150,8 +150,11 @@ class SceneMaker:
         normals = self._mesh.normals(prepared.vertices) @ camera.rotation.T.astype(np.float32)
         settled = float(smoothstep(*SETTLED, _turn(fit.pose, pose)))
         texture = prepared.texture
+        gain: np.ndarray | float = 1.0
+        if self.model.turned_tone is not None and self.model.mirror is not None:
+            gain = self.model.turned_tone.gain(pose.yaw - fit.pose.yaw, self.model.mirror)
         values = texture.values(
-            normals, settled, self._mesh, self._regions, self.model.mirror, self._coverage
+            normals, settled, self._mesh, self._regions, self.model.mirror, self._coverage, gain
         )
         triangles = self._mesh.front_facing(projected)
         raster = rasterize(projected, triangles, fine.side, fine.side)

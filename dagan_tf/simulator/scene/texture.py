@@ -9,18 +9,25 @@ trust it less.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
 from dagan_tf.simulator.render import shading
 from dagan_tf.simulator.render.grid import Grid, Grids
 from dagan_tf.simulator.render.rasterizer import Raster
-from dagan_tf.simulator.render.sampling import sample
+from dagan_tf.simulator.scene.colours import (
+    continued,
+    grown_hair,
+    hair_share,
+    middle_colour,
+    middle_of,
+    of_one_colour,
+    own_colours,
+)
+from dagan_tf.simulator.scene.grain import at_vertices, grain
 from dagan_tf.simulator.scene.lighting import estimate_light, light_on
 
 # Cosine between surface and line of sight: below the first a point gives no colour to the
@@ -35,10 +42,14 @@ STRETCH = (0.3, 0.6)
 # first a pixel may be backdrop, farther than the second it is not.
 INSIDE = (0.012, 0.04)
 FILL_INSIDE = (0.02, 0.05)
+# Rounds of smoothing over which a turned head's tone sets in.
+BROAD = 6
+# Pixels of the work grid so near to the person's outline may be backdrop.
+RIM = 2.5
+# The same, pixels of the work grid, for hair to take strands from.
+HAIR_INSIDE = (1.0, 3.0)
 # What is filled tends to the middle colour of the skin, or of the hair, within a few vertices.
 PULL = 0.01
-# A head is bald if less than this part of what is seen of its scalp differs from the skin.
-BALD = 0.05
 # How far behind the nearest surface a vertex may lie and still count as seen, as a part of the
 # head's height.
 DEPTH_TOLERANCE = 0.02
@@ -54,11 +65,6 @@ TONED = (0.4, 0.8)
 SHADE = 0.95
 # The same below the jaw's edge, which the softened light of the sky alone hardly shows.
 JAW_SHADE = 0.27
-# Side of the grain's tile, pixels of the photo; how far a pore or strand reaches across and along;
-# the most contrast taken over from the photo, in brightness (freckles and curls are no grain).
-GRAIN_SIDE = 128
-GRAIN_BLUR = ((0.8, 0.8), (0.9, 9.0))
-GRAIN_CONTRAST = (2.5, 14.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +80,8 @@ class HeadTexture:
         facing: (V,) float32, cosine to the line of sight in the photo.
         known: (V,) float32 in [0, 1], how well the photo shows it for use elsewhere.
         local: (V, 3) float32, mean colour of the photo around each vertex.
-        filling: (V, 3) float32, colour in even light where neither side is seen.
+        filling: (V, 3) float32, colour in even light where neither side is seen and there is skin.
+        hair_filling: (V, 3) float32, the same where there is hair.
         shade: (V,) float32, factor on the filling, less than 1 where the head shades itself.
         light: (3,) direction of the light, camera axes.
         grain: (2, G, G) float32, fine structure of skin and hair.
@@ -89,6 +96,7 @@ class HeadTexture:
     known: np.ndarray
     local: np.ndarray
     filling: np.ndarray
+    hair_filling: np.ndarray
     shade: np.ndarray
     light: np.ndarray
     grain: np.ndarray
@@ -96,7 +104,7 @@ class HeadTexture:
 
     def values(
         self, normals: np.ndarray, settled: float, mesh: Mesh, regions: HeadRegions,
-        mirror: np.ndarray | None, coverage: np.ndarray,
+        mirror: np.ndarray | None, coverage: np.ndarray, gain: np.ndarray | float,
     ) -> np.ndarray:  # fmt: skip
         """What `shading.shade` spreads over the pixels of a view.
 
@@ -108,9 +116,10 @@ class HeadTexture:
             regions: its regions.
             mirror: (V,) index of each vertex' mirror image, or None.
             coverage: (V,) how opaque the head is.
+            gain: (V, 3) what `TurnedTone.gain` returned, or 1.
 
         Returns:
-            (V, 16) float32.
+            (V, 19) float32.
         """
         stretch = self.facing / np.maximum(normals[:, 2], 0.15)
         well = self.inside * smoothstep(*STRETCH, stretch)
@@ -129,6 +138,7 @@ class HeadTexture:
         softened = 1.0 + FILL_LIGHT * (now - 1.0)
         filled = self.filling * (softened * self.shade)[:, None]
         out[:, shading.RED : shading.BLUE + 1] = filled
+        out[:, shading.HAIR_COLOUR : shading.HAIR_COLOUR + 3] = self.hair_filling
         edge_on = (
             settled
             * (1.0 - np.maximum(regions.hair, regions.mouth))
@@ -138,6 +148,9 @@ class HeadTexture:
         out[:, shading.COVER] = coverage
         out[:, shading.U : shading.V + 1] = self.grain_places
         out[:, shading.HAIR] = regions.hair
+        # What the photo shows well is lit as it shows it; the rest gives way to it broadly.
+        guessed = mesh.smooth(1.0 - trust * (1.0 - edge_on), BROAD)[:, None]
+        out[:, shading.GAIN : shading.GAIN + 3] = np.exp(guessed * np.log(gain))
         return out
 
 
@@ -172,11 +185,11 @@ def head_texture(
     positions = np.ascontiguousarray(projected[:, :2], np.float32)
     visible = _visible(projected, raster, canvas, work, DEPTH_TOLERANCE * height)
     # No triangle with a corner beyond the photo: what lies between would count as seen in part.
-    within = mesh.least_around((_at_vertices(shown, positions) > 0.99).astype(np.float32))
+    within = mesh.least_around((at_vertices(shown, positions) > 0.99).astype(np.float32))
     visible = visible & (within > 0.0)
     distance = cv2.distanceTransform(person.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     places = canvas.carry(positions, work)
-    depth_inside = _at_vertices(distance, places) / (work.per(canvas) * height)
+    depth_inside = at_vertices(distance, places) / (work.per(canvas) * height)
     inside = smoothstep(*INSIDE, depth_inside).astype(np.float32)
     facing = normals[:, 2]
     hair = regions.hair
@@ -185,14 +198,14 @@ def head_texture(
     known = np.minimum(known, mesh.smooth(known, 2)).astype(np.float32)
 
     # Colours to fill from are local means, so that no freckle is spread over a cheek.
-    colours = _at_vertices(cv2.GaussianBlur(coarse, (0, 0), 2.0), places)
+    colours = at_vertices(own_colours(coarse, distance > RIM), places)
     skin = known * (1.0 - hair)
     light = estimate_light(colours, normals, skin * smoothstep(0.3, 0.7, facing))
     shaded = (1.0 - SHADE * (1.0 - sky)) * (1.0 - JAW_SHADE * regions.under_jaw)
     # Hair shades itself in its own way, as the photo shows it.
     shade = (1.0 - (1.0 - hair) * (1.0 - shaded)).astype(np.float32)
     even = colours / (_light_on_skin(normals, light, hair) * shade)[:, None]
-    alike = _of_one_colour(even, skin)
+    alike = of_one_colour(even, skin)
     # Hair that falls over a cheek, or the collar behind a jaw, would be spread over a turned head
     # as a stain.
     plain = np.maximum(alike, regions.front * smoothstep(0.45, 0.7, facing))
@@ -204,8 +217,8 @@ def head_texture(
     plain = np.maximum(plain, regions.mouth)
     known = (known * plain).astype(np.float32)
     above_mouth = rest[:, 1] > rest[regions.mouth > 0.5, 1].max(initial=-np.inf)
-    grown = _grown(even, known * hair, skin * above_mouth)
-    sure = np.where(hair > 0.5, grown * _of_one_colour(even, grown), known * alike)
+    grown = grown_hair(even, known * hair, skin * above_mouth)
+    sure = np.where(hair > 0.5, grown * of_one_colour(even, grown), known * alike)
     # The outermost pixels mix hair and backdrop: enough to show, not to fill from.
     sure *= smoothstep(*FILL_INSIDE, depth_inside)
     if mirror is not None:
@@ -214,9 +227,16 @@ def head_texture(
         sure = sure + by_mirror
         even /= np.maximum(sure, 1e-6)[:, None]
     for part in (hair > 0.5, hair <= 0.5):
-        middle = _middle_colour(even[part], sure[part])
+        middle = middle_colour(even[part], sure[part])
         even[part] = (sure[part, None] * even[part] + PULL * middle) / (sure[part, None] + PULL)
-    filling = mesh.smooth(mesh.fill(even, sure + PULL, hair > 0.5), 2)
+    filling = mesh.fill(even, sure + PULL, hair > 0.5)
+    contrast = np.log(middle_of(filling, hair > 0.9) / middle_of(filling, hair < 0.1))
+    # Either goes on for some way under the other, for the hairline to lie anywhere between.
+    of_skin, of_hair = (continued(filling, part, mesh) for part in (hair <= 0.5, hair > 0.5))
+    above = np.arange(work.side)[:, None] < places[regions.mouth > 0.5, 1].min(initial=np.inf)
+    colour = [middle_colour(even[part], sure[part]) for part in (hair > 0.5, hair <= 0.5)]
+    strands = hair_share(coarse, *colour) * above * smoothstep(*HAIR_INSIDE, distance)
+    skin_only = known * (1.0 - hair)
     around = np.arctan2(rest[:, 0], rest[:, 2]) * float(np.abs(rest[:, 0]).max())
     per_unit = height / float(np.ptp(rest[regions.skull, 1]))
     grain_places = per_unit * np.stack([around, -rest[:, 1]], axis=1)
@@ -229,10 +249,13 @@ def head_texture(
         facing=facing.astype(np.float32),
         known=known,
         local=colours,
-        filling=filling.astype(np.float32),
+        filling=of_skin,
+        hair_filling=of_hair,
         shade=shade,
         light=light,
-        grain=_grain(photo, positions, known, hair),
+        grain=grain(
+            photo, positions, skin_only, canvas.spread(strands), float(np.abs(contrast).mean())
+        ),
         grain_places=grain_places.astype(np.float32),
     )
 
@@ -252,72 +275,6 @@ def _visible(
     return inside & (projected[:, 2] * scale >= nearest - tolerance * scale)
 
 
-def _of_one_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(V,) in [0, 1]: how alike each colour is to the weighted median, in brightness and hue.
-
-    Hair over a temple or a shadow must not be spread over a cheek.
-    """
-    use = weights > 0.3
-    if use.sum() < 20:
-        return np.ones(len(colours))
-    logs = np.log(np.maximum(colours, 4.0))
-    middle = np.median(logs[use], axis=0)
-    spread = np.maximum(1.5 * np.median(np.abs(logs[use] - middle), axis=0), 0.06)
-    off = np.sqrt((((logs - middle) / spread) ** 2).mean(axis=1))
-    return np.asarray(1.0 - smoothstep(1.8, 3.2, off))
-
-
-def _grown(colours: np.ndarray, scalp: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """(V,) what of the scalp gives hair its colour.
-
-    A bare forehead or scalp is not hair's colour, unless there is hardly anything else.
-
-    Args:
-        colours: (V, 3).
-        scalp: (V,) how well the photo shows it, 0 where no hair could grow.
-        face: (V,) the same of the face without its beard: grey hair is like a grey beard.
-    """
-    unlike = scalp * (1.0 - _of_one_colour(colours, face))
-    return unlike if unlike.sum() > BALD * scalp.sum() else scalp
-
-
-def _grain(
-    photo: np.ndarray, positions: np.ndarray, known: np.ndarray, hair: np.ndarray
-) -> np.ndarray:
-    """(2, G, G) what a smooth filling lacks: pores of skin, strands of hair, as strong as seen.
-
-    Noise, not a patch of the photo: a patch repeated is seen as a pattern. It tiles without seams.
-    """
-    luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
-    contrast = _at_vertices(cv2.absdiff(luma, cv2.GaussianBlur(luma, (0, 0), 2.5)), positions)
-    layers = []
-    for share, blur, most in zip((1.0 - hair, hair), GRAIN_BLUR, GRAIN_CONTRAST, strict=True):
-        use = known * share > 0.6
-        # 0.6745: half of all normal draws lie within so many deviations.
-        strength = min(float(np.median(contrast[use])) / 0.6745, most) if use.sum() > 20 else 0.0
-        layers.append(np.float32(strength) * _noise(*blur))
-    return np.stack(layers)
-
-
-def _middle_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(3,) median of the colours that are well known; of all if hardly any is."""
-    use = weights > 0.5 * weights.max(initial=0.0)
-    return np.asarray(np.median(colours[use if use.any() else slice(None)], axis=0))
-
-
-@cache
-def _noise(across: float, along: float) -> np.ndarray:
-    """(G, G) float32 periodic noise of mean 0 and deviation 1, always the same."""
-    white = np.random.default_rng(0).standard_normal((GRAIN_SIDE, GRAIN_SIDE)).astype(np.float32)
-    smooth = gaussian_filter(white, (along, across), mode="wrap")
-    return np.asarray((smooth - smooth.mean()) / smooth.std(), np.float32)
-
-
 def _light_on_skin(normals: np.ndarray, light: np.ndarray, hair: np.ndarray) -> np.ndarray:
     """(V,) as `light_on`; 1 on hair, which shines and shades itself in its own way."""
     return np.asarray(1.0 + (light_on(normals, light) - 1.0) * (1.0 - hair))
-
-
-def _at_vertices(image: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """(V, ...) float32 samples of an image at (V, 2) pixel positions."""
-    return sample(image.astype(np.float32), positions[None])[0]

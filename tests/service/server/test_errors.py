@@ -430,6 +430,19 @@ CASES = {
         "INVALID_ARGUMENT",
         "Model m requests unsupported platform caffe",
     ),
+    "reload that changes a platform": (
+        RELOAD,
+        _reload({"name": "dagan", "model_platform": "caffe"}),
+        "INVALID_ARGUMENT",
+        "Illegal to change a model's platform. For model dagan platform was tensorflow and new "
+        "platform requested is caffe",
+    ),
+    "reload wrong in two ways": (
+        RELOAD,
+        _reload({"model_platform": ""}, {"name": "n"}, {"name": "n"}),
+        "INVALID_ARGUMENT",
+        "Illegal to list model n multiple times in config list",
+    ),
     "reload with relative path": (
         RELOAD,
         _reload({"base_path": "models/m"}),

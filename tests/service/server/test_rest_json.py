@@ -26,6 +26,13 @@ def _fill(document: dict, **dtypes: tf.DType) -> dict[str, np.ndarray]:
     return {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
 
 
+def _deep(levels: int) -> list:
+    value: list = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
 # The two examples of TensorFlow Serving's own page of the REST interface, g3doc/api_rest.md.
 _ROWS = [
     {"tag": "foo", "signal": [1, 2, 3, 4, 5], "sensor": [[1, 2], [3, 4]]},
@@ -55,6 +62,28 @@ def test_one_input_needs_no_name():
     bytes_of = {"b64": "AP8="}
     assert _fill({"instances": [bytes_of, bytes_of]}, x=tf.string)["x"].tolist() == [b"\0\xff"] * 2
     assert _fill({"inputs": bytes_of}, x=tf.string)["x"].item() == b"\0\xff"
+
+
+def test_surrogates_in_pairs_and_a_byte_order_mark_pass():
+    body = b'\xef\xbb\xbf{"inputs": ["\\ud83d\\ude00", "\\\\ud800"]}'
+    request = predict_pb2.PredictRequest()
+    rest_json.fill_inputs(rest_json.parse_object(body), _inputs(x=tf.string), request)
+    assert list(request.inputs["x"].string_val) == ["\U0001f600".encode(), b"\\ud800"]
+
+
+@pytest.mark.parametrize("text", ["AP8=", "AP8", " A\nP8= ", "AP 8"])
+def test_base64_may_have_gaps_and_lack_padding(text):
+    assert _fill({"inputs": {"b64": text}}, x=tf.string)["x"].item() == b"\0\xff"
+
+
+def test_integers_beyond_64_bits_are_floats():
+    # RapidJSON makes doubles of them; below, an integer must fit without loss.
+    assert _fill({"inputs": [10**30, -(10**30)]}, x=tf.float32)["x"].tolist() == [
+        np.float32(1e30),
+        -np.float32(1e30),
+    ]
+    with pytest.raises(RequestError, match=r"JSON value: 1000.* to float without loss"):
+        _fill({"inputs": [10**40]}, x=tf.float32)
 
 
 def test_numbers_that_are_none_pass_as_floats():
@@ -92,12 +121,19 @@ def test_numbers_that_are_none_pass_as_floats():
         ({"inputs": [[1, 2], [3]]}, tf.uint8, "at unexpected size: 1 at level: 1 expected size: 2"),
         ({"inputs": [[1], 2]}, tf.uint8, "2 found at incorrect level: 2 in the JSON DOM. Expected"),
         ({"inputs": [1, [2]]}, tf.uint8, "Encountered list at unexpected level: 1 expected < 1"),
+        ({"inputs": _deep(33)}, tf.uint8, "lists are 33 deep; expected at most 32"),
+        ({"inputs": _deep(900)}, tf.uint8, "lists are 900 deep; expected at most 32"),
         ({"inputs": {"y": 1}}, tf.uint8, "Missing named input: x in 'inputs' object."),
         ({"instances": [{"y": 1}]}, tf.uint8, "does not have named input: y"),
         ({"instances": [{}]}, tf.uint8, "{} must only have keys: x"),
         ({"instances": [[1], {"x": 1}]}, tf.uint8, "Expecting value/list but got object at item 1"),
         ({"instances": [{"x": 1}, [1]]}, tf.uint8, "Expecting object but got list at item 1"),
-        ({"instances": [[1], [1, 2]]}, tf.uint8, "Expecting shape [1] but got: [2]"),
+        ({"instances": [[1], [1, 2]]}, tf.uint8, "Expecting tensor size: 1 but got: 2"),
+        ({"instances": [[1, 2], [[1, 2]]]}, tf.uint8, "Expecting shape [2] but got: [1,2]"),
+        ({"inputs": [{"b64": "A"}]}, tf.string, "Unable to base64 decode"),
+        ({"inputs": [{"b64": "AP8=="}]}, tf.string, "Unable to base64 decode"),
+        ({"inputs": [2**64 - 1]}, tf.float64, "to double without loss of precision."),
+        ({"inputs": [10**400]}, tf.float64, "Number too big to be stored in double."),
     ],
 )
 def test_what_does_not_fit_is_refused(document, dtype, message):
@@ -114,7 +150,11 @@ def test_what_does_not_fit_is_refused(document, dtype, message):
         (b"instances = [1, 2]", "JSON Parse error: Invalid value. at offset: 0"),
         (b"{} {}", "must not be followed by other values. at offset: 3"),
         (b"[1]", "JSON Value: [1] Is not object"),
-        (b'{"a": "\xff"}', "Invalid encoding"),
+        (b'{"a": "\xff"}', "Invalid encoding in string. at offset: 7"),
+        (b'{"a": "\xed\xa0\x80"}', "Invalid encoding in string. at offset: 7"),
+        ('{"a": 1}'.encode("utf-16"), "Invalid encoding in string. at offset: 0"),
+        (b'{"a": "\\ud800"}', "The surrogate pair in string is invalid."),
+        (b'{"\\uDFFF\\uD800": 1}', "The surrogate pair in string is invalid."),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a": ' + b"9" * 5000 + b"}", "Number too big"),
     ],
@@ -156,7 +196,7 @@ def test_rows_need_a_first_dimension_in_common():
     for outputs, message in (
         ({"x": np.zeros(())}, "has no shape information"),
         ({"x": np.zeros((0, 2))}, "invalid batch size: 0"),
-        ({"x": np.zeros(2), "y": np.zeros(3)}, "inconsistent batch size"),
+        ({"x": np.zeros(2), "y": np.zeros(3)}, "y has inconsistent batch size: 3 expecting: 2"),
     ):
         with pytest.raises(RequestError, match=message):
             rest_json.write_outputs(outputs, rows=True)

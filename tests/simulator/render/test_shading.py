@@ -18,6 +18,8 @@ def scene():
     values[:, shading.MIRROR_Y] = corners[:, 1]
     values[:, [shading.TRUST, shading.COVER]] = 1.0
     values[:, shading.RED : shading.BLUE + 1] = (10, 20, 30)
+    values[:, shading.HAIR_COLOUR : shading.HAIR_COLOUR + 3] = (100, 80, 60)
+    values[:, shading.GAIN : shading.GAIN + 3] = 1.0
     photo = np.random.default_rng(0).integers(0, 200, (SIDE, SIDE, 3)).astype(np.uint8)
     grain = np.zeros((2, 8, 8), np.float32)
     raster = rasterize(corners, triangles, SIDE, SIDE)
@@ -63,9 +65,28 @@ def test_coverage_and_grain(scene):
     faded = scene(COVER=0.25)
     np.testing.assert_allclose(faded.colour, 0.25 * scene.photo, atol=0.2)
     np.testing.assert_allclose(faded.cover, 0.25, rtol=1e-5)
-    scene.grain[0], scene.grain[1] = 4.0, 8.0
-    drawn = scene(COVER=1.0, TRUST=0.0, HAIR=0.25)
-    np.testing.assert_allclose(drawn.colour[..., 0], 10 + 0.75 * 4 + 0.25 * 8, rtol=1e-5)
+    scene.grain[0], scene.grain[1] = 4.0, 0.5
+    skin = scene(COVER=1.0, TRUST=0.0, HAIR=0.0)
+    np.testing.assert_allclose(skin.colour[0, 0], [14, 24, 34], rtol=1e-5)
+    hair = scene(HAIR=1.0)
+    np.testing.assert_allclose(hair.colour[0, 0], [150, 120, 90], rtol=1e-5)
+
+
+def test_strands_move_the_hairline(scene):
+    scene.grain[1, :, ::2] = 0.8
+    values = scene(TRUST=0.0, HAIR=0.5, U=np.array([0.0, 7.0, 0.0, 7.0])).colour[..., 0]
+    plain = 0.5 * 10 + 0.5 * 100
+    assert values.min() == pytest.approx(plain, abs=0.1)
+    assert values.max() > 0.3 * 10 + 0.7 * 100
+
+
+def test_the_gain_multiplies_all_that_is_shown(scene):
+    shown, filled = scene(), scene(TRUST=0.0)
+    for before, columns in ((shown, {"TRUST": 1.0}), (filled, {"TRUST": 0.0})):
+        after = scene(GAIN=0.5, **columns).colour
+        scene(GAIN=1.0)
+        np.testing.assert_allclose(after[..., 0], 0.5 * before.colour[..., 0], rtol=1e-4)
+        np.testing.assert_allclose(after[..., 1:], before.colour[..., 1:], rtol=1e-4)
 
 
 def test_the_tone_is_added_to_what_the_photo_shows_only(scene):

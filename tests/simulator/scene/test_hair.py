@@ -79,3 +79,16 @@ def test_what_may_not_grow_still_shrinks_to_the_outline():
     np.testing.assert_allclose(grown, points, atol=1e-4)
     shrunk = fit_outline(points, fixed, np.full(180, 0.9), radii)
     np.testing.assert_allclose(shrunk - centre, 0.9 * (points - centre), atol=1e-3)
+
+
+def test_an_ear_moves_as_a_whole():
+    points, regions = ball(1.0)
+    ear = (points[:, 0] > 70) & (np.abs(points[:, 1] - 50) < 12)
+    regions = replace(regions, ear=ear.astype(np.float32))
+    growth = 1.2 + 0.1 * np.sin(np.linspace(0, 8 * np.pi, 180))
+    moved = fit_outline(points, regions, growth, np.full(180, 30.0)) - points
+    assert np.linalg.norm(moved[ear], axis=1).min() > 2.0
+    np.testing.assert_allclose(
+        moved[ear], np.broadcast_to(moved[ear][0], moved[ear].shape), atol=1e-4
+    )
+    assert moved[~ear].std(axis=0).min() > 0.3

@@ -1,6 +1,6 @@
 import numpy as np
 
-from dagan_tf.simulator.scene.texture import BALD, _grown
+from dagan_tf.simulator.scene.colours import BALD, grown_hair
 
 BROWN, GREY = (180.0, 120.0, 90.0), (120.0, 120.0, 122.0)
 
@@ -22,19 +22,31 @@ def head(hairs):
 
 def test_little_grey_hair_above_a_grey_beard_is_hair():
     colours, scalp = head(hairs=10)
-    grown = _grown(colours, scalp, np.repeat([1.0, 0.0], [100, 200]))
+    grown = grown_hair(colours, scalp, np.repeat([1.0, 0.0], [100, 200]))
     np.testing.assert_allclose(grown[200:210], 1.0)
     assert grown[210:].max() < 0.1
     assert grown[:200].max() == 0
     # Held against face and beard alike, it passes for skin, and the head for bald.
-    with_beard = _grown(colours, scalp, np.repeat([1.0, 0.0], [200, 100]))
+    with_beard = grown_hair(colours, scalp, np.repeat([1.0, 0.0], [200, 100]))
     np.testing.assert_array_equal(with_beard, scalp)
 
 
 def test_a_scalp_of_the_skin_s_colour_is_bald():
     colours, scalp = head(hairs=0)
     face = np.repeat([1.0, 0.0], [100, 200])
-    np.testing.assert_array_equal(_grown(colours, scalp, face), scalp)
+    np.testing.assert_array_equal(grown_hair(colours, scalp, face), scalp)
     # A few dark points, as a shadow has, are no hair.
     few = round(100 * BALD) - 1
-    np.testing.assert_array_equal(_grown(*head(few), face), scalp)
+    np.testing.assert_array_equal(grown_hair(*head(few), face), scalp)
+
+
+def test_gloss_on_black_hair_is_not_its_colour():
+    colours, scalp = head(hairs=0)
+    black = 0.3 * colours  # hair and skin alike
+    black[200:225] = 220.0  # what shines
+    grown = grown_hair(black, scalp, np.repeat([1.0, 0.0], [100, 200]))
+    assert grown[200:225].max() < 0.1
+    assert np.median(grown[225:]) > 0.9
+    # White hair is no gloss: there is much of it.
+    black[200:280] = 220.0
+    assert grown_hair(black, scalp, np.repeat([1.0, 0.0], [100, 200]))[200:280].min() > 0.9

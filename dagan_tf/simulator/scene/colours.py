@@ -1,0 +1,99 @@
+"""What is hair's colour and what is skin's, among the colours that a photo shows of a head."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from dagan_tf.simulator.head.mesh import Mesh
+from dagan_tf.simulator.head.regions import smoothstep
+
+# Hair that differs from skin by less, nats, cannot be told from it.
+LIKE_SKIN = 0.15
+# Rounds of smoothing by which skin and hair go on beyond the hairline.
+BEYOND = 6
+# A head is bald if less than this part of what is seen of its scalp differs from the skin.
+BALD = 0.05
+# What differs is gloss if it is less than this part and so many times brighter than the skin.
+GLOSS, GLOSS_LIGHT = 0.4, 1.35
+
+
+def of_one_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(V,) in [0, 1]: how alike each colour is to the weighted median, in brightness and hue.
+
+    Hair over a temple or a shadow must not be spread over a cheek.
+    """
+    use = weights > 0.3
+    if use.sum() < 20:
+        return np.ones(len(colours))
+    logs = np.log(np.maximum(colours, 4.0))
+    middle = np.median(logs[use], axis=0)
+    spread = np.maximum(1.5 * np.median(np.abs(logs[use] - middle), axis=0), 0.06)
+    off = np.sqrt((((logs - middle) / spread) ** 2).mean(axis=1))
+    return np.asarray(1.0 - smoothstep(1.8, 3.2, off))
+
+
+def grown_hair(colours: np.ndarray, scalp: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """(V,) what of the scalp gives hair its colour.
+
+    A bare forehead or scalp is not hair's colour, unless there is hardly anything else. Nor is the
+    gloss on black hair, which is all that differs from black skin.
+
+    Args:
+        colours: (V, 3).
+        scalp: (V,) how well the photo shows it, 0 where no hair could grow.
+        face: (V,) the same of the face without its beard: grey hair is like a grey beard.
+    """
+    unlike = scalp * (1.0 - of_one_colour(colours, face))
+    few = unlike.sum() < GLOSS * scalp.sum()
+    if few and face.any() and unlike.any():
+        light, skin = (middle_colour(colours, part).mean() for part in (unlike, face))
+        if light > GLOSS_LIGHT * skin:
+            return scalp * (1.0 - unlike)
+    return unlike if unlike.sum() > BALD * scalp.sum() else scalp
+
+
+def own_colours(coarse: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """(W, W, 3) float32: means around each pixel, of what is the person's own if there is any.
+
+    Short hair lies next to the backdrop and would take its colour.
+    """
+    share = own.astype(np.float32)
+    colours = cv2.GaussianBlur(coarse * share[..., None], (0, 0), 2.0)
+    share = cv2.GaussianBlur(share, (0, 0), 2.0)[..., None]
+    plain = cv2.GaussianBlur(coarse.astype(np.float32), (0, 0), 2.0)
+    return np.where(share > 0.1, colours / np.maximum(share, 0.1), plain)
+
+
+def hair_share(coarse: np.ndarray, hair: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """(W, W) float32: how much more each pixel of an image is of the hair's colour than skin's."""
+    logs = np.log(np.maximum(coarse.astype(np.float32), 4.0))
+    of_hair, of_skin = (
+        np.abs(logs - np.log(np.maximum(colour, 4.0)).astype(np.float32)).mean(axis=2)
+        for colour in (hair, skin)
+    )
+    apart = float(np.abs(np.log(np.maximum(hair, 4.0) / np.maximum(skin, 4.0))).mean())
+    if apart < LIKE_SKIN:
+        return np.zeros(coarse.shape[:2], np.float32)
+    return smoothstep(0.3 * apart, 0.8 * apart, of_skin - of_hair).astype(np.float32)
+
+
+def continued(colours: np.ndarray, part: np.ndarray, mesh: Mesh) -> np.ndarray:
+    """(V, 3) float32: colours of a part of the head, smoothed, and continued beyond it."""
+    share = part.astype(np.float32)
+    middle = np.float32(1e-4) * middle_of(colours, part)
+    spread = mesh.smooth(colours * share[:, None], BEYOND) + middle
+    spread /= mesh.smooth(share, BEYOND)[:, None] + np.float32(1e-4)
+    near = mesh.smooth(np.where(part[:, None], colours, spread), 2)
+    return near.astype(np.float32)
+
+
+def middle_of(colours: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """(3,) median of a part of the colours, at least 1."""
+    return np.asarray(np.maximum(np.median(colours[part], axis=0), 1.0))
+
+
+def middle_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(3,) median of the colours that are well known; of all if hardly any is."""
+    use = weights > 0.5 * weights.max(initial=0.0)
+    return np.asarray(np.median(colours[use if use.any() else slice(None)], axis=0))

@@ -1,0 +1,45 @@
+"""What is read from a photo lies where the photo's pixels lie, through all squares of pixels."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dagan_tf.faces.filling import frame_photo
+from dagan_tf.simulator.fitting.fit import FaceFit
+from dagan_tf.simulator.fitting.framing import frame_camera, frame_matrix
+from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.head.regions import head_regions
+from dagan_tf.simulator.render.camera import Pose
+from dagan_tf.simulator.scene.head_scene import SceneMaker
+
+# Turned so far that no learned profile is added to the head.
+POSE, PHOTO_SIDE = Pose(45.0), 400
+
+
+@pytest.fixture(scope="module")
+def model() -> MorphableModel:
+    return MorphableModel.load()
+
+
+@pytest.fixture(scope="module")
+def fit(model) -> FaceFit:
+    nobody = FaceFit(
+        None, POSE, np.zeros(len(model.identity_modes), np.float32),
+        np.zeros(len(model.expression_modes), np.float32), 0.0,
+    )  # fmt: skip
+    return replace(nobody, camera=frame_camera(model, nobody, POSE, PHOTO_SIDE))
+
+
+@pytest.mark.parametrize("size", [96, 224])
+def test_the_outline_s_middle_lies_where_the_photo_shows_it(model, fit, size):
+    skull = head_regions(model.mean, model.landmark_vertices).skull
+    middle = fit.camera.project(model.vertices(fit.identity, fit.expression))[skull].mean(axis=0)
+    # A soft dot there, in a photo of nothing else.
+    row, column = np.mgrid[:PHOTO_SIDE, :PHOTO_SIDE]
+    dot = np.exp(-((column - middle[0]) ** 2 + (row - middle[1]) ** 2) / (2 * 5.0**2))
+    photo = np.repeat(np.rint(200 * dot).astype(np.uint8)[..., None], 3, axis=2)
+    framed = frame_photo(photo, frame_matrix(model, fit, size), size).image[..., 0]
+    seen = [np.average(axis, weights=framed) for axis in np.mgrid[:size, :size]][::-1]
+    prepared = SceneMaker(model, size, "keep").prepare(photo, fit)
+    np.testing.assert_allclose(prepared.outline.centre, seen, atol=0.03)
