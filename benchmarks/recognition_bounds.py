@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
+from benchmarks.solved_heads import runs_of
 from dagan_tf.core.program import run_app
 from dagan_tf.errors import DaganError
 from dagan_tf.metrics.spread import over_splits
 from dagan_tf.metrics.templates import normalised
 from dagan_tf.protocols.frll import read_frll
-from dagan_tf.protocols.protocol import Protocol
-from dagan_tf.recognition.config import RecogniserConfig, load_recogniser_config
+from dagan_tf.recognition.config import load_recogniser_config
 from dagan_tf.recognition.crops import Crops, make_crops
-from dagan_tf.recognition.linear_head import train_linear_head
 from dagan_tf.recognition.people import list_training, merged, protocol_faces
 from dagan_tf.simulator.profile_frame import PROFILE_YAW
 
@@ -94,35 +93,6 @@ def mapped(features: np.ndarray, rows: Rows, kind: str, penalty: float) -> np.nd
     return normalised(out)
 
 
-def runs_of(
-    name: str,
-    values: np.ndarray,
-    use: np.ndarray,
-    rows: Rows,
-    crops: Crops,
-    protocol: Protocol,
-    config: RecogniserConfig,
-) -> "list[Run]":
-    """A head a split, solved on the rows in `use` of the people trained on."""
-    from dagan_tf.recognition.scores import compare, figures_of
-    from dagan_tf.recognition.systems import Run, faces_of
-
-    faces = faces_of(protocol, crops)
-    runs = []
-    for split in protocol.splits:
-        chosen = np.flatnonzero(use & np.isin(rows.people, split.training_subjects))
-        head = train_linear_head(
-            values[chosen],
-            rows.people[chosen],
-            shrinkage=config.head.shrinkage,
-            dimensions=config.network.dimensions,
-        )
-        tested = values[[face for face in faces if face is not None]]
-        figures = figures_of(split, compare(split, faces, head(tested)))
-        runs.append(Run(name, split.name, 0, len(chosen), figures))
-    return runs
-
-
 def main(argv: list[str]) -> None:
     from dagan_tf.loop.checkpoints import CONFIG_NAME
     from dagan_tf.recognition.comparison import paired_gain
@@ -158,7 +128,15 @@ def main(argv: list[str]) -> None:
     cases["and real profiles"] = features, base | rows.profile
     found: list[Run] = []
     for name, (values, use) in cases.items():
-        found += runs_of(name, values, use, rows, crops, protocol, config)
+        found += runs_of(
+            name,
+            values,
+            use,
+            crops,
+            protocol,
+            shrinkage=config.head.shrinkage,
+            dimensions=config.network.dimensions,
+        )
     against = f"and {next(iter(synthetic))}"
     print(f"| trained on | {' | '.join(MEASURES)} | over '{against}': {' | '.join(MEASURES)} |")
     print(f"|{'---|' * (1 + 2 * len(MEASURES))}")

@@ -18,7 +18,9 @@ from dagan_tf.faces.weights import LANDMARK_SOURCES
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("photos", None, "Folder of real photos.", required=True)
-flags.DEFINE_string("layout", "folder", "How --photos is laid out: folder, flat, frll or orl.")
+flags.DEFINE_string(
+    "layout", "folder", "How --photos is laid out: folder, flat, frll, lfw, cfp or orl."
+)
 flags.DEFINE_string("simulated", None, "What trainer.simulate wrote, all people.", required=True)
 flags.DEFINE_string("refined", None, "What trainer.refine wrote of it.")
 flags.DEFINE_list(

@@ -87,6 +87,12 @@ _TEST_PEOPLE = flags.DEFINE_list(
     "Of FRLL, the only people tested: those the refiner was not trained on. Each split trains on"
     " two in three of the others.",
 )
+_GALLERY = flags.DEFINE_enum(
+    "gallery",
+    "neutral",
+    ["neutral", "smiling", "both"],
+    "Of FRLL, the fronts' expression; probes have the other one. both: either, twice the pairs.",
+)
 _GROUPS = flags.DEFINE_string(
     "groups", "", "CSV file with a column person and others: figures by group, too."
 )
@@ -126,6 +132,7 @@ def main(_: list[str]) -> int:
             seeds=_SEEDS.value,
             reserved=_RESERVED.value,
             test_people=_TEST_PEOPLE.value,
+            gallery=_GALLERY.value,
             divide=Division(_DIVIDE.value, _TEST_SHARE.value),
             groups=_GROUPS.value,
             refiner=_REFINER.value,

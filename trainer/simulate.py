@@ -14,7 +14,9 @@ from dagan_tf.faces.weights import LANDMARK_SOURCES
 FLAGS = flags.FLAGS
 flags.DEFINE_string("photos", None, "Folder of photos.", required=True)
 flags.DEFINE_string("output", None, "Folder for views, manifest.csv, skipped.csv.", required=True)
-flags.DEFINE_string("layout", "folder", "How --photos is laid out: folder, flat, frll or orl.")
+flags.DEFINE_string(
+    "layout", "folder", "How --photos is laid out: folder, flat, frll, lfw, cfp or orl."
+)
 flags.DEFINE_string("include", None, "Only photos whose path below --photos fits this glob.")
 flags.DEFINE_list("identities", None, "Only these identities (names, comma-separated).")
 flags.DEFINE_string("poses", None, "CSV file path,yaw of --photos; other photos' yaws are seen.")

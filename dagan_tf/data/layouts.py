@@ -43,6 +43,8 @@ _FRLL_YAWS = {
 }
 FRLL_VIEW = re.compile(rf"(?:neutral|smiling)_({'|'.join(_FRLL_YAWS)})")
 _FRLL_PHOTO = re.compile(r"(\d+)_\d+")
+_LFW_PHOTO = re.compile(r"_\d{4}$")
+_CFP_VIEWS = ("frontal", "profile")
 _ORL_PERSON = re.compile(r"s\d+")
 
 
@@ -93,9 +95,21 @@ def _orl(_: Path, parts: tuple[str, ...]) -> Place | None:
     return Place(parts[0]) if os.path.splitext(parts[1])[0].isdecimal() else None
 
 
+def _lfw(_: Path, parts: tuple[str, ...]) -> Place | None:
+    named = len(parts) > 1 and _LFW_PHOTO.search(os.path.splitext(parts[-1])[0])
+    return Place(parts[-2]) if named else None
+
+
+def _cfp(_: Path, parts: tuple[str, ...]) -> Place | None:
+    # Its folders are Data/Images/NNN/frontal as distributed, some copies have one more.
+    return Place(parts[-3]) if len(parts) > 2 and parts[-2] in _CFP_VIEWS else None
+
+
 LAYOUTS = {
     "folder": Layout(_folder, "IDENTITY/*.jpg"),
     "flat": Layout(_flat, "*.jpg"),
     "frll": Layout(_frll, "neutral_front/NNN_VV.jpg"),
+    "lfw": Layout(_lfw, "NAME/NAME_0001.jpg"),
+    "cfp": Layout(_cfp, "Data/Images/NNN/frontal/01.jpg"),
     "orl": Layout(_orl, "sN/M.pgm"),
 }

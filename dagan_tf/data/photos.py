@@ -70,6 +70,8 @@ def list_photos(
         flat: FOLDER/photo; every photo is a person of its own, named by the file's stem.
         frll: FOLDER/{neutral,smiling}_{front,left_3quarter,...}/NNN_VV.jpg, or one of those view
             folders itself; NNN is the person and the view gives the yaw.
+        lfw: FOLDER/NAME/NAME_0001.jpg, NAME folders at any depth.
+        cfp: FOLDER/Data/Images/NNN/{frontal,profile}/*.jpg, NNN folders at any depth.
         orl: FOLDER/sN/M.pgm (or .png, .jpg, ...); sN is the person.
 
     Hidden files are passed over, what else is not listed `read_folder` tells. Two photos of a

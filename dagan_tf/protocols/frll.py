@@ -18,6 +18,10 @@ from dagan_tf.protocols.protocol import Pairs, Protocol, Search, Split
 # Share of the people not under test whom a split trains on, where those under test are named.
 DRAWN = 2.0 / 3.0
 PROBES = {"three-quarter": 45.0, "profile": 90.0}
+EXPRESSIONS = ("neutral", "smiling")
+_GALLERY = "gallery"
+# Of either expression's fronts, each held against the other expression's probes.
+BOTH = "both"
 
 
 def read_frll(
@@ -36,21 +40,25 @@ def read_frll(
         splits: Number of splits.
         seed: Of the division of people.
         gallery: Expression of the gallery's frontal photos; probes have the other one, so that
-            no probe shares the moment of its gallery photo.
+            no probe shares the moment of its gallery photo. `both`: either expression in turn,
+            which gives twice as many pairs.
         reserved: People who are never under test, such as those whom a refiner was trained on;
             they are trained on in every split, the others are divided.
         test_people: The only people under test, in every split; `DRAWN` of the others, drawn anew,
             are trained on in each. Not with `reserved`.
 
     Returns:
-        In each split one search and all its pairs for each kind of probe: `pairs` joins them, its
-        `fold` is 0 for three-quarter and 1 for profile probes.
+        In each split one search and all its pairs for each kind of probe, of `both` two of one
+        name: `pairs` joins them, its `fold` is 0 for three-quarter and 1 for profile probes.
 
     Raises:
         DaganError: There is no frontal photo of some person, or fewer than 4 people.
         DaganError: A person reserved or under test is not there, or both are given.
     """
     root = Path(folder)
+    if gallery not in (*EXPRESSIONS, BOTH):
+        raise DaganError(f"gallery {gallery!r}: expected neutral, smiling or both")
+    galleries = EXPRESSIONS if gallery == BOTH else (gallery,)
     items = [item for item in list_photos(root, "frll") if item.yaw is not None]
     people = sorted({item.identity for item in items})
     for what, named in (("reserved person", reserved), ("person under test", test_people)):
@@ -80,31 +88,37 @@ def read_frll(
             tested = set(chosen[: len(people) // 2])
             trained = set(chosen[len(people) // 2 :]) | set(reserved)
         table = TemplateTable()
-        of_kind: dict[str, list[int]] = {name: [] for name in ("gallery", *PROBES)}
+        of_kind: dict[tuple[str, str], list[int]] = {}
         for item, face in zip(items, rows, strict=True):
             if item.identity not in tested:
                 continue
-            neutral = item.path.parent.name.startswith(gallery)
-            if item.yaw == 0.0:
-                kind = "gallery" if neutral else None
-            else:
-                kind = next((n for n, yaw in PROBES.items() if abs(item.yaw or 0) == yaw), None)
-                kind = None if neutral else kind
-            if kind is not None:
-                path = item.path.relative_to(root).as_posix()
-                of_kind[kind].append(table.add(path, path, item.identity, path, face))
+            expression = item.path.parent.name.split("_")[0]
+            for front in galleries:
+                kind = _kind(item.yaw or 0.0, expression, front)
+                if kind is not None:
+                    path = item.path.relative_to(root).as_posix()
+                    place = table.add(path, path, item.identity, path, face)
+                    of_kind.setdefault((kind, front), []).append(place)
         templates = table.templates()
         places = {kind: np.array(found, np.int64) for kind, found in of_kind.items()}
-        without = tested - set(templates.subjects[places["gallery"]])
-        if without:
-            raise DaganError(f"{root}: no {gallery} frontal photo of person {sorted(without)[0]}")
-        searches = tuple(Search(name, places["gallery"], places[name]) for name in PROBES)
+        nobody = np.zeros(0, np.int64)
+        for front in galleries:
+            there = templates.subjects[places.get((_GALLERY, front), nobody)]
+            without = tested - set(there.tolist())
+            if without:
+                raise DaganError(f"{root}: no {front} frontal photo of person {min(without)}")
+        searches = tuple(
+            Search(name, places[_GALLERY, front], places.get((name, front), nobody))
+            for name in PROBES
+            for front in galleries
+        )
         parts = [search.pairs(templates) for search in searches]
+        folds = np.repeat(np.arange(len(PROBES), dtype=np.int32), len(galleries))
         pairs = Pairs(
             np.concatenate([part.first for part in parts]),
             np.concatenate([part.second for part in parts]),
             np.concatenate([part.same for part in parts]),
-            np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts]),
+            np.repeat(folds, [len(part) for part in parts]),
         )
         training = [
             (face, item.identity)
@@ -122,3 +136,12 @@ def read_frll(
             )
         )
     return Protocol("FRLL frontal to turned", root, faces.faces(), tuple(read), ())
+
+
+def _kind(yaw: float, expression: str, front: str) -> str | None:
+    """What a photo is where the gallery has that expression: in it, a kind of probe, or nothing."""
+    if yaw == 0.0:
+        return _GALLERY if expression == front else None
+    if expression == front:
+        return None
+    return next((name for name, angle in PROBES.items() if abs(yaw) == angle), None)

@@ -33,13 +33,13 @@ class Compared:
         name: of the search, or `pairs`.
         pairs: what was compared.
         scores: (N,) float32; -1 where a template has no face with an embedding.
-        search: of a search; None for pairs.
+        searches: those of this name, one after the other in `pairs`; none for pairs.
     """
 
     name: str
     pairs: Pairs
     scores: np.ndarray
-    search: Search | None
+    searches: tuple[Search, ...]
 
 
 def compare(split: Split, faces: Sequence[int | None], embeddings: np.ndarray) -> list[Compared]:
@@ -61,16 +61,20 @@ def compare(split: Split, faces: Sequence[int | None], embeddings: np.ndarray) -
     there[kept] = True
     rows = np.zeros((len(templates), embeddings.shape[1]), np.float32)
     rows[kept] = media_means(features, templates.face[use], place, owner)
-    named: list[tuple[str, Pairs, Search | None]] = [
-        (one.name, one.pairs(templates), one) for one in split.searches
+    by_name: dict[str, list[Search]] = {}
+    for one in split.searches:
+        by_name.setdefault(one.name, []).append(one)
+    named: list[tuple[str, Pairs, tuple[Search, ...]]] = [
+        (name, _joined([one.pairs(templates) for one in own]), tuple(own))
+        for name, own in by_name.items()
     ]
     if not named and split.pairs is not None:
-        named = [(PAIRS_NAME, split.pairs, None)]
+        named = [(PAIRS_NAME, split.pairs, ())]
     found = []
-    for name, pairs, one in named:
+    for name, pairs, searches in named:
         scores = pair_scores(rows, pairs.first, pairs.second)
         scores[~(there[pairs.first] & there[pairs.second])] = _MISSED
-        found.append(Compared(name, pairs, scores, one))
+        found.append(Compared(name, pairs, scores, searches))
     return found
 
 
@@ -92,7 +96,7 @@ def figures_of(split: Split, compared: Sequence[Compared]) -> dict[str, dict[str
         for measure, far in FARS.items():
             with suppress(DaganError):  # Too few impostors.
                 own[measure] = tar_at_far(scores, same, far).tar
-        if one.search is not None:
+        if one.searches:
             own[RANK] = float(cmc(_ranks(split, one), (1,))[0])
         else:
             own["AUC"] = auc(scores, same)
@@ -141,18 +145,30 @@ def figures_by_group(
             }
             if within.any():
                 figures["FAR within"] = float(accepted[within].mean())
-            if one.search is not None:
-                own = np.isin(subjects[one.search.probes], members)
-                figures[RANK] = float(cmc(_ranks(split, one, own), (1,))[0])
+            if one.searches:
+                figures[RANK] = float(cmc(_ranks(split, one, members), (1,))[0])
             found[one.name][f"{kind}: {name}"] = figures
     return found
 
 
-def _ranks(split: Split, one: Compared, probes: np.ndarray | None = None) -> Searches:
-    assert one.search is not None
-    subjects = split.templates.subjects
-    table = one.scores.reshape(len(one.search.probes), len(one.search.gallery))
-    names = subjects[one.search.probes]
-    if probes is not None:
-        table, names = table[probes], names[probes]
-    return search(table, names, subjects[one.search.gallery])
+def _joined(parts: Sequence[Pairs]) -> Pairs:
+    return Pairs(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("first", "second", "same", "fold")
+        )
+    )
+
+
+def _ranks(split: Split, one: Compared, members: Sequence[str] | None = None) -> Searches:
+    """Of all probes, or of those that show `members`."""
+    subjects, found, start = split.templates.subjects, [], 0
+    for own in one.searches:
+        stop = start + len(own.probes) * len(own.gallery)
+        table = one.scores[start:stop].reshape(len(own.probes), len(own.gallery))
+        names, start = subjects[own.probes], stop
+        if members is not None:
+            use = np.isin(names, members)
+            table, names = table[use], names[use]
+        found.append(search(table, names, subjects[own.gallery]))
+    return Searches.joined(found)

@@ -142,15 +142,14 @@ def _weights() -> list[Finding]:
 
 
 def _pretrained() -> Finding:
+    found, remedy = "", ""
     try:
         card = read_card()
         card.read_file(f"{card.name}.npz")
         found = f"{card.name}, SHA-256 {card.digest[:12]}, {card.licence}"
-    except DaganError:
-        found = ""
-    return Finding(
-        "refiner in the box", found, OPTIONAL, "refining untrained", "install dagan-tf anew"
-    )
+    except DaganError as error:
+        remedy = str(error)
+    return Finding("refiner in the box", found, NEEDED, "refining untrained", remedy)
 
 
 def _disk(folder: str | os.PathLike[str]) -> Finding:

@@ -41,6 +41,7 @@ class Experiment:
         seeds: number of seeds.
         reserved: people never under test, always trained on.
         test_people: of FRLL, the only people under test, see `read_frll`; () divides them.
+        gallery: of FRLL, expression of the gallery, see `read_frll`.
         divide: how a protocol without training people of its own is divided.
         groups: CSV file of groups of people, or ""; FRLL has its own.
         refiner: what refines the simulated views for the system `pretrained` where no folder of
@@ -61,6 +62,7 @@ class Experiment:
     seeds: int = 3
     reserved: Collection[str] = ()
     test_people: Collection[str] = ()
+    gallery: str = "neutral"
     divide: Division = field(default_factory=Division)
     groups: str = ""
     refiner: str = PRETRAINED
@@ -210,6 +212,7 @@ def claim_output(folder: Path, experiment: Experiment, config: RecogniserConfig)
         "data": experiment.tested,
         "reserved": sorted(experiment.reserved),
         "test_people": sorted(experiment.test_people),
+        "gallery": experiment.gallery,
         "divide": [experiment.divide.splits, experiment.divide.test_share, experiment.divide.seed],
     }
     mark = folder / "experiment.json"
@@ -218,6 +221,7 @@ def claim_output(folder: Path, experiment: Experiment, config: RecogniserConfig)
         before = json.loads(mark.read_text(encoding="utf-8"))
         # Folders of older versions name none.
         before["facts"].setdefault("test_people", [])
+        before["facts"].setdefault("gallery", "neutral")
         for name, value in facts.items():
             if before["facts"].get(name) != value:
                 raise DaganError(

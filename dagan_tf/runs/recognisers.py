@@ -153,6 +153,7 @@ def _protocol(experiment: Experiment, training: Sequence[RealFace]) -> Protocol:
         read = read_frll(
             experiment.tested,
             splits=experiment.splits,
+            gallery=experiment.gallery,
             reserved=experiment.reserved,
             test_people=experiment.test_people,
         )

@@ -104,7 +104,8 @@ def turn_files(
         image_size: Side of the views, pixels.
         landmarks: Where they come from.
         meanwhile: If given, views are drawn by a process of their own, and this is called while it
-            starts, such as to load TensorFlow. A script needs the usual guard of its main module.
+            starts, or before, to load TensorFlow. A script needs the usual guard of its main
+            module.
 
     Returns:
         Why a photo, or some of its views, were left out, one line, by file; empty if none was.
@@ -125,9 +126,11 @@ def turn_files(
     yaws = read_angles("yaws", yaws)
     all_views(yaws, None)  # Refuses angles that cannot be shown, or named.
     model = os.fspath(model)
+    if meanwhile is not None and model != PRETRAINED:
+        meanwhile()  # Of others not even the size is known without TensorFlow.
     size = image_size or _trained_size(model)
     with _drawn(files, (size, landmarks, yaws), meanwhile is not None) as drawn:
-        if meanwhile is not None:
+        if meanwhile is not None and model == PRETRAINED:
             meanwhile()
         refiner = _refiner(model)
         with writing_to(output) as folder:

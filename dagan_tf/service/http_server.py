@@ -16,14 +16,10 @@ from typing import Any
 from absl import logging
 from cheroot import wsgi
 from cheroot.makefile import StreamReader, StreamWriter
-from cheroot.server import (
-    ChunkedRFile,
-    HeaderReader,
-    HTTPConnection,
-    HTTPRequest,
-    KnownLengthRFile,
-)
+from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest, KnownLengthRFile
 from cheroot.ssl import Adapter
+
+from dagan_tf.service.chunked import ChunkedBody
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -205,6 +201,8 @@ class _Gateway(wsgi.Gateway_10):
     def get_environ(self) -> Any:
         environ: Any = super().get_environ()
         environ["dagan.request"] = self.req
+        if self.req.chunked_read:
+            self.req.rfile = environ["wsgi.input"] = ChunkedBody(self.req.conn.rfile)
         return environ
 
 
@@ -223,7 +221,7 @@ class _Closing:
     ) -> Iterable[bytes]:
         answer = self._application(environ, start_response)
         source = environ["wsgi.input"]
-        chunked = isinstance(source, ChunkedRFile)
+        chunked = isinstance(source, ChunkedBody)
         unread = not source.closed if chunked else source.remaining > 0
         if unread:
             environ["dagan.request"].close_connection = True

@@ -94,6 +94,28 @@ def test_orl_layout(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("above", ["", "Data/Images/", "Data/Images/train/"])
+def test_cfp_layout_at_any_depth(tmp_path, above):
+    make(tmp_path, f"{above}007/frontal/01.jpg", f"{above}007/profile/01.jpg")
+    make(tmp_path, f"{above}007/other/01.jpg", "Protocol/Pair_list_F.txt")
+    items = list_photos(tmp_path, "cfp")
+    assert [(item.identity, item.stem) for item in items] == [
+        ("007", "01_jpg"),
+        ("007", "01_jpg_2"),
+    ]
+    (front,) = list_photos(tmp_path, "cfp", include="*/frontal/*")
+    # Named as if the profile were listed, too.
+    assert (front.stem, front.path.parent.name) == ("01_jpg", "frontal")
+
+
+@pytest.mark.parametrize("above", ["", "lfw/"])
+def test_lfw_layout_at_any_depth(tmp_path, above):
+    make(tmp_path, f"{above}Ann_Lee/Ann_Lee_0001.jpg", f"{above}Bo/Bo_0002.png", "thumb.jpg")
+    make(tmp_path, f"{above}Bo/cover.jpg")
+    rows = [(item.identity, item.stem) for item in list_photos(tmp_path, "lfw")]
+    assert rows == [("Ann_Lee", "Ann_Lee_0001"), ("Bo", "Bo_0002")]
+
+
 def test_include_and_identities(tmp_path):
     make(tmp_path, "a/1.jpg", "a/2.png", "b/1.jpg", "c/1.jpg")
 
@@ -208,8 +230,8 @@ def test_output_among_the_photos_is_refused(tmp_path):
 
 
 def test_bad_arguments(tmp_path):
-    with pytest.raises(DaganError, match=r"layout is 'lfw'; expected one of folder, flat, frll"):
-        list_photos(tmp_path, "lfw")
+    with pytest.raises(DaganError, match=r"layout is 'ytf'; expected one of folder, flat, frll"):
+        list_photos(tmp_path, "ytf")
     with pytest.raises(DaganError, match="missing: no such folder"):
         list_photos(tmp_path / "missing")
     make(tmp_path, "file.jpg")

@@ -337,6 +337,26 @@ def test_frll_reserved_people_are_trained_on_and_never_tested(tmp_path):
         read_frll(tmp_path, reserved=["000", "001", "002", "003", "004"])
 
 
+def test_frll_of_both_galleries_has_either_of_them_one_after_the_other(tmp_path):
+    make_frll(tmp_path)
+    one, other, both = (
+        read_frll(tmp_path, splits=1, gallery=name).splits[0]
+        for name in ("neutral", "smiling", "both")
+    )
+    assert [s.name for s in both.searches] == ["three-quarter"] * 2 + ["profile"] * 2
+    for place, split in enumerate((one, other)):
+        for kind in (0, 1):
+            mine, theirs = both.searches[2 * kind + place], split.searches[kind]
+            for part in ("gallery", "probes"):
+                assert (
+                    both.templates.ids[getattr(mine, part)].tolist()
+                    == split.templates.ids[getattr(theirs, part)].tolist()
+                )
+    assert np.bincount(both.pairs.fold).tolist() == [64, 64]
+    with pytest.raises(DaganError, match="gallery 'sad': expected neutral, smiling or both"):
+        read_frll(tmp_path, gallery="sad")
+
+
 def test_frll_with_named_people_under_test(tmp_path):
     make_frll(tmp_path)
     protocol = read_frll(tmp_path, splits=20, test_people=["001", "006"])

@@ -134,6 +134,34 @@ def test_a_face_that_was_not_found_is_missed():
     assert found == pytest.approx(dict.fromkeys(MEASURES, 0.95))
 
 
+def test_searches_of_one_name_are_one_comparison():
+    """Two galleries of ten: each probe is looked for in its own, the threshold is of all pairs."""
+    rng = np.random.default_rng(3)
+    people = np.tile([f"p{person:02}" for person in range(10)], 4)
+    rows = np.arange(40)
+    templates = Templates(rows.astype(str), people, rows, rows, rows.astype(str), rows)
+    parts = [Search("profile", rows[n : n + 10], rows[n + 10 : n + 20]) for n in (0, 20)]
+    values = np.tile(rng.normal(size=(10, 4)), (4, 1)) + 0.4 * rng.normal(size=(40, 4))
+    values = (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
+    split = Split("1", templates, None, tuple(parts), rows[:0], people[:0])
+    (found,) = compare(split, rows.tolist(), values)
+    tables = [values[one.probes] @ values[one.gallery].T for one in parts]
+    np.testing.assert_allclose(found.scores, np.ravel(tables), atol=1e-6)
+    assert found.pairs.same.sum() == 20
+    hits = [table.argmax(axis=1) == range(10) for table in tables]
+    figures = figures_of(split, [found])["profile"]
+    assert 0.2 < np.mean(hits) < 1.0
+    assert figures["rank-1"] == pytest.approx(np.mean(hits))
+    # One of 180 impostors may pass at FAR .01.
+    refused = np.sort(found.scores[~found.pairs.same])[-2]
+    tar = np.mean(found.scores[found.pairs.same] > refused)
+    assert figures["TAR at FAR .01"] == pytest.approx(tar)
+    groups = {f"p{n:02}": {"half": "first" if n < 5 else "second"} for n in range(10)}
+    first = figures_by_group(split, [found], groups)["profile"]["half: first"]
+    assert first["rank-1"] == pytest.approx(np.mean([hit[:5] for hit in hits]))
+    assert first["people"] == 5
+
+
 def scored(split, faces, embeddings):
     return figures_of(split, compare(split, faces, embeddings))
 

@@ -6,7 +6,9 @@ import sys
 import pytest
 
 from dagan_tf.errors import DaganError
+from dagan_tf.pretrained.card import DEFAULT
 from dagan_tf.runs import doctor as machine
+from tests.helpers.tiny_pretrained import package_tiny
 
 
 def by_name(findings):
@@ -48,6 +50,18 @@ def test_dlib_under_its_other_name_counts(tmp_path, monkeypatch):
     monkeypatch.setattr(machine.importlib.metadata, "version", only_dlib)
     findings = by_name(machine.inspect_machine(tmp_path))
     assert findings["dlib-bin"].found == "19.24"
+
+
+def test_damaged_weights_in_the_box_are_named(tmp_path, monkeypatch):
+    package_tiny(tmp_path, monkeypatch)
+    whole = by_name(machine.inspect_machine())["refiner in the box"]
+    assert whole.found.startswith(f"{DEFAULT}, SHA-256 ")
+    assert whole.found.endswith(", CC0")
+    (tmp_path / f"{DEFAULT}.npz").write_bytes(b"no weights")
+    damaged = by_name(machine.inspect_machine())["refiner in the box"]
+    assert damaged.missing
+    assert damaged.remedy.startswith(f"{DEFAULT}.npz: the packaged weights are damaged")
+    assert damaged.remedy.endswith("install dagan-tf anew")
 
 
 @pytest.mark.parametrize("flag", ["avx512_bf16", "amx_bf16", ""])

@@ -108,6 +108,19 @@ def test_the_command_loads_tensorflow_in_silence_and_no_compiler(astronaut, tmp_
     assert (done.stderr, done.stdout.splitlines()[1:]) == ("", ["0 False True"])
 
 
+def test_what_loads_tensorflow_is_called_before_a_model_of_ones_own_is_read(tmp_path):
+    """Else its libraries' greetings would come with the model."""
+    order = []
+    with pytest.raises(DaganError, match="no such folder"):
+        turn_files(
+            [tmp_path / "me.png"],
+            tmp_path / "out",
+            model=tmp_path / "none",
+            meanwhile=lambda: order.append("loaded"),
+        )
+    assert order == ["loaded"]
+
+
 def test_a_side_that_the_photo_hides_is_named(astronaut, tmp_path, monkeypatch):
     """The others are made. Half a degree has a file of its own."""
     write_png(tmp_path / "me.png", astronaut)

@@ -259,6 +259,30 @@ def test_bodies_in_chunks_and_two_requests_on_a_connection(running):
     assert answer.split()[1] == b"400"
 
 
+@pytest.mark.parametrize(
+    "chunks", [b"f" * 16 + b"\r\nx", b"1" * 5000, b"-1\r\nx\r\n", b"zz\r\n", b"3\r\nlong\r\n"]
+)
+def test_chunks_that_are_none_are_refused(running, chunks, caplog):
+    head = f"POST {_PREDICT} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", running.rest_port), timeout=30) as connection:
+        connection.sendall(head + chunks)
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.recv(2**16)
+    # A client that is gone before its body has ended is 499.
+    assert answer.split()[1] in (b"400", b"499")
+    assert not caplog.records
+
+
+def test_what_follows_the_last_chunk_is_no_request(running):
+    body = json.dumps(_IMAGE).encode()
+    head = f"POST {_PREDICT} HTTP/1.1\r\nHost: x\r\n".encode()
+    first = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n" % (len(body), body)
+    last = b"GET /v1/models/dagan HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = _raw(running.rest_port, first + b"GET /: HTTP/1.1\r\n\r\n" + last)
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+    assert answer.count(b"HTTP/1.1") == 2
+
+
 def test_metrics_tell_rest_from_grpc(running, rest):
     with Caller(running.address) as caller:
         caller.predict(request(zeros()))
