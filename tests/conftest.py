@@ -15,8 +15,6 @@ import pytest
 import tensorflow as tf
 from hypothesis import settings
 
-from dagan_tf.core.keras_compat import KERAS_3
-
 # How long an example takes says how busy the machine is.
 settings.register_profile("dagan_tf", deadline=None)
 settings.load_profile("dagan_tf")
@@ -27,11 +25,7 @@ if not tf.config.list_physical_devices("GPU"):
         [tf.config.LogicalDeviceConfiguration()] * 2,
     )
 
-# What pays in long runs and not in a few steps: rewriting every graph before its first run. Of the
-# newer TensorFlow only, so that the other lane runs them rewritten.
-if KERAS_3:
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-# Nor are TensorFlow's own objects to be searched for garbage each time.
+# TensorFlow's own objects need not be searched for garbage each time.
 gc.freeze()
 
 
