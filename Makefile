@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 BAZEL_TESTS ?= //...
-# Most tests keep one core busy; a process needs up to 2 GB. A file's tests share their fixtures.
-PARALLEL ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile
+# Most tests keep one core busy; a process needs up to 2 GB. A file's tests share their fixtures, and
+# files come in the order that tests/conftest.py puts them in.
+PARALLEL ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 PYTHON_215 ?= python3.11
 VENV_215 ?= .venv215
 TESTS_215 := tests/config tests/export tests/folders/test_refine.py tests/gan tests/loop \

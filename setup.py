@@ -34,7 +34,7 @@ TEST = [
     "pytest",
     "pytest-cov",
     "pytest-timeout",
-    "pytest-xdist",
+    "pytest-xdist>=3.7",
     "ruff",
     "selenium",
     "setuptools",

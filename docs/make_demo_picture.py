@@ -20,6 +20,8 @@ from dagan_tf.faces.photo_io import write_png
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "docs" / "pictures" / "demo.png"
 YAW = 35
+# Angles of the strip.
+YAWS = 9
 
 
 def main() -> None:
@@ -28,7 +30,7 @@ def main() -> None:
     model = parser.parse_args().model
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
-    for flag in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=980,1720"):
+    for flag in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=980,2150"):
         options.add_argument(f"--{flag}")
     service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
     command = [sys.executable, "-m", "serving.demo", f"--model={model}", "--port=0"]
@@ -51,6 +53,8 @@ def main() -> None:
                 YAW,
             )
             wait.until(lambda _: pictures.get_attribute("data-pose").startswith(f"{YAW},"))
+            strip = driver.find_element(By.ID, "strip")
+            wait.until(lambda _: len(strip.find_elements(By.TAG_NAME, "button")) == YAWS)
             driver.save_screenshot(str(OUTPUT))
         finally:
             demo.terminate()

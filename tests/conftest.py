@@ -3,7 +3,9 @@
 TensorFlow lets devices be split only before its first operation, so it happens here.
 """
 
+import gc
 import os
+from collections import Counter
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -12,6 +14,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import settings
+
+from dagan_tf.core.keras_compat import KERAS_3
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("dagan_tf", deadline=None)
@@ -22,6 +26,30 @@ if not tf.config.list_physical_devices("GPU"):
         tf.config.list_physical_devices("CPU")[0],
         [tf.config.LogicalDeviceConfiguration()] * 2,
     )
+
+# What pays in long runs and not in a few steps: rewriting every graph before its first run. Of the
+# newer TensorFlow only, so that the other lane runs them rewritten.
+if KERAS_3:
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+# Nor are TensorFlow's own objects to be searched for garbage each time.
+gc.freeze()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with the most slow tests first, so that no process is alone with one at the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_steps():
+    """Trainings of equal settings share one traced step; see `helpers.shared_graphs`."""
+    from dagan_tf.training import run
+    from tests.helpers.shared_graphs import build_dagan
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(run, "build_dagan", build_dagan)
+        yield
 
 
 def _optional_folder(variable: str) -> Path:

@@ -141,8 +141,7 @@ def main(_: list[str]) -> int:
         kept=_CROPS.value,
         workers=_WORKERS.value or os.cpu_count() or 1,
     )
-    for line in summary_lines(runs, gains):
-        print(line)
+    print(*summary_lines(runs, gains), sep="\n")
     return 0
 
 

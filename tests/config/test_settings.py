@@ -1,6 +1,7 @@
 """Configurations: presets, overrides, refusals, round trips."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from dagan_tf.config.sections import GeneratorConfig
 from dagan_tf.config.settings import Config, load_config, preset_names
 from dagan_tf.pretrained.card import read_card
 
+ROOT = Path(__file__).parents[2]
 PRESETS = [
     "paper-224",
     "face-64",
@@ -21,6 +23,16 @@ PRESETS = [
     "face-96-patch",
     "face-224",
 ]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dagan_tf/presets").rglob("*.yaml")), ids=str)
+def test_presets_open_with_a_command_its_time_and_its_result(path):
+    opening = path.read_text().split("\nname:")[0].split("\nbase:")[0]
+    assert re.match(r"# python -m trainer\.\w+ ", opening)
+    assert f"--config={path.stem}" in opening or path.stem == "digits"
+    assert re.search("second|minute|hour|week|[Tt]ime was not", opening)
+    assert re.search(r"docs/(results|lab-notebook)|not (measured|trained)|no result", opening)
+    assert max(map(len, opening.splitlines())) <= 110
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -197,7 +209,7 @@ def test_a_key_that_is_gone_may_say_what_every_training_has(tmp_path):
 
 def test_configurations_of_former_versions_load():
     """Of trainings in docs/results, kept as they were written."""
-    kept = sorted((Path(__file__).parents[2] / "docs" / "results").rglob("config.yaml"))
+    kept = sorted((ROOT / "docs" / "results").rglob("config.yaml"))
     assert kept
     for path in kept:
         assert load_config(path).training.steps

@@ -196,8 +196,16 @@ def test_the_strip_shows_all_angles_and_takes_one_there(page, photo):
     ]
     page.strip()[7].click()
     page.wait(lambda: page.pose()[0] == 60)
-    small = page.strip()[7].find_element("tag name", "img").get_attribute("src")
-    assert small.startswith("data:image/png")
+    pictures = page.strip()[7].find_elements("tag name", "img")
+    assert [one.get_attribute("alt").split()[-1] for one in pictures] == ["simulated", "refined"]
+    for one in pictures:
+        assert one.get_attribute("src").startswith("data:image/png")
+        # As many pixels on the page as the view has.
+        assert one.size == {
+            "width": int(one.get_attribute("naturalWidth")),
+            "height": one.size["width"],
+        }
+    assert "refined below" in page.at("strip-caption").text
     assert page.at("card").get_attribute("href").endswith("/card")
 
 

@@ -81,6 +81,7 @@ def test_a_copy_is_filtered_and_the_folder_left_alone(tmp_path, monkeypatch):
         filtered_copy(folder, copy, "other", 75)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["began", "patch"])
 def test_scores_are_the_discriminator_s(tmp_path, form):
     folder = make_simulated(tmp_path / "sim")

@@ -140,6 +140,7 @@ def test_profiles_are_framed_by_the_detector(tmp_path, astronaut, monkeypatch):
         np.testing.assert_allclose((item["image"] + 1) * 127.5, crop, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_workers_pack_what_one_process_packs_in_the_same_order(tmp_path, astronaut):
     for n in range(6):
         (tmp_path / "real" / f"p{n}").mkdir(parents=True)

@@ -155,15 +155,22 @@ def test_a_training_measures_the_steps_it_is_set_to(tmp_path, monkeypatch, step,
 
 
 @pytest.mark.slow
-def test_a_training_with_it_resumes_to_the_bit(tmp_path):
+def test_a_training_with_it_resumes_to_the_bit(tmp_path, monkeypatch):
     for seed, domain in enumerate(("simulated", "real")):
         write(tmp_path / domain, domain, [30, -80, 5, 90], seed)
+
+    folders = tmp_path / "simulated", tmp_path / "real"
+    # Measured anew at every start, to the bit; then one is enough, and one traced step.
+    data = load_config("small-64", TINY).data
+    likeness, again = (Likeness.measured(*folders, data, ["p"]) for _ in range(2))
+    np.testing.assert_array_equal(likeness._steps, again._steps)
+    asked = []
+    monkeypatch.setattr(Likeness, "measured", lambda *given: asked.append(given) or likeness)
 
     def run(name, steps):
         overrides = [*TINY, "loss.embedding_weight=3", "loss.embedding_step=own"]
         overrides += ["training.checkpoint_every=2"]
         config = load_config("small-64", [*overrides, f"training.steps={steps}"])
-        folders = tmp_path / "simulated", tmp_path / "real"
         train_on_records(config, *folders, ["p"], tmp_path / name, verbose=False)
         return load_generator(tmp_path / name).get_weights()
 
@@ -172,3 +179,4 @@ def test_a_training_with_it_resumes_to_the_bit(tmp_path):
     for a, b in zip(whole, run("parts", 4), strict=True):
         np.testing.assert_array_equal(a, b)
     assert any(np.any(a != b) for a, b in zip(whole, half, strict=True))
+    assert asked == [(*folders, data, ["p"])] * 3

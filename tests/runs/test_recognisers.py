@@ -135,6 +135,7 @@ def test_from_folders_to_scores(experiment, tmp_path, monkeypatch):
         run_experiment(experiment, CONFIG, tmp_path / "out", verbose=False)
 
 
+@pytest.mark.slow
 def test_groups_and_the_ceiling(experiment, tmp_path):
     lines = [f"{n:03d},30,{'female' if n % 2 else 'male'},white" for n in range(PEOPLE)]
     info = Path(experiment.train) / "london_faces_info.csv"

@@ -80,6 +80,7 @@ def test_a_full_disk_is_one_line_and_the_checkpoint_before_stays(folders, tmp_pa
     assert run(folders, tmp_path, 12, "generator.filters=24").step == 12
 
 
+@pytest.mark.slow
 def test_divergence_goes_back_to_the_best_with_lower_rates(folders, tmp_path, monkeypatch, capfd):
     plain = callbacks.MetricsLog.after_step
     broken = []
@@ -101,6 +102,7 @@ def test_divergence_goes_back_to_the_best_with_lower_rates(folders, tmp_path, mo
     assert all(np.isfinite(w).all() for w in load_generator(tmp_path).get_weights())
 
 
+@pytest.mark.slow
 def test_rollbacks_end(folders, tmp_path):
     with pytest.raises(DivergedError):
         run(
@@ -141,7 +143,10 @@ SCRIPT = """
 import os, signal, sys
 from dagan_tf.config.settings import load_config
 from dagan_tf.loop import callbacks
+from dagan_tf.training import run
 from dagan_tf.training.train import RealPhotos, train
+from tests.helpers import shared_graphs
+run.build_dagan = shared_graphs.build_dagan  # The resumed one's step, traced, does for the whole.
 simulated, real, killed, whole = sys.argv[1:5]
 plain = callbacks.MetricsLog.after_step
 def killing(self):

@@ -7,10 +7,10 @@ from dagan_tf.config.settings import load_config
 from dagan_tf.errors import DaganError
 from dagan_tf.pretrained.card import DEFAULT
 from dagan_tf.pretrained.model_folder import load_generator
-from dagan_tf.training.build import build_dagan
 from dagan_tf.training.start import start_from
 from dagan_tf.training.train import RealPhotos, train
 from tests.helpers.programs import run_program
+from tests.helpers.shared_graphs import build_dagan
 from tests.helpers.tiny_pretrained import IDENTITIES, package_tiny
 from tests.helpers.toy_folders import make_real, make_simulated
 
@@ -64,6 +64,7 @@ def test_no_model_folder_is_refused(tmp_path):
         start_from(_dagan(), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_training_starts_from_a_model_folder_and_resumes_by_itself(tmp_path, capsys):
     simulated = make_simulated(tmp_path / "s", size=32)
     real = RealPhotos(make_real(tmp_path / "r", size=32), aligned=True)

@@ -131,6 +131,7 @@ def test_ctrl_c_saves_and_the_next_run_goes_on(folders, tmp_path, monkeypatch):
     assert run(folders, tmp_path, 6).step == 6
 
 
+@pytest.mark.slow
 def test_divergence_stops_with_one_line_and_is_not_saved(folders, tmp_path):
     with pytest.raises(DivergedError, match=r"step \d+: .* (nan|inf), training has div"):
         run(folders, tmp_path, 40, "training.generator_learning_rate=1e30")
@@ -190,6 +191,7 @@ def test_an_absent_device_is_named(folders, tmp_path):
         train(config, *folders, tmp_path, devices=["gpu:7"], verbose=False)
 
 
+@pytest.mark.slow
 def test_held_out_people_are_in_no_record(folders, tmp_path):
     config = load_config("small-64", [*TINY, "training.steps=1"])
     train(config, *folders, tmp_path / "m", held_out=["p1", "p3"], verbose=False)

@@ -100,29 +100,21 @@ def soften_rim(head: Shaded) -> Shaded:
     return head._replace(colour=blurred[0], cover=blurred[1], seen=blurred[2])
 
 
-@compiled(inline="always")
-def _bilinear(photo, x, y, channel):  # type: ignore[no-untyped-def]
-    c, r = int(x), int(y)
-    fx, fy = x - c, y - r
-    top = photo[r, c, channel] * (1 - fx) + photo[r, c + 1, channel] * fx
-    low = photo[r + 1, c, channel] * (1 - fx) + photo[r + 1, c + 1, channel] * fx
-    return top * (1 - fy) + low * fy
-
-
-@compiled(inline="always")
-def _mix(values, a, b, c, w0, w1, w2, column):  # type: ignore[no-untyped-def]
-    return w0 * values[a, column] + w1 * values[b, column] + w2 * values[c, column]
-
-
 @compiled(error_model="numpy", fastmath={"contract", "arcp"})
 def _shade(ids, barycentric, fine_depth, triangles, values, photo, grain, fineness, out):  # type: ignore[no-untyped-def]
     colour, cover, seen, depth = out
-    limit_x = np.float32(photo.shape[1] - 1.001)
-    limit_y = np.float32(photo.shape[0] - 1.001)
+    # X and Y of what is read off the photo, and how much each counts.
+    limits = np.array([photo.shape[1] - 1.001, photo.shape[0] - 1.001], np.float32)
     zero, one, side = np.float32(0.0), np.float32(1.0), grain.shape[1]
     most, three, four = np.float32(255.0), np.float32(3.0), np.float32(4.0)
     ragged, low, high = np.float32(_RAGGED), np.float32(_HAIRLINE[0]), np.float32(_HAIRLINE[1])
     share = np.float32(1.0 / (fineness * fineness))
+    # Loops over columns and channels, not a line for each: the compiler works on every line.
+    mixed, rgb, weights = (
+        np.empty(COLUMNS, np.float32),
+        np.empty(3, np.float32),
+        np.empty(2, np.float32),
+    )
     for row in range(colour.shape[0] * fineness):
         i = row // fineness
         for column in range(colour.shape[1] * fineness):
@@ -134,61 +126,44 @@ def _shade(ids, barycentric, fine_depth, triangles, values, photo, grain, finene
             w0 = barycentric[row, column, 0]
             w1 = barycentric[row, column, 1]
             w2 = barycentric[row, column, 2]
-            trust = _mix(values, a, b, c, w0, w1, w2, TRUST)
-            mirrored = (one - trust) * _mix(values, a, b, c, w0, w1, w2, MIRROR_TRUST)
-            filled = one - trust - mirrored
-            part = share * _mix(values, a, b, c, w0, w1, w2, COVER)
-            red = green = blue = zero
-            if trust > 0.004:
-                x = min(max(_mix(values, a, b, c, w0, w1, w2, X), zero), limit_x)
-                y = min(max(_mix(values, a, b, c, w0, w1, w2, Y), zero), limit_y)
-                red += trust * (
-                    _bilinear(photo, x, y, 0) + _mix(values, a, b, c, w0, w1, w2, TONE + 0)
-                )
-                green += trust * (
-                    _bilinear(photo, x, y, 1) + _mix(values, a, b, c, w0, w1, w2, TONE + 1)
-                )
-                blue += trust * (
-                    _bilinear(photo, x, y, 2) + _mix(values, a, b, c, w0, w1, w2, TONE + 2)
-                )
-            if mirrored > 0.004:
-                x = min(max(_mix(values, a, b, c, w0, w1, w2, MIRROR_X), zero), limit_x)
-                y = min(max(_mix(values, a, b, c, w0, w1, w2, MIRROR_Y), zero), limit_y)
-                red += mirrored * _bilinear(photo, x, y, 0)
-                green += mirrored * _bilinear(photo, x, y, 1)
-                blue += mirrored * _bilinear(photo, x, y, 2)
+            for k in range(COLUMNS):
+                mixed[k] = w0 * values[a, k] + w1 * values[b, k] + w2 * values[c, k]
+            trust = mixed[TRUST]
+            weights[0] = trust
+            weights[1] = (one - trust) * mixed[MIRROR_TRUST]
+            filled = one - trust - weights[1]
+            part = share * mixed[COVER]
+            rgb[:] = zero
+            for source in range(2):
+                if weights[source] > 0.004:
+                    x = min(max(mixed[X + 2 * source], zero), limits[0])
+                    y = min(max(mixed[Y + 2 * source], zero), limits[1])
+                    left, top = int(x), int(y)
+                    fx, fy = x - left, y - top
+                    for k in range(3):
+                        above = photo[top, left, k] * (1 - fx) + photo[top, left + 1, k] * fx
+                        below = (
+                            photo[top + 1, left, k] * (1 - fx) + photo[top + 1, left + 1, k] * fx
+                        )
+                        shown = above * (1 - fy) + below * fy
+                        if source == 0:
+                            shown += mixed[TONE + k]
+                        rgb[k] += weights[source] * shown
             if filled > 0.004:
-                u = int(np.floor(_mix(values, a, b, c, w0, w1, w2, U))) % side
-                v = int(np.floor(_mix(values, a, b, c, w0, w1, w2, V))) % side
-                hair = _mix(values, a, b, c, w0, w1, w2, HAIR)
+                u = int(np.floor(mixed[U])) % side
+                v = int(np.floor(mixed[V])) % side
+                hair = mixed[HAIR]
                 strand = grain[1, v, u]
                 hair = (hair + ragged * strand * hair * (one - hair) * four - low) / (high - low)
                 hair = min(max(hair, zero), one)
                 hair *= hair * (three - hair - hair)
                 pore = (one - hair) * grain[0, v, u]
                 strand = hair * (one + strand)
-                skin = one - hair
-                red += filled * (
-                    skin * _mix(values, a, b, c, w0, w1, w2, RED)
-                    + strand * _mix(values, a, b, c, w0, w1, w2, HAIR_COLOUR + 0)
-                    + pore
-                )
-                green += filled * (
-                    skin * _mix(values, a, b, c, w0, w1, w2, GREEN)
-                    + strand * _mix(values, a, b, c, w0, w1, w2, HAIR_COLOUR + 1)
-                    + pore
-                )
-                blue += filled * (
-                    skin * _mix(values, a, b, c, w0, w1, w2, BLUE)
-                    + strand * _mix(values, a, b, c, w0, w1, w2, HAIR_COLOUR + 2)
-                    + pore
-                )
-            red *= _mix(values, a, b, c, w0, w1, w2, GAIN + 0)
-            green *= _mix(values, a, b, c, w0, w1, w2, GAIN + 1)
-            blue *= _mix(values, a, b, c, w0, w1, w2, GAIN + 2)
-            colour[i, j, 0] += part * min(max(red, zero), most)
-            colour[i, j, 1] += part * min(max(green, zero), most)
-            colour[i, j, 2] += part * min(max(blue, zero), most)
+                for k in range(3):
+                    skin = (one - hair) * mixed[RED + k]
+                    rgb[k] += filled * (skin + strand * mixed[HAIR_COLOUR + k] + pore)
+            for k in range(3):
+                colour[i, j, k] += part * min(max(rgb[k] * mixed[GAIN + k], zero), most)
             cover[i, j] += part
             seen[i, j] += part * trust
             if fine_depth[row, column] > depth[i, j]:

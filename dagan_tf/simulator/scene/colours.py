@@ -14,8 +14,9 @@ LIKE_SKIN = 0.15
 BEYOND = 6
 # A head is bald if less than this part of what is seen of its scalp differs from the skin.
 BALD = 0.05
-# What differs is gloss if it is less than this part and so many times brighter than the skin.
-GLOSS, GLOSS_LIGHT = 0.4, 1.35
+# What differs is gloss if it is less than this part and so many times brighter than skin that is
+# darker than the last, grey levels.
+GLOSS, GLOSS_LIGHT, GLOSS_SKIN = 0.4, 1.35, 90.0
 
 
 def of_one_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -48,7 +49,7 @@ def grown_hair(colours: np.ndarray, scalp: np.ndarray, face: np.ndarray) -> np.n
     few = unlike.sum() < GLOSS * scalp.sum()
     if few and face.any() and unlike.any():
         light, skin = (middle_colour(colours, part).mean() for part in (unlike, face))
-        if light > GLOSS_LIGHT * skin:
+        if skin < GLOSS_SKIN and light > GLOSS_LIGHT * skin:
             return scalp * (1.0 - unlike)
     return unlike if unlike.sum() > BALD * scalp.sum() else scalp
 

@@ -8,7 +8,9 @@ import numpy as np
 MOST_DIRECTED = 0.65
 # Skin that faces away from the light keeps this part of the mean brightness.
 LEAST_LIGHT = 0.45
-_LUMA = np.array([0.299, 0.587, 0.114])
+LUMA = np.array([0.299, 0.587, 0.114])
+# How suddenly brightness is held below a limit.
+_ROLL = 9.0
 
 
 def estimate_light(colours: np.ndarray, normals: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -27,7 +29,7 @@ def estimate_light(colours: np.ndarray, normals: np.ndarray, weights: np.ndarray
     """
     if weights.sum() < 20:
         return np.zeros(3)
-    luma = colours.astype(np.float64) @ _LUMA
+    luma = colours.astype(np.float64) @ LUMA
     basis = np.concatenate([np.ones((len(normals), 1)), normals.astype(np.float64)], axis=1)
     trust = weights.astype(np.float64)
     solution = np.zeros(4)
@@ -47,3 +49,16 @@ def light_on(normals: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """(V,) float32 brightness of surfaces relative to the mean, at least 0.45."""
     light = 1.0 + normals @ direction.astype(np.float32)
     return np.maximum(light, LEAST_LIGHT).astype(np.float32)
+
+
+def rolled_off(brightness: np.ndarray, most: float) -> np.ndarray:
+    """Factors that keep brightness below a limit, softly.
+
+    Args:
+        brightness: (V,) at least 0.
+        most: > 0, what it stays below.
+
+    Returns:
+        (V,) in (0, 1]: about 1 up to three quarters of the limit, .93 at it.
+    """
+    return np.asarray((1.0 + (brightness / most) ** _ROLL) ** (-1.0 / _ROLL))

@@ -28,7 +28,7 @@ from dagan_tf.simulator.scene.colours import (
     own_colours,
 )
 from dagan_tf.simulator.scene.grain import at_vertices, grain
-from dagan_tf.simulator.scene.lighting import estimate_light, light_on
+from dagan_tf.simulator.scene.lighting import LUMA, estimate_light, light_on, rolled_off
 
 # Cosine between surface and line of sight: below the first a point gives no colour to the
 # filling, above the second it gives all of it.
@@ -42,6 +42,8 @@ STRETCH = (0.3, 0.6)
 # first a pixel may be backdrop, farther than the second it is not.
 INSIDE = (0.012, 0.04)
 FILL_INSIDE = (0.02, 0.05)
+# Skin that is filled keeps below this quantile of the brightness that is seen of it.
+BRIGHT = 0.95
 # Rounds of smoothing over which a turned head's tone sets in.
 BROAD = 6
 # Pixels of the work grid so near to the person's outline may be backdrop.
@@ -84,6 +86,7 @@ class HeadTexture:
         hair_filling: (V, 3) float32, the same where there is hair.
         shade: (V,) float32, factor on the filling, less than 1 where the head shades itself.
         light: (3,) direction of the light, camera axes.
+        brightest: the skin's brightness where the photo shows it bright; the filling's limit.
         grain: (2, G, G) float32, fine structure of skin and hair.
         grain_places: (V, 2) float32, places in the grain.
     """
@@ -99,6 +102,7 @@ class HeadTexture:
     hair_filling: np.ndarray
     shade: np.ndarray
     light: np.ndarray
+    brightest: float
     grain: np.ndarray
     grain_places: np.ndarray
 
@@ -150,7 +154,11 @@ class HeadTexture:
         out[:, shading.HAIR] = regions.hair
         # What the photo shows well is lit as it shows it; the rest gives way to it broadly.
         guessed = mesh.smooth(1.0 - trust * (1.0 - edge_on), BROAD)[:, None]
-        out[:, shading.GAIN : shading.GAIN + 3] = np.exp(guessed * np.log(gain))
+        gain = np.exp(guessed * np.log(gain))
+        # The lamps of other rooms would turn bright skin white.
+        less = rolled_off((filled * gain) @ LUMA, self.brightest)[:, None] - 1.0
+        held = gain * (1.0 + guessed * (1.0 - regions.hair[:, None]) * less)
+        out[:, shading.GAIN : shading.GAIN + 3] = held
         return out
 
 
@@ -236,6 +244,8 @@ def head_texture(
     above = np.arange(work.side)[:, None] < places[regions.mouth > 0.5, 1].min(initial=np.inf)
     colour = [middle_colour(even[part], sure[part]) for part in (hair > 0.5, hair <= 0.5)]
     strands = hair_share(coarse, *colour) * above * smoothstep(*HAIR_INSIDE, distance)
+    seen_skin = colours[skin > 0.6] if (skin > 0.6).any() else colours
+    brightest = max(float(np.quantile(seen_skin @ LUMA, BRIGHT)), 1.0)
     skin_only = known * (1.0 - hair)
     around = np.arctan2(rest[:, 0], rest[:, 2]) * float(np.abs(rest[:, 0]).max())
     per_unit = height / float(np.ptp(rest[regions.skull, 1]))
@@ -253,6 +263,7 @@ def head_texture(
         hair_filling=of_hair,
         shade=shade,
         light=light,
+        brightest=brightest,
         grain=grain(
             photo, positions, skin_only, canvas.spread(strands), float(np.abs(contrast).mean())
         ),

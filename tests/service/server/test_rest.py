@@ -295,6 +295,7 @@ def test_metrics_tell_rest_from_grpc(running, rest):
         )
 
 
+@pytest.mark.slow
 def test_a_slow_client_is_given_up_and_holds_nobody_else_up(tmp_path):
     save_adder(tmp_path / "1", 7)
     running = start_server(

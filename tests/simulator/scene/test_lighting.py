@@ -1,6 +1,12 @@
 import numpy as np
 
-from dagan_tf.simulator.scene.lighting import LEAST_LIGHT, MOST_DIRECTED, estimate_light, light_on
+from dagan_tf.simulator.scene.lighting import (
+    LEAST_LIGHT,
+    MOST_DIRECTED,
+    estimate_light,
+    light_on,
+    rolled_off,
+)
 
 
 def sphere(count=500):
@@ -31,3 +37,12 @@ def test_even_or_unknown_light_has_no_direction_and_strong_light_is_bounded():
 def test_light_on_a_surface():
     normals = np.array([[1, 0, 0], [0, 1, 0], [-1, 0, 0]], np.float32)
     np.testing.assert_allclose(light_on(normals, np.array([0.6, 0, 0])), [1.6, 1.0, LEAST_LIGHT])
+
+
+def test_brightness_is_held_below_a_limit_softly():
+    brightness = np.array([10.0, 75.0, 100.0, 150.0, 400.0])
+    held = brightness * rolled_off(brightness, 100.0)
+    np.testing.assert_allclose(held[:2], brightness[:2], rtol=0.01)
+    assert (np.diff(held) > 0).all()
+    assert 90 < held[2] < 95
+    assert held[-1] < 100.01
