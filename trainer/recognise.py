@@ -112,13 +112,8 @@ def main(_: list[str]) -> int:
     from dagan_tf.runs.recogniser_table import summary_lines
     from dagan_tf.runs.recognisers import run_experiment
 
-    folders = {
-        "simulated": _SIMULATED.value,
-        "refined": _REFINED.value,
-        "filtered": _FILTERED.value,
-        "pretrained": _PRETRAINED.value,
-    }
-    given = {kind: path for kind, path in folders.items() if path}
+    folders = (_SIMULATED, _REFINED, _FILTERED, _PRETRAINED)
+    given = {folder.name: folder.value for folder in folders if folder.value}
     runs, gains = run_experiment(
         Experiment(
             _TRAIN.value,
@@ -146,8 +141,7 @@ def main(_: list[str]) -> int:
         kept=_CROPS.value,
         workers=_WORKERS.value or os.cpu_count() or 1,
     )
-    for line in summary_lines(runs, gains):
-        print(line)
+    print(*summary_lines(runs, gains), sep="\n")
     return 0
 
 

@@ -467,6 +467,12 @@ def test_the_page_lists_these_cases_with_these_codes():
     assert [code for _, code in rows] == [code for _, _, code, _ in CASES.values()]
 
 
+def test_numbers_that_are_none_are_answered_with_such(call):
+    message = request(np.full((1, 2, 2, 3), np.nan, np.float32), signature="float")
+    response = predict_pb2.PredictResponse.FromString(call(PREDICT, message))
+    assert np.isnan(list(response.outputs["refined"].float_val)).all()
+
+
 def test_the_server_answers_after_all_of_it(call):
     for method, message, _, _ in CASES.values():
         with pytest.raises(grpc.RpcError):

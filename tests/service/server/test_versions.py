@@ -211,7 +211,7 @@ def test_several_models_with_policies_and_labels(adders, base, tmp_path):
     running.stop()
 
 
-def test_reload_request_replaces_the_models(adders, base):
+def test_reload_request_replaces_the_models(adders, base, tmp_path):
     running = start_server(base, port=0, file_system_poll_wait_seconds=0)
     with Caller(running.address) as caller:
         _reload(caller, {"name": "b", "base_path": str(adders)})
@@ -229,7 +229,18 @@ def test_reload_request_replaces_the_models(adders, base):
                 {"name": "c", "base_path": "/absent"},
             )
         assert caught.value.code() == grpc.StatusCode.UNKNOWN
-        assert caller.number(name="b") == 3
+        # One that is there and cannot be loaded: server_core.cc `WaitUntilModelsAvailable`.
+        broken = tmp_path / "broken/4"
+        broken.mkdir(parents=True)
+        (broken / "saved_model.pb").write_bytes(b"none")
+        with pytest.raises(grpc.RpcError) as caught:
+            _reload(caller, {"name": "d", "base_path": str(broken.parent)})
+        assert caught.value.code() == grpc.StatusCode.UNKNOWN
+        assert caught.value.details().startswith(
+            "1 model(s) did not become available: {{{name: d version: 4} due to error: "
+            "INVALID_ARGUMENT: "
+        )
+        assert caught.value.details().endswith("}, }")
     running.stop()
 
 
