@@ -60,6 +60,7 @@ flags.DEFINE_string("output", None, "File of the table.", required=True)
 
 _MAX_YAW = 60.0
 _BATCH = 128
+_AND = " and "
 # Of the times that a real image is shown.
 _MOST = 12
 
@@ -70,7 +71,7 @@ class Case:
 
     Attributes:
         name: what it says of itself.
-        kind: of the views; "" = none.
+        kind: of the views; "" = none; "simulated and refined" = both.
         least: views turned less are not shown, degrees.
         most: nor those turned further.
         per_photo: views of a photo at most, 0 = all.
@@ -106,9 +107,12 @@ def cases(kinds: list[str], yaws: list[float], alignment: str) -> Iterator[Case]
             if any(low <= yaw <= high for yaw in yaws):
                 yield Case(f"{kind}, {low:g} to {high:g}", kind, low, high)
         for number in (1, 2, 4):
-            yield Case(f"{kind}, {number} a photo", kind, per_photo=number)
+            yield Case(f"{kind}, 60 to 90, {number} a photo", kind, per_photo=number)
         for share in (0.1, 0.25, 0.75, 0.9):
-            yield Case(f"{kind}, {share:.0%} of what is shown", kind, share=share)
+            yield Case(f"{kind}, 60 to 90, {share:.0%} of what is shown", kind, share=share)
+    if len(kinds) > 1:
+        both = _AND.join(kinds)
+        yield Case(f"{both}, 60 to 90", both, alignment=alignment)
     yield Case("real at every yaw", alignment=alignment, every_yaw=True)
 
 
@@ -117,7 +121,7 @@ def times_shown(case: Case, crops: Crops) -> np.ndarray:
     yaws = np.abs([row.yaw for row in crops.rows])
     kinds = np.array([row.kind for row in crops.rows])
     real = (kinds == REAL) & ((yaws <= _MAX_YAW) | case.every_yaw)
-    views = (kinds == case.kind) & (yaws >= case.least) & (yaws <= case.most)
+    views = np.isin(kinds, case.kind.split(_AND)) & (yaws >= case.least) & (yaws <= case.most)
     if case.per_photo:
         sources = np.array([row.source for row in crops.rows])
         rng = np.random.default_rng(0)
@@ -206,11 +210,17 @@ def main(argv: list[str]) -> None:
         values = features_of(crops, FLAGS.backbone)
         yaws = [abs(row.yaw) for row in crops.rows if row.kind != REAL]
         runs: dict[str, list[Run]] = {}
+        known: list[np.ndarray] = []
         for case in cases(list(synthetic), yaws, alignment):
+            times = times_shown(case, crops)
+            # Where there are fewer yaws some rows would be the same.
+            if any(np.array_equal(times, other) for other in known):
+                continue
+            known.append(times)
             runs[case.name] = runs_of(
                 case.name,
                 values,
-                times_shown(case, crops),
+                times,
                 crops,
                 protocol,
                 shrinkage=FLAGS.shrinkage,

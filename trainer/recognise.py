@@ -112,13 +112,8 @@ def main(_: list[str]) -> int:
     from dagan_tf.runs.recogniser_table import summary_lines
     from dagan_tf.runs.recognisers import run_experiment
 
-    folders = {
-        "simulated": _SIMULATED.value,
-        "refined": _REFINED.value,
-        "filtered": _FILTERED.value,
-        "pretrained": _PRETRAINED.value,
-    }
-    given = {kind: path for kind, path in folders.items() if path}
+    folders = (_SIMULATED, _REFINED, _FILTERED, _PRETRAINED)
+    given = {folder.name: folder.value for folder in folders if folder.value}
     runs, gains = run_experiment(
         Experiment(
             _TRAIN.value,

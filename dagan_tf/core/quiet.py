@@ -25,7 +25,7 @@ def start_tensorflow(*, verbose: bool = False) -> None:
             import tensorflow as tf
 
             tf.config.list_physical_devices()
-        except BaseException:
+        except Exception:
             greetings.seek(0)
             os.write(stderr, greetings.read())
             raise

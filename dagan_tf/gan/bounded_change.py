@@ -5,40 +5,61 @@ import tensorflow as tf
 
 from dagan_tf.gan.octaves import SIDES, brightness, mean_around, octaves
 
-# Colours are multiplied by at most exp(TONE) or divided by exp(SHADE): simulated heads are too
-# dark, and a highlight that is darkened turns grey. Each octave of the texture is multiplied by at
-# most exp(TEXTURE), or divided; detail is added, so much of the range of brightness. The packaged
-# weights were trained with limits about twice as wide; judged blind, with these they look better.
-TONE = 0.3
-SHADE = 0.06
-TEXTURE = 0.4
-DETAIL = 0.05
-# Outlines are the simulator's: texture stays as it is within so many pixels of them.
-_RIM = 7
+# Limits where the photo showed the face, and where the simulator had to fill. What was seen is the
+# person's own and stays nearly so; what was filled may change more. Trained with wider ones; of the
+# narrower ones that were judged blind these, of tone alone, did best (docs/results/refiner.md).
+# Colours are multiplied by at most exp(TONE), or divided by exp(SHADE): a jaw that is brightened
+# runs into the neck.
+TONE = (0.03, 0.06)
+SHADE = (0.06, 0.14)
+# Each octave of the texture is multiplied by at most exp(TEXTURE), or divided by exp(SMOOTHING).
+TEXTURE = (0.0, 0.0)
+SMOOTHING = (0.0, 0.0)
+# Detail is added, so much of the range of brightness.
+DETAIL = (0.0, 0.0)
+# What is darker than this gets less texture in proportion: on dark skin it is a sheen.
+_BRIGHT = 0.4
+# Skin in the shade is redder: so much of a darkening falls on red, green and blue.
+DARKENING = (0.85, 1.04, 1.11)
+# Outlines are the simulator's: nothing changes at them or at the image's border, texture and detail
+# not within so many pixels, either side.
+_RIM = 15
 
 
 @keras.saving.register_keras_serializable(package="dagan_tf")
 class BoundedChange(keras.layers.Layer):
     """Images and what to change of them, each (N, H, W, C), unbounded -> images.
 
-    `tone` (C = 1) multiplies, so that black stays black and hues stay as they are; `texture` (3)
-    multiplies the octaves that are there, `detail` (1) adds brightness finer than 9 pixels; `matte`
-    (1), logits, says how far a pixel is head. The matte learns from the head's outline alone:
-    otherwise a refiner that is opposed learns first of all to change nothing.
+    `tone` (C = 1) multiplies, so that black stays black; `texture` (3) multiplies the octaves that
+    are there, `detail` (1) adds brightness finer than 9 pixels; `matte` (2), logits, says how far a
+    pixel is head, and how far the photo showed it. The matte learns from the view's own head and
+    mask alone: otherwise a refiner that is opposed learns first of all to change nothing.
     """
 
     def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
         """Changes the images where the matte says there is a head."""
         images, tone, texture, detail, matte = inputs
-        share = tf.stop_gradient(tf.sigmoid(matte))
-        within = -tf.nn.max_pool2d(-share, _RIM, 1, "SAME")
+        share, shown = tf.split(tf.stop_gradient(tf.sigmoid(matte)), 2, axis=-1)
+        reach = _RIM // 2
+        edged = tf.pad(share, [[0, 0], [reach, reach], [reach, reach], [0, 0]])
+        within = -tf.nn.max_pool2d(-edged, _RIM, 1, "VALID")
+
+        def limit(bounds: tuple[float, float]) -> tf.Tensor:
+            return bounds[0] * shown + bounds[1] * (1.0 - shown)
+
         level = (images + 1.0) / 2.0
-        gain = tf.exp(tf.where(tone > 0, TONE, SHADE) * tf.tanh(tone))
-        strength = gain * tf.exp(TEXTURE * tf.tanh(texture)) - gain
-        added = tf.reduce_sum(strength * octaves(brightness(level)), axis=-1, keepdims=True)
-        detail = DETAIL * tf.tanh(detail)
+        luma = brightness(level)
+        # From nothing at the outline to all of it as far in again.
+        inner = share * mean_around(within, _RIM)
+        tone = inner * tf.where(tone > 0, limit(TONE), limit(SHADE)) * tf.tanh(tone)
+        gain = tf.exp(tf.where(tone > 0, tone, tone * tf.constant(DARKENING, tone.dtype)))
+        bright = tf.minimum(luma / _BRIGHT, 1.0)
+        bounds = tf.where(texture > 0, bright * limit(TEXTURE), limit(SMOOTHING))
+        strength = tf.exp(bounds * tf.tanh(texture)) - 1.0
+        added = tf.reduce_sum(strength * octaves(luma), axis=-1, keepdims=True)
+        detail = bright * limit(DETAIL) * tf.tanh(detail)
         added += detail - mean_around(detail, SIDES[-1])
-        return images + 2.0 * (share * (gain - 1.0) * level + within * added)
+        return images + 2.0 * ((gain - 1.0) * level + within * added)
 
     def compute_output_shape(self, shapes: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         """The images' own shape."""

@@ -40,7 +40,7 @@ def guide(
         config: their weights.
         batch: as of `DAGAN`.
         refined: float32 (N, H, W, 3).
-        matte: float32 (N, H, W, 1), logits; None without `loss.matte_weight`.
+        matte: float32 (N, H, W, 2), logits; None without `loss.matte_weight`.
 
     Returns:
         float32 scalars by the metric's name, `guidance_loss` the weighted sum of the others.
@@ -68,7 +68,10 @@ def guide(
             config.detail_weight,
             lambda: detail_change(simulated, refined, batch["mask"] * batch["head"]),
         ),
-        "matte_loss": (config.matte_weight, lambda: matte_error(matte, batch["head"])),
+        "matte_loss": (
+            config.matte_weight,
+            lambda: matte_error(matte, batch["head"], batch["mask"]),
+        ),
     }
     values = {
         name: tf.reduce_mean(loss()) if weight else tf.constant(0.0)
@@ -201,17 +204,19 @@ def _nearest(own: tf.Tensor, other: tf.Tensor, share: tf.Tensor, weight: tf.Tens
     return tf.reduce_mean(best * there * weight, axis=(1, 2, 3))
 
 
-def matte_error(matte: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy of the refiner's idea of where the head is.
+def matte_error(matte: tf.Tensor, head: tf.Tensor, shown: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy of the refiner's idea of where the head is, and where the photo showed it.
 
     Args:
-        matte: float32 (N, H, W, 1), logits.
+        matte: float32 (N, H, W, 2), logits.
         head: float32 (N, H, W, 1) in [0, 1].
+        shown: float32 (N, H, W, 1) in [0, 1], 1 where the photo really showed what is seen.
 
     Returns:
-        float32 (N,), nats, mean over the pixels.
+        float32 (N,), nats, mean over the pixels and both.
     """
-    errors = tf.nn.sigmoid_cross_entropy_with_logits(labels=head, logits=matte)
+    known = tf.concat([head, head * shown], axis=-1)
+    errors = tf.nn.sigmoid_cross_entropy_with_logits(labels=known, logits=matte)
     return tf.reduce_mean(errors, axis=(1, 2, 3))
 
 

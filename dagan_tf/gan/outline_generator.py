@@ -15,6 +15,7 @@ FOLD = 4
 # The folded image is halved three times.
 STRIDE = 8 * FOLD
 MATTE = "matte"
+HEAD = "head"
 _FINE_MAPS = 8
 _LAST_MAPS = 16
 # Grain has a deviation of a hundredth or so.
@@ -38,9 +39,10 @@ def build_outline_generator(config: GeneratorConfig, image_size: int | None = No
     """Builds the refiner of `generator.form: outline`.
 
     A U-Net (Ronneberger et al., 2015) on the image folded 4 x 4 says how to change each place's
-    tone, smoothly, and texture; convolutions at full resolution add fine detail and say how far
-    each pixel is head (`matte`): what is not head stays as it was. `BoundedChange` keeps all within
-    limits. Untrained, it is the identity.
+    tone, smoothly, and texture, and how far the photo showed it; convolutions at full resolution
+    add fine detail and say how far each pixel is head: what is not head stays as it was.
+    `BoundedChange` keeps all within limits, narrower ones where the photo showed the face.
+    Untrained, it is the identity.
 
     Args:
         config: `filters` of the folded image; the other sizes are multiples of it.
@@ -48,7 +50,8 @@ def build_outline_generator(config: GeneratorConfig, image_size: int | None = No
 
     Returns:
         Model from `images`, float32 (N, H, W, 3) in [-1, 1], to float32 of the same shape,
-        unbounded. Its layer `matte` gives the head's logits, float32 (N, H, W, 1).
+        unbounded. Its layer `matte` gives float32 (N, H, W, 2), logits: of the head, and of what of
+        it the photo showed.
     """
     n = config.filters
     images = keras.Input((image_size, image_size, 3), name="images")
@@ -63,8 +66,9 @@ def build_outline_generator(config: GeneratorConfig, image_size: int | None = No
         x = layers.Concatenate(name=f"join{level}")([x, skips.pop()])
         x = _residual(_conv(x, (level + 1) * n, f"up{level}"), (level + 1) * n, f"up{level}")
         if level == 1:
-            tone = _change(x, 1, "tone")
+            tone, shown = _change(x, 1, "tone"), _change(x, 1, "shown")
     tone = Enlarge(2 * FOLD, dtype="float32", name="tone_enlarged")(tone)
+    shown = Enlarge(2 * FOLD, dtype="float32", name="shown_enlarged")(shown)
     texture = _change(x, len(SIDES), "texture")
     texture = Enlarge(FOLD, dtype="float32", name="texture_enlarged")(texture)
     # Not unfolded, or a pattern of 4 x 4 pixels shows in hair: what is fine grows from the image.
@@ -72,7 +76,8 @@ def build_outline_generator(config: GeneratorConfig, image_size: int | None = No
     seeds = Texture(dtype="float32", name="seeds")(images)
     fine = layers.Concatenate(name="join_image")([images, seeds, fine])
     fine = _conv(_conv(fine, _LAST_MAPS, "fine_a", kernel=5), _LAST_MAPS, "fine_b")
-    detail, matte = _change(fine, 1, "detail", 3), _change(fine, 1, MATTE, 3)
+    detail, head = _change(fine, 1, "detail", 3), _change(fine, 1, HEAD, 3)
+    matte = layers.Concatenate(name=MATTE, dtype="float32")([head, shown])
     # The output stays float32 under mixed precision.
     refined = BoundedChange(dtype="float32", name="refined")([images, tone, texture, detail, matte])
     return keras.Model(images, refined, name="generator")

@@ -81,10 +81,15 @@ def test_texture_is_compared_by_its_strength_not_by_its_place():
 
 
 def test_an_undecided_matte_costs_ln_2_and_a_right_one_nothing():
-    head = plane(channels=1)
+    head, mask = plane(channels=1), plane(channels=1)
     head[0, :8] = 1.0
-    assert float(guidance.matte_error(plane(0.0, 1), head)[0]) == pytest.approx(math.log(2))
-    assert float(guidance.matte_error(40 * head - 20, head)[0]) < 1e-6
+    mask[0, :, :8] = 1.0
+    undecided = np.concatenate([plane(0.0, 1)] * 2, axis=-1)
+    assert float(guidance.matte_error(undecided, head, mask)[0]) == pytest.approx(math.log(2))
+    # What the photo showed beside the head is not asked for.
+    right = np.concatenate([40 * head - 20, 40 * head * mask - 20], axis=-1)
+    assert float(guidance.matte_error(right, head, mask)[0]) < 1e-6
+    assert float(guidance.matte_error(right, head, 1 - mask)[0]) > 1.0
 
 
 def test_only_what_has_a_weight_is_added_up_and_the_shown_part_counts_less():

@@ -8,7 +8,7 @@ from dagan_tf.config.reading import ConfigError
 from dagan_tf.config.sections import GeneratorConfig
 from dagan_tf.config.settings import load_config
 from dagan_tf.gan.generator import build_generator
-from dagan_tf.gan.outline_generator import MATTE, STRIDE
+from dagan_tf.gan.outline_generator import HEAD, STRIDE
 
 TINY = GeneratorConfig(filters=4, input_skip=True, downsample=4, form="outline")
 
@@ -33,10 +33,11 @@ def test_untrained_it_is_the_identity_at_any_size_of_its_stride():
 
 def test_where_the_matte_says_no_head_nothing_changes():
     model = stirred()
-    x = images()
-    assert np.abs(model(x) - x).mean() > 1e-3
-    kernel, bias = model.get_layer(MATTE).get_weights()
-    model.get_layer(MATTE).set_weights([0 * kernel, bias - 1000])
+    x = images(64, 64)
+    kernel, bias = model.get_layer(HEAD).get_weights()
+    model.get_layer(HEAD).set_weights([0 * kernel, bias + 1000])
+    assert np.abs(model(x) - x).mean() > 1e-4
+    model.get_layer(HEAD).set_weights([0 * kernel, bias - 1000])
     np.testing.assert_array_equal(model(x), x)
 
 
