@@ -35,17 +35,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: -slow[item.path])
 
 
-@pytest.fixture(scope="session", autouse=True)
-def shared_steps():
-    """Trainings of equal settings share one traced step; see `helpers.shared_graphs`."""
-    from dagan_tf.training import run
-    from tests.helpers.shared_graphs import build_dagan
-
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(run, "build_dagan", build_dagan)
-        yield
-
-
 def _optional_folder(variable: str) -> Path:
     folder = os.environ.get(variable)
     if not folder or not Path(folder).is_dir():
