@@ -1,28 +1,22 @@
-"""What the refiner may do to a view at most: tone, texture and detail within limits."""
+"""What the refiner may do to a view at most: tone, within limits."""
 
 import keras
 import tensorflow as tf
 
-from dagan_tf.gan.octaves import SIDES, brightness, mean_around, octaves
+from dagan_tf.gan.octaves import mean_around
 
 # Limits where the photo showed the face, and where the simulator had to fill. What was seen is the
-# person's own and stays nearly so; what was filled may change more. Trained with wider ones; of the
-# narrower ones that were judged blind these, of tone alone, did best (docs/results/refiner.md).
+# person's own and stays nearly so; what was filled may change more. Trained with wider ones, and
+# with texture and detail that could change, too; of the narrower ones that were judged blind these,
+# of tone alone, did best (docs/results/refiner.md).
 # Colours are multiplied by at most exp(TONE), or divided by exp(SHADE): a jaw that is brightened
 # runs into the neck.
 TONE = (0.03, 0.06)
 SHADE = (0.06, 0.14)
-# Each octave of the texture is multiplied by at most exp(TEXTURE), or divided by exp(SMOOTHING).
-TEXTURE = (0.0, 0.0)
-SMOOTHING = (0.0, 0.0)
-# Detail is added, so much of the range of brightness.
-DETAIL = (0.0, 0.0)
-# What is darker than this gets less texture in proportion: on dark skin it is a sheen.
-_BRIGHT = 0.4
 # Skin in the shade is redder: so much of a darkening falls on red, green and blue.
 DARKENING = (0.85, 1.04, 1.11)
-# Outlines are the simulator's: nothing changes at them or at the image's border, texture and detail
-# not within so many pixels, either side.
+# Outlines are the simulator's: nothing changes at them or at the image's border, and all of it only
+# so many pixels, either side, away from them.
 _RIM = 15
 
 
@@ -30,15 +24,14 @@ _RIM = 15
 class BoundedChange(keras.layers.Layer):
     """Images and what to change of them, each (N, H, W, C), unbounded -> images.
 
-    `tone` (C = 1) multiplies, so that black stays black; `texture` (3) multiplies the octaves that
-    are there, `detail` (1) adds brightness finer than 9 pixels; `matte` (2), logits, says how far a
-    pixel is head, and how far the photo showed it. The matte learns from the view's own head and
-    mask alone: otherwise a refiner that is opposed learns first of all to change nothing.
+    `tone` (C = 1) multiplies, so that black stays black; `matte` (2), logits, says how far a pixel
+    is head, and how far the photo showed it. The matte learns from the view's own head and mask
+    alone: otherwise a refiner that is opposed learns first of all to change nothing.
     """
 
     def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
         """Changes the images where the matte says there is a head."""
-        images, tone, texture, detail, matte = inputs
+        images, tone, matte = inputs
         share, shown = tf.split(tf.stop_gradient(tf.sigmoid(matte)), 2, axis=-1)
         reach = _RIM // 2
         edged = tf.pad(share, [[0, 0], [reach, reach], [reach, reach], [0, 0]])
@@ -47,19 +40,11 @@ class BoundedChange(keras.layers.Layer):
         def limit(bounds: tuple[float, float]) -> tf.Tensor:
             return bounds[0] * shown + bounds[1] * (1.0 - shown)
 
-        level = (images + 1.0) / 2.0
-        luma = brightness(level)
         # From nothing at the outline to all of it as far in again.
         inner = share * mean_around(within, _RIM)
         tone = inner * tf.where(tone > 0, limit(TONE), limit(SHADE)) * tf.tanh(tone)
         gain = tf.exp(tf.where(tone > 0, tone, tone * tf.constant(DARKENING, tone.dtype)))
-        bright = tf.minimum(luma / _BRIGHT, 1.0)
-        bounds = tf.where(texture > 0, bright * limit(TEXTURE), limit(SMOOTHING))
-        strength = tf.exp(bounds * tf.tanh(texture)) - 1.0
-        added = tf.reduce_sum(strength * octaves(luma), axis=-1, keepdims=True)
-        detail = bright * limit(DETAIL) * tf.tanh(detail)
-        added += detail - mean_around(detail, SIDES[-1])
-        return images + 2.0 * ((gain - 1.0) * level + within * added)
+        return images + (gain - 1.0) * (images + 1.0)
 
     def compute_output_shape(self, shapes: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         """The images' own shape."""

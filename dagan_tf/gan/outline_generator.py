@@ -24,7 +24,7 @@ _SEED = 16.0
 
 @keras.saving.register_keras_serializable(package="dagan_tf")
 class Texture(layers.Layer):
-    """(N, H, W, 3) -> (N, H, W, 3): octaves of the brightness, enlarged, to grow detail from."""
+    """(N, H, W, 3) -> (N, H, W, 3): octaves of the brightness, enlarged, by which to see edges."""
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
         """The octaves, about as large as the images are."""
@@ -39,10 +39,9 @@ def build_outline_generator(config: GeneratorConfig, image_size: int | None = No
     """Builds the refiner of `generator.form: outline`.
 
     A U-Net (Ronneberger et al., 2015) on the image folded 4 x 4 says how to change each place's
-    tone, smoothly, and texture, and how far the photo showed it; convolutions at full resolution
-    add fine detail and say how far each pixel is head: what is not head stays as it was.
-    `BoundedChange` keeps all within limits, narrower ones where the photo showed the face.
-    Untrained, it is the identity.
+    tone, smoothly, and how far the photo showed it; convolutions at full resolution say how far
+    each pixel is head: what is not head stays as it was. `BoundedChange` keeps all within limits,
+    narrower ones where the photo showed the face. Untrained, it is the identity.
 
     Args:
         config: `filters` of the folded image; the other sizes are multiples of it.
@@ -69,17 +68,15 @@ def build_outline_generator(config: GeneratorConfig, image_size: int | None = No
             tone, shown = _change(x, 1, "tone"), _change(x, 1, "shown")
     tone = Enlarge(2 * FOLD, dtype="float32", name="tone_enlarged")(tone)
     shown = Enlarge(2 * FOLD, dtype="float32", name="shown_enlarged")(shown)
-    texture = _change(x, len(SIDES), "texture")
-    texture = Enlarge(FOLD, dtype="float32", name="texture_enlarged")(texture)
-    # Not unfolded, or a pattern of 4 x 4 pixels shows in hair: what is fine grows from the image.
+    # Not unfolded, or the outline had steps of 4 pixels: where the head ends, the image says.
     fine = Enlarge(FOLD, name="fine_enlarged")(_conv(x, _FINE_MAPS, "fine"))
     seeds = Texture(dtype="float32", name="seeds")(images)
     fine = layers.Concatenate(name="join_image")([images, seeds, fine])
     fine = _conv(_conv(fine, _LAST_MAPS, "fine_a", kernel=5), _LAST_MAPS, "fine_b")
-    detail, head = _change(fine, 1, "detail", 3), _change(fine, 1, HEAD, 3)
+    head = _change(fine, 1, HEAD, 3)
     matte = layers.Concatenate(name=MATTE, dtype="float32")([head, shown])
     # The output stays float32 under mixed precision.
-    refined = BoundedChange(dtype="float32", name="refined")([images, tone, texture, detail, matte])
+    refined = BoundedChange(dtype="float32", name="refined")([images, tone, matte])
     return keras.Model(images, refined, name="generator")
 
 

@@ -72,7 +72,9 @@ def test_an_outline_refiner_learns_its_matte_and_nothing_of_it_is_lost_in_a_step
     }
     batch = guided_batch(batch, 32)
     # Noise of single pixels is finer than the refiner's idea of what was shown.
-    batch["mask"] = tf.zeros_like(batch["mask"])
+    shown = np.zeros((4, 32, 32, 1), np.float32)
+    shown[:, :, :16] = 1.0
+    batch["mask"] = tf.constant(shown)
     batch["target"] += 0.5  # blocks of noise alone are much alike
     data = tf.data.Dataset.from_tensors(batch).repeat()
     model.fit(data, steps_per_epoch=1, epochs=1, verbose=0)
@@ -83,6 +85,6 @@ def test_an_outline_refiner_learns_its_matte_and_nothing_of_it_is_lost_in_a_step
     assert first["guidance_loss"] == pytest.approx(
         5 * first["matte_loss"] + 2 * first["pair_loss"] + first["texture_loss"], rel=1e-4
     )
-    model.fit(data, steps_per_epoch=60, epochs=1, verbose=0)
+    model.fit(data, steps_per_epoch=120, epochs=1, verbose=0)
     last = {metric.name: float(metric.result()) for metric in model.metrics}
-    assert last["matte_loss"] < 0.7 * first["matte_loss"]
+    assert last["matte_loss"] < 0.6 * first["matte_loss"]
