@@ -43,7 +43,7 @@ STRETCH = (0.3, 0.6)
 INSIDE = (0.012, 0.04)
 FILL_INSIDE = (0.02, 0.05)
 # Skin that is filled keeps below this quantile of the brightness that is seen of it.
-BRIGHT = 0.95
+BRIGHT = 0.8
 # Rounds of smoothing over which a turned head's tone sets in.
 BROAD = 6
 # Pixels of the work grid so near to the person's outline may be backdrop.

@@ -78,6 +78,8 @@ def test_strands_move_the_hairline(scene):
     plain = 0.5 * 10 + 0.5 * 100
     assert values.min() == pytest.approx(plain, abs=0.1)
     assert values.max() > 0.3 * 10 + 0.7 * 100
+    # Brighter than that strand is on hair that stays half: there is more hair than half, too.
+    assert values.max() > 0.5 * 10 + 0.5 * 1.8 * 100 + 20
 
 
 def test_the_gain_multiplies_all_that_is_shown(scene):
