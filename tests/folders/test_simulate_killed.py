@@ -17,7 +17,7 @@ from tests.folders.test_simulate import ROOT, folder_of, rows, run
 @pytest.mark.slow
 def test_killed_at_work_nothing_half_made_is_taken_as_done(tmp_path, astronaut):
     folder = tmp_path / "photos"
-    for index in range(8):
+    for index in range(12):
         shifted = np.roll(astronaut[:256, 96:352], 2 * index, axis=1)
         write_png(folder_of(folder, f"p{index:02}") / "1.png", shifted)
     output = tmp_path / "views"
@@ -38,7 +38,7 @@ def test_killed_at_work_nothing_half_made_is_taken_as_done(tmp_path, astronaut):
     done = run(*flags)
     assert done.returncode == 0, done.stderr
     paths = [row["path"] for row in rows(manifest)]
-    assert len(paths) == len(set(paths)) == 8 * 6
+    assert len(paths) == len(set(paths)) == 12 * 6
     for path in paths:
         assert read_photo(output / path).shape == (48, 48, 3)
     assert not [name for name in os.listdir(output) if "partial" in name or "tmp" in name]
@@ -65,7 +65,7 @@ def children_of(process):
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
 def test_killed_again_and_again_it_ends_as_if_undisturbed(tmp_path, astronaut):
     folder = tmp_path / "photos"
-    for index in range(10):
+    for index in range(14):
         shifted = np.roll(astronaut[:256, 96:352], 2 * index, axis=1)
         write_png(folder_of(folder, f"p{index:02}") / "1.png", shifted)
     flags = [f"--photos={folder}", "--image_size=48", "--workers=2", "--yaws=-60,30"]
@@ -73,7 +73,7 @@ def test_killed_again_and_again_it_ends_as_if_undisturbed(tmp_path, astronaut):
     output = tmp_path / "killed"
     command = [sys.executable, "-m", "trainer.simulate", *flags, f"--output={output}"]
     kills = 0
-    for _ in range(3):
+    for _ in range(4):
         process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
         done_before = manifest_lines(output)
         wanted = done_before + int(rng.integers(1, 6))

@@ -56,7 +56,7 @@ def box(tmp_path_factory):
 def chain(tmp_path_factory, box):
     folder = tmp_path_factory.mktemp("quickstart")
     for person in PEOPLE:
-        for stem in ("1", "2"):
+        for stem in ("1", "2", "3"):
             source = orl_folder() / person / f"{stem}.pgm"
             (folder / "photos" / person).mkdir(parents=True, exist_ok=True)
             shutil.copy(source, folder / "photos" / person)

@@ -143,10 +143,7 @@ SCRIPT = """
 import os, signal, sys
 from dagan_tf.config.settings import load_config
 from dagan_tf.loop import callbacks
-from dagan_tf.training import run
 from dagan_tf.training.train import RealPhotos, train
-from tests.helpers import shared_graphs
-run.build_dagan = shared_graphs.build_dagan  # The resumed one's step, traced, does for the whole.
 simulated, real, killed, whole = sys.argv[1:5]
 plain = callbacks.MetricsLog.after_step
 def killing(self):

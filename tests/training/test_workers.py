@@ -25,7 +25,7 @@ from tests.training.test_recovery import checkpoint_values
 from tests.training.test_train import TINY
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = [*TINY, "training.steps=20"]
+SETTINGS = [*TINY, "training.steps=20", "loss.balance_rate=0.1"]
 SCRIPT = """
 import os, signal, sys
 from dagan_tf.config.settings import load_config
