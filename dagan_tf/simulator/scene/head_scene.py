@@ -137,6 +137,7 @@ class SceneMaker:
             centre=work.carry(centre, frame),
             radii=_finite(radii) / (scale * canvas.density),
             neck=canvas.carry(projected[self._rim, :2].mean(axis=0), frame),
+            yaw=fit.pose.yaw,
         )
         return PreparedPhoto(fit, vertices, texture, plate, kept, shown.astype(np.float32), outline)
 
@@ -167,6 +168,7 @@ class SceneMaker:
             centre,
             _finite(outline_radii(head.cover > 0.5, centre)),
             fine.carry(projected[self._rim, :2].mean(axis=0), frame),
+            pose.yaw,
         )
         around = scene.surroundings(prepared.outline, target, size)
         middle = frame_depth(self.model, fit, pose, size)

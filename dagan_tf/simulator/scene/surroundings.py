@@ -30,6 +30,10 @@ _FAR = 2.0
 _BEHIND = 1.0
 # Downward part of a ray's direction from which on what it meets is neck, and is shoulders.
 _SHOULDERS = (0.25, 0.75)
+# The far shoulder of a turned person is drawn no narrower than this, and what lies farther from
+# the neck than this part of the frame is only moved: the photo would end.
+_NARROWEST = 0.35
+_ARM = 0.25
 
 
 class HeadOutline(NamedTuple):
@@ -39,11 +43,13 @@ class HeadOutline(NamedTuple):
         centre: (2,) pixel of the skull's centre.
         radii: (180,) pixels, its outline along the rays of `ray_directions`.
         neck: (2,) pixel where the neck ends.
+        yaw: degrees, how far it is turned.
     """
 
     centre: np.ndarray
     radii: np.ndarray
     neck: np.ndarray
+    yaw: float = 0.0
 
 
 class Surroundings(NamedTuple):
@@ -92,7 +98,10 @@ def surroundings(source: HeadOutline, target: HeadOutline, size: int) -> Surroun
     moved = source.centre + before[..., None] * spokes
     # Shoulders are no rim of the head: they go with the neck, and keep their shape.
     below = smoothstep(*_SHOULDERS, spokes[:, 1])[None, :, None]
-    moved = (1.0 - below) * moved + below * (placed - target.neck + source.neck)
+    beside = placed - target.neck
+    beside[..., 0] += _foreshortened(beside[..., 0], source.yaw, target.yaw, size)
+    moved = (1.0 - below) * moved + below * (source.neck + beside)
+    settled = settled * (1.0 - below)
     shown = (1.0 - settled) * moved + settled * placed
     last = middle(size) + _FAR * size * spokes
     placed = np.concatenate([placed, last[None]]).reshape(-1, 2)
@@ -106,6 +115,27 @@ def surroundings(source: HeadOutline, target: HeadOutline, size: int) -> Surroun
     raster = rasterize(vertices, _TRIANGLES, size, size)
     spread = interpolate(raster, _TRIANGLES, values.astype(np.float32))
     return Surroundings(places=spread[..., :2], depth=spread[..., 2])
+
+
+def _foreshortened(beside: np.ndarray, source: float, target: float, size: int) -> np.ndarray:
+    """How much farther from the neck the photo shows what a view shows beside it.
+
+    Shoulders lie in a plane through the nape: turned, the far one draws near the neck and comes
+    out from behind the throat lower down. The near one is hidden by the neck itself.
+
+    Args:
+        beside: pixels to the right of the neck, in the view.
+        source: yaw of the photo, degrees.
+        target: yaw of the view.
+        size: side of the frame.
+
+    Returns:
+        Pixels to the right, 0 on the near side.
+    """
+    ahead = np.sign(target - source)
+    turned = np.cos(np.radians(target)) / max(float(np.cos(np.radians(source))), 1e-6)
+    drawn = float(np.clip(turned, _NARROWEST, 1.0))
+    return np.asarray((1.0 / drawn - 1.0) * ahead * np.clip(ahead * beside, 0.0, _ARM * size))
 
 
 def compose(head: np.ndarray, coverage: np.ndarray, around: np.ndarray) -> np.ndarray:

@@ -53,3 +53,22 @@ def test_compose_is_linear_in_coverage():
     coverage = np.array([[0.0, 1.0], [0.5, 0.25]], np.float32)
     image = scene.compose(face * coverage[..., None], coverage, around)
     np.testing.assert_array_equal(image[..., 0], np.rint(50 * coverage + 200 * (1 - coverage)))
+
+
+def test_the_far_shoulder_of_a_turned_person_draws_near_the_neck():
+    source = HeadOutline(np.array([50.0, 40.0]), np.full(180, 15.0), np.array([50.0, 58.0]))
+    for side in (1, -1):
+        target = HeadOutline(np.array([50.0, 40.0]), np.full(180, 15.0), source.neck, side * 60.0)
+        places = scene.surroundings(source, target, 100).places
+        # Half as far from the neck, where a view turned by 60 degrees shows it; no higher or lower.
+        np.testing.assert_allclose(places[62, 50 + side * 8], [50 + side * 16, 62], atol=0.6)
+        # The near shoulder keeps its place, and nothing is sought where photos end.
+        np.testing.assert_allclose(places[62, 50 - side * 8], [50 - side * 8, 62], atol=0.6)
+        assert places[..., 0].min() > -50.0
+        assert places[..., 0].max() < 150.0
+
+
+def test_shoulders_that_are_turned_already_are_drawn_nearer_by_the_rest_of_the_turn():
+    source = HeadOutline(np.array([50.0, 40.0]), np.full(180, 15.0), np.array([50.0, 58.0]), 60.0)
+    places = scene.surroundings(source, source, 100).places
+    np.testing.assert_allclose(places[62, 58], [58.0, 62.0], atol=0.3)
