@@ -7,7 +7,6 @@ assets/HEAD.md); any other model stored under the same array names can be loaded
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from importlib import resources
 from os import PathLike
 from pathlib import Path
 
@@ -15,8 +14,8 @@ import numpy as np
 
 from dagan_tf.errors import DaganError
 from dagan_tf.simulator.head import openings
-from dagan_tf.simulator.head.formats.npz import read_npz
 from dagan_tf.simulator.head.formats.reader import read_model_arrays
+from dagan_tf.simulator.head.packaged import read_packaged
 from dagan_tf.simulator.head.relief import Relief
 from dagan_tf.simulator.head.turned_tone import TurnedTone
 
@@ -89,9 +88,7 @@ class MorphableModel:
             DaganError: the file is absent, of no known kind, or its arrays do not fit together.
         """
         if path is None:
-            packaged = resources.files("dagan_tf.simulator.head").joinpath("assets", "head.npz")
-            with resources.as_file(packaged) as file:
-                arrays = read_npz(file)
+            arrays = read_packaged("head.npz")
             source = "packaged head model"
         else:
             arrays = read_model_arrays(Path(path))

@@ -10,9 +10,10 @@ the landmarks say.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
+
+from dagan_tf.simulator.head.packaged import read_packaged
 
 # Levels lie this many a gap between two of the 14 heights of `level_heights`.
 STEPS = 2
@@ -43,9 +44,7 @@ class Relief:
     @classmethod
     def load(cls) -> Relief:
         """The packaged map, which belongs to the packaged head."""
-        file = resources.files("dagan_tf.simulator.head").joinpath("assets", _ASSET)
-        with resources.as_file(file) as path, np.load(path) as arrays:
-            return cls(arrays["mean"], arrays["slope"], arrays["centre"])
+        return cls(**read_packaged(_ASSET))
 
     def offsets(self, identity: np.ndarray) -> np.ndarray:
         """(L,) float64 offsets, in heights nasion to chin.

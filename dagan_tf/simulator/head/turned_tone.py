@@ -10,9 +10,10 @@ was tried, too: hardly anything.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
+
+from dagan_tf.simulator.head.packaged import read_packaged
 
 # Values are kept in steps of so many nats.
 STEP = 0.01
@@ -34,9 +35,8 @@ class TurnedTone:
     @classmethod
     def load(cls) -> TurnedTone:
         """The packaged one, which belongs to the packaged head."""
-        file = resources.files("dagan_tf.simulator.head").joinpath("assets", _ASSET)
-        with resources.as_file(file) as path, np.load(path) as arrays:
-            return cls(arrays["turns"], arrays["steps"].astype(np.float32) * np.float32(STEP))
+        arrays = read_packaged(_ASSET)
+        return cls(arrays["turns"], arrays["steps"].astype(np.float32) * np.float32(STEP))
 
     def gain(self, turn: float, mirror: np.ndarray) -> np.ndarray:
         """Factors for one view.
