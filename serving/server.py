@@ -67,8 +67,8 @@ def main(argv: list[str]) -> None:
     """Serves until SIGTERM or SIGINT, then drains."""
     del argv
     from dagan_tf.service.server.limits import Limits
+    from dagan_tf.service.server.options import ServerOptions
     from dagan_tf.service.server.serve import serve
-    from dagan_tf.service.server.server import ServerOptions
 
     limits = Limits(max_message_bytes=FLAGS.max_message_mb * 2**20, **flag_values(Limits))
     serve(

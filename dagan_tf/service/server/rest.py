@@ -8,8 +8,6 @@ import gzip
 import json
 import re
 import threading
-import time
-import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -26,12 +24,18 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from dagan_tf.service.http_server import read_some
-from dagan_tf.service.server import rest_json
 from dagan_tf.service.server.endpoint import Endpoint, Facts
+from dagan_tf.service.server.json_answers import write_outputs
+from dagan_tf.service.server.json_requests import (
+    check_examples,
+    fill_inputs,
+    parse_object,
+    signature_name,
+)
 from dagan_tf.service.server.metrics import CONTENT_TYPE
 from dagan_tf.service.server.model_service import ModelService
 from dagan_tf.service.server.predict_service import PredictionService
+from dagan_tf.service.server.rest_body import Context, TooLargeError, read_body
 from dagan_tf.service.server.status import RequestError, exhausted, invalid
 
 _Code = grpc.StatusCode
@@ -78,10 +82,6 @@ _MANY_VALUES = 2**20
 _LEAST_PACKED = 1024
 
 
-class _TooLargeError(Exception):
-    """A body that is not read at all."""
-
-
 @dataclass(frozen=True)
 class RestOptions:
     """The limits of the interface.
@@ -97,26 +97,6 @@ class RestOptions:
     max_body_bytes: int
     max_values: int
     metrics_path: str | None = None
-
-
-class _Context:
-    """What of gRPC's context the services ask for."""
-
-    def __init__(self, timeout_seconds: float) -> None:
-        self._end = time.monotonic() + timeout_seconds if timeout_seconds > 0 else None
-
-    def time_remaining(self) -> float | None:
-        return None if self._end is None else self._end - time.monotonic()
-
-    def add_callback(self, callback: Callable[[], None]) -> bool:
-        del callback  # Whether the client is still there shows only when the answer is sent.
-        return True
-
-    def check(self) -> None:
-        """Raises RequestError when it is too late."""
-        left = self.time_remaining()
-        if left is not None and left <= 0:
-            raise RequestError(_Code.DEADLINE_EXCEEDED, "Deadline Exceeded")
 
 
 class RestApi:
@@ -173,7 +153,7 @@ class RestApi:
         if not _API.fullmatch(path):
             return 404, "text/plain", b"Not Found\n"
         facts = Facts("", "REST", _peer(environ))
-        context = _Context(self._options.timeout_seconds)
+        context = Context(self._options.timeout_seconds)
         try:
             text = self._endpoint.run(
                 facts, lambda: self._dispatch(verb, path, environ, facts, context)
@@ -181,7 +161,7 @@ class RestApi:
             return 200, "application/json", text.encode()
         except RequestError as error:
             code = _HTTP.get(error.code, 500)
-            if isinstance(error.__cause__, _TooLargeError):
+            if isinstance(error.__cause__, TooLargeError):
                 code = 413
             return code, "application/json", _error_text(error.message).encode()
 
@@ -191,7 +171,7 @@ class RestApi:
         path: str,
         environ: dict[str, Any],
         facts: Facts,
-        context: _Context,
+        context: Context,
     ) -> str:
         if self._closed:
             raise RequestError(_Code.UNAVAILABLE, "the server is shutting down")
@@ -208,7 +188,7 @@ class RestApi:
             facts.api = "GetModelStatus"
             return self._status(spec)
         facts.api = match["method"].capitalize()
-        body = self._body(environ, context)
+        body = read_body(environ, context, self._options.max_body_bytes)
         facts.request_bytes = len(body)
         document = self._parsed(body)
         try:
@@ -217,12 +197,16 @@ class RestApi:
             raise invalid("JSON Parse error: nested too deeply") from error
 
     def _answer_document(
-        self, document: dict[str, Any], spec: model_pb2.ModelSpec, facts: Facts, context: _Context
+        self,
+        document: dict[str, Any],
+        spec: model_pb2.ModelSpec,
+        facts: Facts,
+        context: Context,
     ) -> str:
-        spec.signature_name = rest_json.signature_name(document)
+        spec.signature_name = signature_name(document)
         if facts.api == "Predict":
             return self._predict(document, spec, facts, context)
-        rest_json.check_examples(document)
+        check_examples(document)
         if facts.api == "Classify":
             self._predictions.classify(
                 classification_pb2.ClassificationRequest(model_spec=spec), context
@@ -232,15 +216,19 @@ class RestApi:
         raise AssertionError("both always refuse")
 
     def _predict(
-        self, document: dict[str, Any], spec: model_pb2.ModelSpec, facts: Facts, context: _Context
+        self,
+        document: dict[str, Any],
+        spec: model_pb2.ModelSpec,
+        facts: Facts,
+        context: Context,
     ) -> str:
         request = predict_pb2.PredictRequest(model_spec=spec)
         inputs = self._predictions.inputs_of(spec)
-        rows = rest_json.fill_inputs(document, inputs, request)
+        rows = fill_inputs(document, inputs, request)
         document.clear()  # Far larger than the tensors it stands for.
         context.check()
         facts.answered, outputs = self._predictions.predict_arrays(request, context)
-        return rest_json.write_outputs(outputs, rows=rows)
+        return write_outputs(outputs, rows=rows)
 
     def _status(self, spec: model_pb2.ModelSpec) -> str:
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec)
@@ -258,32 +246,6 @@ class RestApi:
             f'"metadata": {{"signature_def": {_message_text(signatures)}}}\n}}\n'
         )
 
-    def _body(self, environ: dict[str, Any], context: _Context) -> bytes:
-        most = self._options.max_body_bytes
-        length = environ.get("CONTENT_LENGTH") or "0"
-        if not length.isascii() or not length.isdecimal():
-            raise invalid(f"Content-Length is {length[:40]!r}; expected a number of bytes")
-        if len(length) > 18 or int(length) > most:
-            raise _too_large(f"the body holds {length[:40]} bytes", most)
-        encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
-        if encoding not in ("identity", "gzip", "x-gzip"):
-            raise invalid(f"Content-Encoding is {encoding[:40]!r}; expected gzip or none")
-        unpack = zlib.decompressobj(wbits=31) if "gzip" in encoding else None
-        parts, size = [], 0
-        while part := _next_part(environ, context):
-            if unpack is not None:
-                try:
-                    part = unpack.decompress(part, most - size + 1)
-                except zlib.error as error:
-                    raise invalid(f"the body is no gzip: {error}") from error
-            size += len(part)
-            if size > most:
-                raise _too_large("the body, unpacked, holds more bytes", most)
-            parts.append(part)
-        if unpack is not None and size and not unpack.eof:
-            raise invalid("the body is no gzip: it is cut off")
-        return b"".join(parts)
-
     def _parsed(self, body: bytes) -> dict[str, Any]:
         values = body.count(b",") + 1
         if values > self._options.max_values:
@@ -291,21 +253,9 @@ class RestApi:
                 f"the body holds {values} values; expected at most {self._options.max_values}"
             )
         if values < _MANY_VALUES:
-            return rest_json.parse_object(body)
+            return parse_object(body)
         with self._large:
-            return rest_json.parse_object(body)
-
-
-def _next_part(environ: dict[str, Any], context: _Context) -> bytes:
-    context.check()
-    try:
-        return read_some(environ)
-    except TimeoutError as error:
-        raise RequestError(_Code.DEADLINE_EXCEEDED, "the body did not arrive in time") from error
-    except OSError as error:
-        raise RequestError(_Code.CANCELLED, "Cancelled by the client") from error
-    except (ValueError, EOFError) as error:
-        raise invalid(f"the body is not in chunks: {error}") from error
+            return parse_object(body)
 
 
 def _takes_gzip(accepted: str) -> bool:
@@ -315,12 +265,6 @@ def _takes_gzip(accepted: str) -> bool:
         if name in ("gzip", "x-gzip"):
             return not any(re.fullmatch(r"q\s*=\s*0(\.0*)?", text) for text in parameters)
     return False
-
-
-def _too_large(what: str, most: int) -> RequestError:
-    error = exhausted(f"{what}; expected at most {most}")
-    error.__cause__ = _TooLargeError()
-    return error
 
 
 def _model_spec(match: "re.Match[str]") -> model_pb2.ModelSpec:

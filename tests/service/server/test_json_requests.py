@@ -1,4 +1,4 @@
-"""JSON of the REST interface, form by form; the texts are those of TensorFlow Serving's source."""
+"""Requests in JSON, form by form; the texts are those of TensorFlow Serving's source."""
 
 import json
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import predict_pb2
 
-from dagan_tf.service.server import rest_json
+from dagan_tf.service.server.json_requests import fill_inputs, parse_object
 from dagan_tf.service.server.status import RequestError
 
 
@@ -21,8 +21,8 @@ def _inputs(**dtypes: tf.DType) -> dict[str, meta_graph_pb2.TensorInfo]:
 
 def _fill(document: dict, **dtypes: tf.DType) -> dict[str, np.ndarray]:
     request = predict_pb2.PredictRequest()
-    parsed = rest_json.parse_object(json.dumps(document).encode())
-    rest_json.fill_inputs(parsed, _inputs(**dtypes), request)
+    parsed = parse_object(json.dumps(document).encode())
+    fill_inputs(parsed, _inputs(**dtypes), request)
     return {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
 
 
@@ -67,7 +67,7 @@ def test_one_input_needs_no_name():
 def test_surrogates_in_pairs_and_a_byte_order_mark_pass():
     body = b'\xef\xbb\xbf{"inputs": ["\\ud83d\\ude00", "\\\\ud800"]}'
     request = predict_pb2.PredictRequest()
-    rest_json.fill_inputs(rest_json.parse_object(body), _inputs(x=tf.string), request)
+    fill_inputs(parse_object(body), _inputs(x=tf.string), request)
     assert list(request.inputs["x"].string_val) == ["\U0001f600".encode(), b"\\ud800"]
 
 
@@ -87,9 +87,9 @@ def test_integers_beyond_64_bits_are_floats():
 
 
 def test_numbers_that_are_none_pass_as_floats():
-    document = rest_json.parse_object(b'{"inputs": [NaN, -Infinity, 1e-3, 2]}')
+    document = parse_object(b'{"inputs": [NaN, -Infinity, 1e-3, 2]}')
     request = predict_pb2.PredictRequest()
-    rest_json.fill_inputs(document, _inputs(x=tf.float32), request)
+    fill_inputs(document, _inputs(x=tf.float32), request)
     found = tf.make_ndarray(request.inputs["x"])
     np.testing.assert_array_equal(found, np.array([np.nan, -np.inf, 1e-3, 2], np.float32))
 
@@ -161,42 +161,5 @@ def test_what_does_not_fit_is_refused(document, dtype, message):
 )
 def test_what_is_no_json_object_is_refused(body, message):
     with pytest.raises(RequestError) as caught:
-        rest_json.parse_object(body)
+        parse_object(body)
     assert message in caught.value.message
-
-
-def test_answers_in_rows_and_columns():
-    one = {"refined": np.array([[1, 2], [3, 255]], np.uint8)}
-    assert json.loads(rest_json.write_outputs(one, rows=True)) == {
-        "predictions": [[1, 2], [3, 255]]
-    }
-    assert json.loads(rest_json.write_outputs(one, rows=False)) == {"outputs": [[1, 2], [3, 255]]}
-    two = {"a_bytes": np.array([b"\0\xff", b""], object), "b": np.array([True, False])}
-    rows = json.loads(rest_json.write_outputs(two, rows=True))["predictions"]
-    assert rows == [{"a_bytes": {"b64": "AP8="}, "b": True}, {"a_bytes": {"b64": ""}, "b": False}]
-    columns = json.loads(rest_json.write_outputs(two, rows=False))["outputs"]
-    assert columns == {"a_bytes": [{"b64": "AP8="}, {"b64": ""}], "b": [True, False]}
-    text = {"text": np.array([b"\xc3\xa9"], object)}
-    assert json.loads(rest_json.write_outputs(text, rows=False)) == {"outputs": ["\xe9"]}
-    assert json.loads(rest_json.write_outputs({"x": np.zeros((1, 0, 3))}, rows=False)) == {
-        "outputs": [[]]
-    }
-
-
-def test_decimals_are_written_as_tensorflow_serving_does():
-    values = np.array([0.2, 1, 0.1 + 0.2, 1 / 3, 9e6, 3e-5, np.nan, -np.inf, -0.0], np.float32)
-    text = rest_json.write_outputs({"x": values}, rows=False)
-    # Six digits where they are enough, nine where not, and always a point or an exponent.
-    assert "[0.2, 1.0, 0.3, 0.333333343, 9e+06, 3e-05, NaN, -Infinity, -0.0]" in text
-    back = np.array(json.loads(text)["outputs"], np.float32)
-    np.testing.assert_array_equal(back, values)
-
-
-def test_rows_need_a_first_dimension_in_common():
-    for outputs, message in (
-        ({"x": np.zeros(())}, "has no shape information"),
-        ({"x": np.zeros((0, 2))}, "invalid batch size: 0"),
-        ({"x": np.zeros(2), "y": np.zeros(3)}, "y has inconsistent batch size: 3 expecting: 2"),
-    ):
-        with pytest.raises(RequestError, match=message):
-            rest_json.write_outputs(outputs, rows=True)
