@@ -11,6 +11,7 @@ from dagan_tf import selfcheck
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 def test_all_parts_work(tmp_path):
     lines = []
     selfcheck.run_selfcheck(tmp_path, lines.append)
@@ -25,6 +26,7 @@ def test_a_wrong_fit_is_no_ok(monkeypatch):
         selfcheck._check_simulator()
 
 
+@pytest.mark.slow
 def test_a_step_that_changes_nothing_is_no_ok(monkeypatch):
     settings = ("training.generator_learning_rate=0", "training.learning_rate_floor=0")
     monkeypatch.setattr(selfcheck, "_SETTINGS", (*selfcheck._SETTINGS, *settings))

@@ -70,6 +70,7 @@ def test_reals_can_stay_unlabelled(folders):
     assert all((batch["real_label"] == -1).all() for batch in take(folders, 3, config))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("start", [1, 3, 7])
 def test_resuming_shows_what_an_unbroken_run_shows(folders, start, flip):
@@ -79,6 +80,7 @@ def test_resuming_shows_what_an_unbroken_run_shows(folders, start, flip):
     assert all(same(a, b) for a, b in zip(whole[start:], resumed, strict=True))
 
 
+@pytest.mark.slow
 def test_seeds_and_passes_differ(folders):
     first, other = take(folders, 6), take(folders, 6, seed=1)
     assert not same(first[0], other[0])
@@ -103,6 +105,7 @@ def test_flips_turn_image_mask_and_yaw_together(folders):
     assert seen == {True, False}
 
 
+@pytest.mark.slow
 def test_sample_batch_is_fixed(folders):
     a = sample_batch(*folders, CONFIG, count=5, seed=3)
     b = sample_batch(*folders, CONFIG, count=5, seed=3)
@@ -116,6 +119,7 @@ def test_another_image_size_is_refused(folders):
         take(folders, 1, DataConfig(image_size=32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("workers", "devices"), [(2, 1), (4, 1), (2, 2)])
 def test_workers_shares_put_together_are_the_batches_of_one(folders, workers, devices):
     config = DataConfig(image_size=16, horizontal_flip=True, shuffle_buffer=5)

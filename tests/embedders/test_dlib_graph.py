@@ -67,6 +67,7 @@ def test_another_network_is_refused(monkeypatch, layers):
         FaceEmbedding()
 
 
+@pytest.mark.slow
 def test_chips_of_views_are_seen_as_dlib_sees_them(network, astronaut):
     size = 128
     yaws = (-90, -40, 0, 60)

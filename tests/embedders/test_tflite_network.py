@@ -90,6 +90,7 @@ def test_files_that_are_none_are_named(tmp_path):
         read_tflite(tmp_path / "text.tflite")
 
 
+@pytest.mark.slow
 def test_mobilefacenet_embeds_as_its_file_does(models_dir, frll_dir):
     file = models_dir / "mobilefacenet" / "MobileFaceNet.tflite"
     model = read_tflite(file, input_scale=127.5 / 128)

@@ -76,6 +76,7 @@ def test_bad_images_are_refused(images: np.ndarray) -> None:
             features(images)
 
 
+@pytest.mark.slow
 def test_conv_classifier_learns_noise_from_smoothness() -> None:
     rng = np.random.default_rng(5)
 

@@ -11,6 +11,8 @@ from dagan_tf.core.keras_compat import KERAS_3
 from dagan_tf.export.refiner import Refiner
 from tests.helpers.tiny_export import export_tiny
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def version(tmp_path_factory) -> Path:

@@ -65,6 +65,7 @@ def test_format_answers_like_the_saved_model(tmp_path, name):
     assert relative in (version / "model_card.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(tf, "lite"), reason="no tf.lite")
 def test_a_file_that_answers_otherwise_is_not_published(tmp_path, monkeypatch):
     convert = export_formats._CONVERTERS["litert"]
@@ -82,6 +83,7 @@ def test_a_file_that_answers_otherwise_is_not_published(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_converter_that_fails_is_one_line(tmp_path, monkeypatch):
     def fail(_):
         raise RuntimeError("first line\nsecond line")

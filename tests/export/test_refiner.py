@@ -61,6 +61,7 @@ def test_other_saved_model_is_refused(tmp_path):
         Refiner.load(tmp_path)
 
 
+@pytest.mark.slow
 def test_label_names_the_weights_not_the_place(base, tmp_path):
     export_tiny(tmp_path)
     assert Refiner.load(base).label == Refiner.load(tmp_path).label
@@ -68,6 +69,7 @@ def test_label_names_the_weights_not_the_place(base, tmp_path):
     assert str(tmp_path) in Refiner.load(tmp_path).label
 
 
+@pytest.mark.slow
 def test_a_uri_in_place_of_a_folder(base):
     images = np.random.default_rng(0).integers(0, 256, (1, 24, 24, 3)).astype(np.uint8)
     expected = Refiner.load(base)

@@ -96,6 +96,7 @@ def test_the_cnns_box_gives_the_same_landmarks(astronaut, face):
     assert relative_error(points, face.landmarks) < 0.04
 
 
+@pytest.mark.slow
 def test_no_face(finder):
     blank = np.full((120, 90, 3), 128, np.uint8)
     assert finder.find_all(blank) == []
@@ -104,6 +105,7 @@ def test_no_face(finder):
         finder.find_one(blank)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 2), (20, 400)])
 def test_absurd_shapes_hold_no_face(size):
     photo = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)

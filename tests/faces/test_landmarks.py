@@ -96,6 +96,7 @@ def test_the_five_points_in_the_cnn_s_box_may_be_a_frontal_face_s():
     assert max(b.left + b.width / 2 for b in made._all.boxes) == pytest.approx(100 + 0.25 * 20)
 
 
+@pytest.mark.slow
 def test_the_yaw_of_far_turned_views_is_found(frll_dir):
     """Of the first two, and of two whose 5 points in the CNN's own box are a frontal face's."""
     simulator, errors = Simulator(), []

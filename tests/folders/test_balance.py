@@ -82,6 +82,7 @@ def portraits(tmp_path, astronaut):
     return folder
 
 
+@pytest.mark.slow
 def test_poses_are_measured_once(portraits, tmp_path, monkeypatch):
     items = list_photos(portraits, "folder")
     settings = SimulationSettings(image_size=48)
@@ -96,6 +97,7 @@ def test_poses_are_measured_once(portraits, tmp_path, monkeypatch):
     assert file.read_text().count("\n") == 4
 
 
+@pytest.mark.slow
 def test_balance_from_the_command_line(portraits, tmp_path):
     output = tmp_path / "views"
     flags = [f"--photos={portraits}", f"--output={output}", "--image_size=48", "--workers=1"]
@@ -118,6 +120,7 @@ def test_balance_from_the_command_line(portraits, tmp_path):
     assert "--balance" in alone.stderr
 
 
+@pytest.mark.slow
 def test_poses_of_another_head_are_measured_anew_and_an_empty_file_is_a_new_one(
     portraits, tmp_path, models_dir
 ):

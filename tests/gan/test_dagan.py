@@ -108,6 +108,7 @@ def test_two_devices_keep_the_likeness_as_one_does():
     assert losses[0] > 0.1
 
 
+@pytest.mark.slow
 def test_metrics_are_those_of_an_independent_forward_pass():
     model = make(["loss.diversity_ratio=0.5", "loss.identity_weight=0.01"])
     batch = next(iter(batches(1)))

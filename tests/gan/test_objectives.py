@@ -195,6 +195,7 @@ def test_the_auto_encoder_takes_no_gradient_penalty():
         load_config("small-64", ["loss.gradient_penalty=1"])
 
 
+@pytest.mark.slow
 def test_switches_of_the_ablations():
     _, _, plain = found("began")
     _, _, no_pose = found("began", "loss.pose_weight=0")
@@ -226,6 +227,7 @@ def test_the_discriminator_alone_learns_from_the_history():
     assert abs(judged - fresh) > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("augmented", ["false", "true"])
 def test_unlabelled_reals_are_learned_as_what_the_agent_surely_calls_them(augmented):
     overrides = [f"loss.augment={augmented}"]

@@ -16,6 +16,8 @@ from dagan_tf.recognition.crops import make_crops
 from dagan_tf.recognition.people import list_training
 from dagan_tf.simulator.simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 SIZE = 64
 
 

@@ -176,6 +176,7 @@ def cfp(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_trained_and_tested_on_cfp(cfp, tmp_path):
     runs, _ = run_experiment(cfp, CONFIG, tmp_path / "out", verbose=False)
     assert len(runs) == 20

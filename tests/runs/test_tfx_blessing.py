@@ -23,6 +23,7 @@ def model(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_model_that_answers_is_blessed(model, tmp_path):
     blessing = tmp_path / "blessing/1"
     blessed, reason = tfx_blessing.judge(str(model), str(blessing), clean_process=False)

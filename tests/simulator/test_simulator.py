@@ -329,6 +329,7 @@ def test_a_photo_that_lies_on_its_side_gives_the_same_views(simulator, astronaut
     assert np.abs(view.image.astype(int) - upright.image.astype(int)).mean() < 8
 
 
+@pytest.mark.slow
 def test_a_profile_is_aligned_but_not_turned(astronaut, face):
     """A simulated profile as the photo: its frame and its side are known."""
     maker = Simulator(image_size=256)
@@ -389,6 +390,7 @@ def _landmarks(simulator, photo):
     return simulator.simulate(photo, [30])[0].landmarks
 
 
+@pytest.mark.slow
 def test_a_used_simulator_goes_to_another_process(simulator, astronaut):
     wanted = _landmarks(simulator, astronaut)
     for again in (pickle.loads(pickle.dumps(simulator)), copy.deepcopy(simulator)):

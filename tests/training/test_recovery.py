@@ -112,6 +112,7 @@ def test_rollbacks_end(folders, tmp_path):
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_is_kept_by_the_given_measure(folders, tmp_path):
     measured = []
 

@@ -103,6 +103,7 @@ def test_a_finished_training_is_left_alone(trained, folders):
     assert before == {path: path.stat().st_mtime_ns for path in (trained / "checkpoints").iterdir()}
 
 
+@pytest.mark.slow
 def test_another_configuration_or_other_people_are_refused(trained, folders, tmp_path):
     records = (trained / "records" / "simulated" / "index.json").read_bytes()
     with pytest.raises(CheckpointError, match=r"loss\.pose_weight: 0\.5 -> 0\.25"):
@@ -142,6 +143,7 @@ def saved(model_dir):
     return tf.train.latest_checkpoint(str(model_dir / "checkpoints"))
 
 
+@pytest.mark.slow
 def test_max_minutes(folders, tmp_path):
     result = run(folders, tmp_path, 100_000, "training.max_minutes=0.01")
     assert result.reason == "time"

@@ -253,6 +253,7 @@ def test_config_file_or_base_path_and_not_both(base, tmp_path):
         start_server(model_config_file=str(_config(tmp_path / "empty.config")), port=0)
 
 
+@pytest.mark.slow
 def test_models_in_a_bucket_are_served_and_looked_at_again(adders, monkeypatch):
     bucket = f"ram://{secrets.token_hex(4)}/models"
     copy_tree(adders / "1", locate(f"{bucket}/1"), last="saved_model.pb")
