@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from dagan_tf.protocols.building import FaceTable, TemplateTable
@@ -55,3 +57,20 @@ def test_a_search_is_scored_as_a_search():
     assert found.figures["profile"]["TAR@FAR=0.1"] == [1.0]
     assert "pairs" not in found.figures
     assert not any("FNIR" in name for name in found.figures["profile"])  # all are mated
+
+
+def test_each_search_is_scored_by_its_own_pairs():
+    protocol = toy(12, 3, searched=True)
+    split = protocol.splits[0]
+    own = features(protocol, 0.0)
+    # The third faces are everybody's but the person's own.
+    third = np.arange(2, len(own.features), 3)
+    own.features[third] = np.random.default_rng(1).normal(size=(len(third), 8))
+    gallery, second = np.arange(0, len(own.features), 3), np.arange(1, len(own.features), 3)
+    searches = (Search("own", gallery, second), Search("strange", gallery, third))
+    protocol = replace(protocol, splits=(replace(split, searches=searches),))
+    found = score_system("net", protocol, own, settings=Settings((0.1,)))
+    assert found.figures["own"]["rank-1"] == [1.0]
+    assert found.figures["own"]["EER"] == [0.0]
+    assert found.figures["strange"]["rank-1"][0] < 0.5
+    assert found.figures["strange"]["EER"][0] > 0.2
