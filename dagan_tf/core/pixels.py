@@ -40,7 +40,8 @@ def to_unit(images: np.ndarray, dtype: type[np.floating] = np.float32) -> np.nda
 
 def from_levels(levels: np.ndarray) -> np.ndarray:
     """Maps floats of any shape, clipped to [0, 255], to the nearest uint8."""
-    return np.rint(np.clip(levels, 0.0, LEVELS)).astype(np.uint8)
+    clipped = np.clip(levels, 0.0, LEVELS)
+    return np.rint(clipped, out=clipped).astype(np.uint8)
 
 
 def to_mask(shown: np.ndarray) -> np.ndarray:

@@ -46,13 +46,13 @@ def frame_photo(photo: np.ndarray, matrix: np.ndarray, size: int) -> FramedPhoto
         return FramedPhoto(image, shown)
     side = min(size, _FILL_SIDE)
     weight = cv2.resize(shown.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
-    seen = image.astype(np.float32) * shown[..., None]
+    inside = shown.view(np.uint8)
+    seen = cv2.copyTo(image, inside).astype(np.float32)
     seen = cv2.resize(seen, (side, side), interpolation=cv2.INTER_AREA)
     # A coarse pixel across the edge has the mean of what it shows.
     filled = push_pull(seen / np.maximum(weight, 1e-6)[..., None], weight)
     filled = cv2.resize(filled, (size, size), interpolation=cv2.INTER_LINEAR)
-    beyond = from_levels(filled)
-    return FramedPhoto(np.where(shown[..., None], image, beyond), shown)
+    return FramedPhoto(cv2.copyTo(image, inside, from_levels(filled)), shown)
 
 
 def inside_photo(shape: tuple[int, int], matrix: np.ndarray, size: int) -> np.ndarray:

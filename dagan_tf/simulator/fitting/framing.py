@@ -103,7 +103,7 @@ def _camera(
 
 def _anchor(model: MorphableModel, fit: FaceFit) -> tuple[np.ndarray, float]:
     """Centre (3,) and landmark height of the fitted, expressionless head, in model units."""
-    points = model.vertices(fit.identity)[model.landmark_vertices].astype(np.float64)
+    points = model.landmarks(fit.identity).astype(np.float64)
     return _anchor_of(points)
 
 

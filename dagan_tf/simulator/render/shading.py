@@ -21,7 +21,8 @@ TONE = 13
 GAIN = 16
 # Colour of the filling where it is hair, by channel; RED to BLUE are of skin then.
 HAIR_COLOUR = 19
-COLUMNS = 22
+# Whole vector registers, for the compiler: the last two are of no use.
+COLUMNS = 24
 # How far strands move the hairline, in shares of hair, and the shares between which it lies.
 _RAGGED, _HAIRLINE = 0.3, (0.0, 1.0)
 # Standard deviation of the blur along the outline, pixels of the frame.
@@ -57,7 +58,7 @@ def shade(
     Args:
         raster: (S * fineness) squared.
         triangles: (T, 3) int32, those of the raster.
-        values: (V, 19) float32, columns as named above: place of the vertex and of its mirror
+        values: (V, 24) float32, columns as named above: place of the vertex and of its mirror
             image in the photo, trust in each, filling, coverage, place in the grain (u, v), share
             of hair, the three channels of what is added to the photo's colour, and the three of
             what all of it is multiplied by.
@@ -102,13 +103,18 @@ def soften_rim(head: Shaded) -> Shaded:
 
 @compiled(error_model="numpy", fastmath={"contract", "arcp"})
 def _shade(ids, barycentric, fine_depth, triangles, values, photo, grain, fineness, out):  # type: ignore[no-untyped-def]
+    """All in float32: numba makes a float64 of whatever meets a Python number or an int64.
+
+    Indices of vertices are unsigned because numba lets negative ones wrap around, and the compiler
+    could not make vector instructions of that.
+    """
     colour, cover, seen, depth = out
     # X and Y of what is read off the photo, and how much each counts.
     limits = np.array([photo.shape[1] - 1.001, photo.shape[0] - 1.001], np.float32)
-    zero, one, side = np.float32(0.0), np.float32(1.0), grain.shape[1]
+    zero, one, side = np.float32(0.0), np.float32(1.0), np.int32(grain.shape[1])
     most, three, four = np.float32(255.0), np.float32(3.0), np.float32(4.0)
     ragged, low, high = np.float32(_RAGGED), np.float32(_HAIRLINE[0]), np.float32(_HAIRLINE[1])
-    share = np.float32(1.0 / (fineness * fineness))
+    share, least = np.float32(1.0 / (fineness * fineness)), np.float32(0.004)
     # Loops over columns and channels, not a line for each: the compiler works on every line.
     mixed, rgb, weights = (
         np.empty(COLUMNS, np.float32),
@@ -122,11 +128,11 @@ def _shade(ids, barycentric, fine_depth, triangles, values, photo, grain, finene
             if t < 0:
                 continue
             j = column // fineness
-            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            a, b, c = np.uintp(triangles[t, 0]), np.uintp(triangles[t, 1]), np.uintp(triangles[t, 2])
             w0 = barycentric[row, column, 0]
             w1 = barycentric[row, column, 1]
             w2 = barycentric[row, column, 2]
-            for k in range(COLUMNS):
+            for k in range(np.uintp(values.shape[1])):
                 mixed[k] = w0 * values[a, k] + w1 * values[b, k] + w2 * values[c, k]
             trust = mixed[TRUST]
             weights[0] = trust
@@ -135,23 +141,24 @@ def _shade(ids, barycentric, fine_depth, triangles, values, photo, grain, finene
             part = share * mixed[COVER]
             rgb[:] = zero
             for source in range(2):
-                if weights[source] > 0.004:
+                if weights[source] > least:
                     x = min(max(mixed[X + 2 * source], zero), limits[0])
                     y = min(max(mixed[Y + 2 * source], zero), limits[1])
-                    left, top = int(x), int(y)
-                    fx, fy = x - left, y - top
-                    for k in range(3):
-                        above = photo[top, left, k] * (1 - fx) + photo[top, left + 1, k] * fx
-                        below = (
-                            photo[top + 1, left, k] * (1 - fx) + photo[top + 1, left + 1, k] * fx
-                        )
-                        shown = above * (1 - fy) + below * fy
+                    left, top = np.uintp(x), np.uintp(y)
+                    right, bottom = left + np.uintp(1), top + np.uintp(1)
+                    fx, fy = x - np.float32(left), y - np.float32(top)
+                    for k in range(np.uintp(3)):
+                        corner = np.float32(photo[top, left, k])
+                        above = corner + fx * (np.float32(photo[top, right, k]) - corner)
+                        corner = np.float32(photo[bottom, left, k])
+                        below = corner + fx * (np.float32(photo[bottom, right, k]) - corner)
+                        shown = above + fy * (below - above)
                         if source == 0:
                             shown += mixed[TONE + k]
                         rgb[k] += weights[source] * shown
-            if filled > 0.004:
-                u = int(np.floor(mixed[U])) % side
-                v = int(np.floor(mixed[V])) % side
+            if filled > least:
+                u = np.int32(np.floor(mixed[U])) % side
+                v = np.int32(np.floor(mixed[V])) % side
                 hair = mixed[HAIR]
                 strand = grain[1, v, u]
                 hair = (hair + ragged * strand * hair * (one - hair) * four - low) / (high - low)

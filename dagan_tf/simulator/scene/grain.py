@@ -74,6 +74,10 @@ def _skin(luma: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def _hair(luma: np.ndarray, hair: np.ndarray, apart: float) -> np.ndarray:
+    unknown = np.float32(_STRAND_STRENGTH * apart) * _noise(*_STRAND)
+    if not hair.any():
+        return unknown
+    luma, hair = _about(luma, hair)
     # Backdrop and skin beside the hair must not pass for a strand: means are of hair alone.
     share = cv2.GaussianBlur(hair, (0, 0), _COARSEST)
     logs = np.log(luma + _DARKEST)
@@ -82,7 +86,7 @@ def _hair(luma: np.ndarray, hair: np.ndarray, apart: float) -> np.ndarray:
     whole = cv2.boxFilter(hair, -1, (_QUILT, _QUILT), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
     rows, columns = np.nonzero(whole[: 1 - _QUILT, : 1 - _QUILT] > 0.9)
     if len(rows) < _LEAST_PLACES:
-        return np.float32(_STRAND_STRENGTH * apart) * _noise(*_STRAND)
+        return unknown
     step = _QUILT - _OVERLAP
     count = -(-SIDE // step) + 1
     draws = np.random.default_rng(0).integers(0, len(rows), (count * count, _TRIED))
@@ -90,6 +94,15 @@ def _hair(luma: np.ndarray, hair: np.ndarray, apart: float) -> np.ndarray:
     tile = _wrapped(tile, SIDE)
     factor = np.exp(tile)
     return np.asarray(factor / factor.mean() - 1.0, np.float32)
+
+
+def _about(luma: np.ndarray, hair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both cut to the rectangle of the hair and what a blur of the coarsest lock reaches."""
+    reach = round(4 * _COARSEST)
+    rows, columns = (np.flatnonzero(hair.any(axis=axis)) for axis in (1, 0))
+    down = slice(max(rows[0] - reach, 0), rows[-1] + reach + 1)
+    along = slice(max(columns[0] - reach, 0), columns[-1] + reach + 1)
+    return luma[down, along], hair[down, along]
 
 
 @compiled(error_model="numpy")
@@ -104,12 +117,14 @@ def _quilt(fine, rows, columns, draws, count):  # type: ignore[no-untyped-def]
             place = draws[block, tried]
             row, column = rows[place], columns[place]
             apart = 0.0
-            if top > 0:
-                for i in range(_OVERLAP):
+            # Once it is no better than another one, the rest of its rows need not be seen.
+            for i in range(_QUILT):
+                if apart >= least:
+                    break
+                if top > 0 and i < _OVERLAP:
                     for j in range(_QUILT):
                         apart += (out[top + i, left + j] - fine[row + i, column + j]) ** 2
-            if left > 0:
-                for i in range(_QUILT):
+                if left > 0:
                     for j in range(_OVERLAP):
                         apart += (out[top + i, left + j] - fine[row + i, column + j]) ** 2
             if apart < least:

@@ -208,7 +208,7 @@ class SceneMaker:
         if self.model.relief is None:
             return points
         front = 1.0 - smoothstep(*RELIEF_FRONT, abs(fit.pose.yaw))
-        landmarks = self.model.vertices(fit.identity, fit.expression)[self.model.landmark_vertices]
+        landmarks = self.model.landmarks(fit.identity, fit.expression)
         return raise_relief(points, landmarks, front * self.model.relief.offsets(fit.identity))
 
     def _head_mask(self, projected: np.ndarray) -> np.ndarray:

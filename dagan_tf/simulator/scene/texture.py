@@ -123,7 +123,7 @@ class HeadTexture:
             gain: (V, 3) what `TurnedTone.gain` returned, or 1.
 
         Returns:
-            (V, 19) float32.
+            (V, 24) float32.
         """
         stretch = self.facing / np.maximum(normals[:, 2], 0.15)
         well = self.inside * smoothstep(*STRETCH, stretch)
@@ -131,7 +131,7 @@ class HeadTexture:
         # Softened inwards only: trust never grows past what was seen.
         trust = np.minimum(trust, mesh.smooth(trust, 2))
         now = _light_on_skin(normals, self.light, regions.hair)
-        out = np.empty((len(trust), shading.COLUMNS), np.float32)
+        out = np.zeros((len(trust), shading.COLUMNS), np.float32)
         out[:, shading.X : shading.Y + 1] = self.positions
         partner = slice(None) if mirror is None else mirror
         out[:, shading.MIRROR_X : shading.MIRROR_Y + 1] = self.positions[partner]
