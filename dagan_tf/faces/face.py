@@ -95,6 +95,18 @@ class FaceFinder:
             return Face(box or _bounding_box(points), points)
         if box is not None:
             return Face(box, self._predictor.predict(photo, box))
+        box = self.find_box(photo)
+        return Face(box, self._predictor.predict(photo, box))
+
+    def find_box(self, photo: np.ndarray) -> FaceBox:
+        """Returns the box of the photo's subject, without the landmarks, which cost most.
+
+        Args:
+            photo: (H, W, 3) uint8 RGB.
+
+        Raises:
+            FaceNotFoundError, SeveralFacesError: as `find_one`.
+        """
         boxes = self._detector.detect(photo)
         if not boxes:
             height, width = photo.shape[:2]
@@ -104,7 +116,7 @@ class FaceFinder:
                 f"{len(boxes)} faces found and none clearly the main one "
                 f"(its area must be {_DOMINANCE:g} times the next one's)"
             )
-        return Face(boxes[0], self._predictor.predict(photo, boxes[0]))
+        return boxes[0]
 
 
 def _checked_landmarks(landmarks: np.ndarray, photo: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from dagan_tf.faces.alignment import (
     warp_similarity,
 )
 from dagan_tf.faces.detector import FaceBox
-from dagan_tf.faces.shape_predictor import ShapePredictor
+from dagan_tf.faces.shape_predictor import BoxCrop, ShapePredictor
 from dagan_tf.faces.weights import LANDMARKS_5, LANDMARKS_68
 
 NUM_LANDMARKS = 68
@@ -74,14 +74,18 @@ class LandmarkPredictor:
         """
         if box.detector == "blaze":
             return self._predict_blaze(photo, box)
-        five = self._predict_five(photo, box)
+        if box.detector == "cnn":
+            five = self._five_beside(photo, box)
+            crop = BoxCrop.of(photo, _box_about(five, *_HOG_PLACE))
+        else:
+            crop = BoxCrop.of(photo, box)
+            five = self._five.predict(crop)
         if abs(_turn_of_five(five)) < _TURNED:
-            if box.detector == "cnn":
-                box = _box_about(five, *_HOG_PLACE)
-            return self._all.predict(photo, box)
+            return self._all.predict(crop)
         if box.detector != "cnn":
-            five = self._five.predict(photo, _box_about(five, *_CNN_PLACE))
-        found = np.array([self._all.predict(photo, _box_about(five, *place)) for place in _PLACES])
+            five = self._five.predict(BoxCrop.of(photo, _box_about(five, *_CNN_PLACE)))
+        boxes = [_box_about(five, *place) for place in _PLACES]
+        found = np.array([self._all.predict(BoxCrop.of(photo, one)) for one in boxes])
         turns = np.array([abs(_turn(points)) for points in found])
         if np.median(turns) > _FAR_TURNED:
             return found[int(np.argmax(turns))]
@@ -104,12 +108,10 @@ class LandmarkPredictor:
         found = self.predict(warp_similarity(photo, matrix, size), _dlib_box(upright))
         return apply_similarity(invert_similarity(matrix), found).astype(np.float32)
 
-    def _predict_five(self, photo: np.ndarray, box: FaceBox) -> np.ndarray:
-        """The 5 points, (5, 2); of a box of the CNN's, the most turned answer of some beside it."""
-        if box.detector != "cnn":
-            return self._five.predict(photo, box)
+    def _five_beside(self, photo: np.ndarray, box: FaceBox) -> np.ndarray:
+        """The 5 points, (5, 2), of a box of the CNN's: the most turned answer of some beside it."""
         moved = [replace(box, left=box.left + shift * box.width) for shift in _SHIFTS]
-        found = [self._five.predict(photo, at) for at in moved]
+        found = [self._five.predict(BoxCrop.of(photo, at)) for at in moved]
         return max(found, key=lambda five: abs(_turn_of_five(five)))
 
 

@@ -141,8 +141,7 @@ def _fitted(
     for photo, views in job:
         try:
             pixels = read_photo(photo.path)
-            face = simulator.finder.find_one(pixels)
-            simulator.check_face(face, photo.yaw)
+            face = simulator.find(pixels, photo.yaw)
         except DaganError as error:
             rows.append(SkippedRow(source=photo.source, reason=str(error)))
             continue

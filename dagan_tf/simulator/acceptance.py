@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagan_tf.faces.detector import FaceBox
 from dagan_tf.faces.face import Face
 from dagan_tf.simulator.fitting.fit import FaceFit, FitError
 from dagan_tf.simulator.profile_frame import PROFILE_YAW, SEEN_PROFILE_YAW
@@ -23,34 +24,33 @@ class SmallFaceError(FitError):
     """The face has too few pixels."""
 
 
-def profile_side(face: Face, yaw: float | None) -> float | None:
+def profile_side(box: FaceBox, yaw: float | None) -> float | None:
     """The yaw of a face that is turned too far for landmarks, degrees.
 
     Args:
-        face: its detector tells how it is turned.
+        box: of the face; its detector tells how it is turned.
         yaw: degrees, if known.
 
     Returns:
         As known or else as seen; None if the face is turned less.
     """
-    seen = face.box.yaw
+    seen = box.yaw
     if yaw is not None:
         return yaw if abs(yaw) >= PROFILE_YAW else None
     return seen if seen is not None and abs(seen) >= SEEN_PROFILE_YAW else None
 
 
-def check_size(face: Face, min_face: float) -> None:
+def check_size(box: FaceBox, min_face: float) -> None:
     """Raises SmallFaceError if the face's box is narrower than `min_face` pixels."""
-    if face.box.width < min_face:
+    if box.width < min_face:
         raise SmallFaceError(
-            f"the face is {face.box.width:.0f} pixels wide; expected at least "
-            f"{min_face:g} (min_face)"
+            f"the face is {box.width:.0f} pixels wide; expected at least {min_face:g} (min_face)"
         )
 
 
-def check_turn(face: Face, yaw: float | None) -> None:
+def check_turn(box: FaceBox, yaw: float | None) -> None:
     """Raises ProfileError if the face, of `yaw` degrees if known, is turned too far to fit."""
-    side = profile_side(face, yaw)
+    side = profile_side(box, yaw)
     if side is not None:
         raise ProfileError(
             f"yaw: the photo shows a profile ({side:+.0f} degrees), whose other side it hides "

@@ -11,6 +11,7 @@ from dagan_tf.core.blas import one_blas_thread
 from dagan_tf.core.pixels import to_mask
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.alignment import apply_similarity
+from dagan_tf.faces.detector import FaceBox
 from dagan_tf.faces.face import Face, FaceFinder
 from dagan_tf.faces.filling import frame_photo
 from dagan_tf.simulator.acceptance import (
@@ -146,17 +147,18 @@ class Simulator:
         Raises:
             DaganError: as for `fit`.
         """
-        face = face or self.finder.find_one(photo)
+        box = face.box if face else self.finder.find_box(photo)
         fit, matrix = None, None
-        side = profile_side(face, yaw)
+        side = profile_side(box, yaw)
         if side is None:
+            face = face or self.finder.find_one(photo, box=box)
             fit = self.fit(photo, face=face, yaw=yaw)
             matrix = frame_matrix(self.model, fit, self.image_size)
             points = apply_similarity(matrix, face.landmarks).astype(np.float32)
             pose = fit.pose
         else:
-            check_size(face, self.min_face)
-            matrix = profile_matrix(face.box, side, self.image_size)
+            check_size(box, self.min_face)
+            matrix = profile_matrix(box, side, self.image_size)
             points = mean_landmarks(self.model, math.copysign(90.0, side), self.image_size)
             pose = Pose(side, math.nan, math.nan)
         image, shown = frame_photo(photo, matrix, self.image_size)
@@ -180,17 +182,33 @@ class Simulator:
             FitError: no head explains the landmarks well enough, or only one that is turned
                 otherwise than the face is.
         """
-        face = face or self.finder.find_one(photo)
-        self.check_face(face, yaw)
+        if face is None:
+            face = self.find(photo, yaw)
+        else:
+            self.check_box(face.box, yaw)
         fit = self.fit_person([face])[0]
         self.check_fit(fit, face, yaw)
         return fit
+
+    def find(self, photo: np.ndarray, yaw: float | None = None) -> Face:
+        """Finds the face of a photo that is to be fitted.
+
+        Args:
+            photo: (H, W, 3) uint8 RGB.
+            yaw: degrees, if known.
+
+        Raises:
+            DaganError: as `fit`, of what can be told before the landmarks are sought.
+        """
+        box = self.finder.find_box(photo)
+        self.check_box(box, yaw)
+        return self.finder.find_one(photo, box=box)
 
     def fit_person(self, faces: Sequence[Face]) -> list[FaceFit]:
         """Fits the 3D head to photos of one person, who has one shape in all of them.
 
         Args:
-            faces: one a photo, none of them turned too far (see `check_face`).
+            faces: one a photo, none of them turned too far (see `check_box`).
 
         Returns:
             One fit a photo, as good as the landmarks let it be: see `check_fit`.
@@ -200,15 +218,15 @@ class Simulator:
         """
         return fit_person(self.model, [face.landmarks for face in faces])
 
-    def check_face(self, face: Face, yaw: float | None = None) -> None:
+    def check_box(self, box: FaceBox, yaw: float | None = None) -> None:
         """Raises what `fit` does of a face that is too small or turned too far.
 
         Args:
-            face: to be fitted.
+            box: of the face to be fitted.
             yaw: degrees, if known.
         """
-        check_size(face, self.min_face)
-        check_turn(face, yaw)
+        check_size(box, self.min_face)
+        check_turn(box, yaw)
 
     def check_fit(self, fit: FaceFit, face: Face | None = None, yaw: float | None = None) -> None:
         """Raises FitError if the fit's error is above the limit or it is turned otherwise.

@@ -32,8 +32,8 @@ class Boxes:
     def __init__(self, answers):
         self.answers, self.boxes = list(answers), []
 
-    def predict(self, photo, box):
-        self.boxes.append(box)
+    def predict(self, crop):
+        self.boxes.append(crop.box)
         return self.answers[min(len(self.boxes), len(self.answers)) - 1]
 
 

@@ -130,6 +130,8 @@ def test_profiles_are_framed_by_the_detector(tmp_path, astronaut, monkeypatch):
         write_png(tmp_path / "real" / view / "001_03.png", astronaut)
     simulator = Simulator(image_size=64)
     monkeypatch.setattr(simulator, "fit", lambda *_, **__: pytest.fail("fitted a profile"))
+    # They are most of what finding a face costs.
+    monkeypatch.setattr(simulator.finder, "_predictor", None)
     out = tmp_path / "out"
     photos = list_photos(tmp_path / "real", "frll")
     pack_real(photos, out, image_size=64, simulator=simulator, progress=False)

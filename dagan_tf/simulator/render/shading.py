@@ -128,7 +128,11 @@ def _shade(ids, barycentric, fine_depth, triangles, values, photo, grain, finene
             if t < 0:
                 continue
             j = column // fineness
-            a, b, c = np.uintp(triangles[t, 0]), np.uintp(triangles[t, 1]), np.uintp(triangles[t, 2])
+            a, b, c = (
+                np.uintp(triangles[t, 0]),
+                np.uintp(triangles[t, 1]),
+                np.uintp(triangles[t, 2]),
+            )
             w0 = barycentric[row, column, 0]
             w1 = barycentric[row, column, 1]
             w2 = barycentric[row, column, 2]

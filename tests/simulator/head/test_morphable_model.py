@@ -199,3 +199,13 @@ def test_other_model(models_dir):
     assert len(model.mean) == 11248 + 3  # one fan centre for each eye and for the mouth
     assert [len(loop) for loop in model.boundary_loops()] == [54]
     np.testing.assert_array_equal(model.mirror[model.mirror], np.arange(len(model.mean)))
+
+
+def test_landmarks_are_those_of_the_vertices(head):
+    identity = np.linspace(-1.0, 1.0, 12)
+    expression = np.linspace(0.0, 1.0, len(head.expression_modes))
+    whole = head.vertices(identity, expression)[head.landmark_vertices]
+    np.testing.assert_allclose(head.landmarks(identity, expression), whole, atol=1e-6)
+    np.testing.assert_array_equal(head.landmarks(), head.mean[head.landmark_vertices])
+    with pytest.raises(DaganError, match="identity coefficients"):
+        head.landmarks(np.zeros(len(head.identity_modes) + 1))
