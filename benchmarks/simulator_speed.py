@@ -6,6 +6,11 @@ Without --photos it reads the public-domain NASA portrait that scikit-image ship
 of a portrait photo. "a photo with 6 views" is everything from the decoded photo on: detection,
 landmarks, fit, reading the photo, six views.
 
+With --camera it measures photos as a camera gives them, JPEGs of --camera_side pixels, and prints
+for six views of each (detection, fit, drawing), and for the packing of --profiles, each stage's
+share and the sum in times of reading the JPEG: that ratio hardly depends on the machine or on what
+else runs on it.
+
 With --files it measures the way of `trainer.simulate` instead, from photos on disk to views on
 disk, with all threads, side by side: as it is, and as it was while each photo was decoded twice and
 the fit left BLAS its threads. Both do all photos in turn, --rounds times.
@@ -15,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import cv2
@@ -24,9 +30,10 @@ from threadpoolctl import threadpool_limits
 
 from dagan_tf.core.program import run_app
 from dagan_tf.data.photos import PhotoItem, list_photos
-from dagan_tf.faces.photo_io import read_photo, write_png
+from dagan_tf.faces.photo_io import encode_png, read_photo, write_png
 from dagan_tf.folders import view_maker
 from dagan_tf.folders.views import all_views
+from dagan_tf.simulator.acceptance import profile_side
 from dagan_tf.simulator.fitting import fit as fitting
 from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.simulator import Simulator
@@ -34,6 +41,9 @@ from dagan_tf.simulator.simulator import Simulator
 FLAGS = flags.FLAGS
 flags.DEFINE_string("photos", None, "Folder of photos, flat or one folder a person.")
 flags.DEFINE_bool("files", False, "From photos on disk to views on disk, as it is and as it was.")
+flags.DEFINE_bool("camera", False, "Share of each stage, and the ratio to reading a large JPEG.")
+flags.DEFINE_integer("camera_side", 1600, "The longer side of those JPEGs, pixels.")
+flags.DEFINE_string("profiles", None, "Folder of profile photos, *.jpg, for --camera.")
 flags.DEFINE_integer("count", 12, "Photos to take, the first ones.")
 flags.DEFINE_integer("image_size", 224, "Side of the views, pixels.")
 flags.DEFINE_integer("rounds", 5, "Times each photo is measured.")
@@ -92,6 +102,73 @@ def files_to_files() -> None:
         print(f"{name:10} {wall:6.2f} photos a second, {processor:6.2f} a second of the processor")
 
 
+class Stages:
+    """Milliseconds of the processor by stage, of each photo."""
+
+    def __init__(self) -> None:
+        self.times: dict[str, list[float]] = {}
+
+    def run(self, name: str, work: Callable[..., Any], *of: Any) -> Any:
+        """Times one piece of work and returns what it returns."""
+        began = time.process_time()
+        answer = work(*of)
+        self.times.setdefault(name, []).append(1e3 * (time.process_time() - began))
+        return answer
+
+    def print(self, title: str) -> None:
+        """Medians and shares of all but the first stage, which is reading the JPEG."""
+        (_, reading), *stages = ((name, float(np.median(t))) for name, t in self.times.items())
+        whole = sum(time for _, time in stages)
+        print(
+            f"{title}: {whole:.1f} ms, {whole / reading:.1f} times reading the JPEG, {reading:.1f}"
+        )
+        for name, time_taken in stages:
+            print(f"| {name} | {time_taken:.1f} ms | {time_taken / whole:.0%} |")
+
+
+def camera_files(files: list[Path] | None, folder: Path) -> list[Path]:
+    """JPEGs of --camera_side pixels of the photos, or of the portrait."""
+    folder.mkdir()
+    made = []
+    for number, photo in enumerate([read_photo(f) for f in files] if files else [portrait()]):
+        scale = FLAGS.camera_side / max(photo.shape[:2])
+        large = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+        made.append(folder / f"{number}.jpg")
+        cv2.imwrite(str(made[-1]), large[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return made
+
+
+def stages_of_views(files: list[Path]) -> Stages:
+    """A photo to six views."""
+    simulator = Simulator(image_size=FLAGS.image_size)
+    stages = Stages()
+    for file in files[:1] + files * FLAGS.rounds:
+        photo = stages.run("read", read_photo, file)
+        face = stages.run("find the face", simulator.find, photo)
+        fit = stages.run("fit", lambda of, face: simulator.fit(of, face=face), photo, face)
+        prepared = stages.run("take apart", simulator.prepare, photo, fit)
+        poses = [Pose(yaw, fit.pose.pitch) for yaw in YAWS]
+        stages.run(
+            "six views", lambda of, at: [simulator.render(of, p) for p in at], prepared, poses
+        )
+    return stages
+
+
+def stages_of_packing(files: list[Path]) -> Stages:
+    """A profile to the PNGs of its record, as `frame_real` makes them."""
+    simulator = Simulator(image_size=FLAGS.image_size)
+    stages = Stages()
+    for file in files[:1] + files * FLAGS.rounds:
+        photo = stages.run("read", read_photo, file)
+        box = stages.run("find the face", simulator.finder.find_box, photo)
+        if profile_side(box, None) is None:
+            continue
+        with mock.patch.object(simulator.finder, "find_box", lambda _, box=box: box):
+            aligned = stages.run("frame", simulator.align, photo)
+        stages.run("encode", lambda of: [encode_png(of.image), encode_png(of.mask)], aligned)
+    return stages
+
+
 def both_clocks(work: Callable[[], object]) -> tuple[float, float]:
     """Seconds by the wall's clock and of all threads together."""
     began = time.perf_counter(), time.process_time()
@@ -106,7 +183,22 @@ def main(argv: list[str]) -> None:
         return
     cv2.setNumThreads(1)
     with threadpool_limits(1):
-        steps()
+        (camera if FLAGS.camera else steps)()
+
+
+def camera() -> None:
+    """Prints the share of each stage for photos as a camera gives them."""
+    size = f"{FLAGS.image_size} px"
+    with tempfile.TemporaryDirectory() as scratch:
+        photos = None
+        if FLAGS.photos:
+            photos = [item.path for item in list_photos(FLAGS.photos, "folder")][: FLAGS.count]
+        files = camera_files(photos, Path(scratch) / "photos")
+        stages_of_views(files).print(f"a photo with six views of {size}")
+        if FLAGS.profiles:
+            profiles = sorted(Path(FLAGS.profiles).glob("*.jpg"))[: FLAGS.count]
+            files = camera_files(profiles, Path(scratch) / "profiles")
+            stages_of_packing(files).print(f"a profile packed at {size}")
 
 
 def steps() -> None:
