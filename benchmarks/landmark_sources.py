@@ -1,18 +1,24 @@
-"""What dlib's landmarks and the face mesh's cost: fit, yaw, time, and likeness of the views.
+"""What dlib's landmarks and the face mesh's give: one table, with paired differences.
 
-python -m benchmarks.landmark_sources --frll=FRLL --flat=DIR,DIR --output=OUT.json
+python -m benchmarks.landmark_sources --frll=FRLL --flat=DIR,DIR --people=40 --output=OUT.json
 
-Of photos in which both find one face: the fit's error in outer-eye distances, its yaw against the
-London Set's nominal one (0 or 45 degrees), and milliseconds a photo on one core from the photo to
-the landmarks. Then for the neutral frontal photo of each person of the set the views at -90, -45,
-45 and 90 degrees by either fit, held against the real photo of that person from there: distance by
-dlib's 128-D embedding and by MobileFaceNet, and the difference between the two sources, paired,
-with its standard error. The judges find the face in view and photo themselves (with dlib's
-landmarks) up to 45 degrees; in a profile's view they take the landmarks that the simulator knows.
+Of --people people of the London Set and as many photos of each flat folder, drawn by --seed:
+
+  fit error    of the fit, outer-eye distances
+  yaw error    degrees from the set's nominal yaw (0 or 45); unknown for everyday photos
+  likeness     cosine of MobileFaceNet: for a front of the set the views at -45 and 45 degrees
+               against the real photos of that person from there, for an everyday front the views
+               at -30 and 30 degrees against itself. The network is told where the face is by
+               either source in turn, so that none is judged at its own landmarks only
+  time         milliseconds of the processor from the photo to the landmarks, one core
+
+Differences are the mesh's less dlib's on the photos that both fit, with 95 % intervals of a
+bootstrap over people (over photos where no names are known).
 """
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -21,140 +27,149 @@ from absl import flags
 from tqdm import tqdm
 
 from benchmarks.frll import real_photos
-from benchmarks.simulator_identity import REAL, Judges
 from dagan_tf.core.program import run_app
 from dagan_tf.data.photos import PhotoItem, list_photos
+from dagan_tf.embedders.mobilefacenet import MobileFaceNet
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.faces.weights import LANDMARK_SOURCES
-from dagan_tf.simulator.fitting.fit import fit_landmarks
-from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.metrics.bootstrap import Interval, bootstrap_people, rows_of
+from dagan_tf.simulator.fitting.fit import FaceFit
 from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.simulator import Simulator
 
 FLAGS = flags.FLAGS
-flags.DEFINE_list("flat", [], "Folders of other photos, each of a person of its own.")
-flags.DEFINE_integer("every", 4, "Only every so many photo of each set in the first part.")
+flags.DEFINE_string("frll", None, "Folder of the London Set.", required=True)
+flags.DEFINE_list("flat", [], "Folders of everyday fronts.")
+flags.DEFINE_integer("people", 40, "People of the London Set, and photos of each flat folder.", 1)
+flags.DEFINE_integer("seed", 0, "Of the draw.")
+flags.DEFINE_integer("image_size", 224, "Side of the views, pixels.")
+flags.DEFINE_string("mobilefacenet", None, "TFLite file.", required=True)
+flags.DEFINE_string("output", None, "Where to write the figures as JSON, if anywhere.")
 
-_JUDGES = ("dlib", "MobileFaceNet")
-Table = dict[str, dict[str, float]]
+REAL = {-45.0: "neutral_left_3quarter", 45.0: "neutral_right_3quarter"}
+EVERYDAY = (-30.0, 30.0)
 
-
-def fits(items: list[PhotoItem], model: MorphableModel) -> Table:
-    """Of each source the fit's errors, its yaws' errors where they are known, and its time."""
-    finders = {name: FaceFinder(landmarks=name) for name in LANDMARK_SOURCES}
-    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in LANDMARK_SOURCES}
-    for item in tqdm(items, leave=False):
-        photo, row = read_photo(item.path), {}
-        for name, finder in finders.items():
-            try:
-                finder.find_one(photo)  # loads the weights
-                began = time.process_time()
-                face = finder.find_one(photo)
-                spent = time.process_time() - began
-                fit = fit_landmarks(model, face.landmarks)
-            except DaganError:
-                break
-            yaw = np.nan if item.yaw is None else abs(fit.pose.yaw - item.yaw)
-            row[name] = fit.error, yaw, 1e3 * spent
-        if len(row) == len(finders):
-            for name, values in row.items():
-                found[name].append(values)
-    return {name: _summary(np.array(rows)) for name, rows in found.items()}
+# Name of a figure to its value, for one photo by one source.
+Row = dict[str, float]
 
 
-def _summary(rows: np.ndarray) -> dict[str, float]:
-    figures = {
-        "photos": float(len(rows)),
-        "fit error, median": float(np.median(rows[:, 0])),
-        "fit error, largest": float(rows[:, 0].max()),
-        "milliseconds": float(np.median(rows[:, 2])),
-    }
-    if np.isfinite(rows[:, 1]).all():
-        figures["yaw error, mean"] = float(rows[:, 1].mean())
-        figures["yaw error, largest"] = float(rows[:, 1].max())
+class Bench:
+    """Both sources, and the network that judges their views."""
+
+    def __init__(self) -> None:
+        self.finders = {name: FaceFinder(landmarks=name) for name in LANDMARK_SOURCES}
+        self.simulators = {
+            name: Simulator(image_size=FLAGS.image_size, finder=finder)
+            for name, finder in self.finders.items()
+        }
+        self.network = MobileFaceNet(FLAGS.mobilefacenet)
+
+    def row(self, source: str, photo: np.ndarray, yaw: float | None) -> tuple[Row, FaceFit] | None:
+        """Figures of a fit, and the fit; None if the simulator refuses the photo."""
+        simulator = self.simulators[source]
+        try:
+            # The first time loads weights and the caches.
+            simulator.finder.find_one(photo)
+            began = time.process_time()
+            face = simulator.finder.find_one(photo)
+            spent = time.process_time() - began
+            fit = simulator.fit(photo, face=face)
+        except DaganError:
+            return None
+        row = {"fit error": fit.error, "time, ms": 1e3 * spent}
+        if yaw is not None:
+            row["yaw error"] = abs(fit.pose.yaw - yaw)
+        return row, fit
+
+    def likeness(
+        self, source: str, photo: np.ndarray, fit: FaceFit, real: dict[float, np.ndarray]
+    ) -> Row:
+        """Mean cosine between views and real photos, at either source's landmarks."""
+        simulator = self.simulators[source]
+        prepared = simulator.prepare(photo, fit)
+        cosines: dict[str, list[float]] = {name: [] for name in self.finders}
+        for yaw, other in real.items():
+            view = simulator.render(prepared, Pose(yaw, fit.pose.pitch)).image
+            for name, finder in self.finders.items():
+                first, second = (
+                    self.network.embed(image, finder.find_one(image).landmarks)
+                    for image in (view, other)
+                )
+                norms = np.linalg.norm(first) * np.linalg.norm(second)
+                cosines[name].append(float(first @ second / norms))
+        return {f"likeness at {name}'s": float(np.mean(values)) for name, values in cosines.items()}
+
+
+def sets() -> Iterator[tuple[str, list[tuple[PhotoItem, dict[float, Path]]]]]:
+    """Name of each set and its photos, each with the real ones to hold its views against."""
+    draw = np.random.default_rng(FLAGS.seed)
+    fronts = real_photos(FLAGS.frll, "neutral_front")
+    turned = {yaw: real_photos(FLAGS.frll, view) for yaw, view in REAL.items()}
+    people = [person for person in fronts if all(person in view for view in turned.values())]
+    people = sorted(draw.permutation(people)[: FLAGS.people])
+    yield (
+        "front",
+        [(fronts[one], {yaw: view[one].path for yaw, view in turned.items()}) for one in people],
+    )
+    yield "three-quarter", [(view[one], {}) for one in people for view in turned.values()]
+    for folder in FLAGS.flat:
+        items = list_photos(folder, "flat")
+        chosen = sorted(draw.permutation(len(items))[: FLAGS.people])
+        yield (
+            Path(folder).name,
+            [(items[k], dict.fromkeys(EVERYDAY, items[k].path)) for k in chosen],
+        )
+
+
+def table(bench: Bench, photos: list[tuple[PhotoItem, dict[float, Path]]]) -> dict[str, str | int]:
+    """What is printed of a set."""
+    people, rows = [], []
+    refused = dict.fromkeys(LANDMARK_SOURCES, 0)
+    for item, real in tqdm(photos, leave=False):
+        photo = read_photo(item.path)
+        held = {yaw: read_photo(path) for yaw, path in real.items()}
+        both: dict[str, Row] = {}
+        for source in LANDMARK_SOURCES:
+            found = bench.row(source, photo, item.yaw)
+            if found is None:
+                refused[source] += 1
+                continue
+            row, fit = found
+            both[source] = row | (bench.likeness(source, photo, fit, held) if held else {})
+        if len(both) == len(LANDMARK_SOURCES):
+            people.append(item.identity)
+            rows.append(both)
+    figures: dict[str, str | int] = {"photos": len(photos), "by both": len(rows)}
+    figures |= {f"refused, {source}": count for source, count in refused.items()}
+    dlib, mesh = LANDMARK_SOURCES
+    for name in rows[0][dlib]:
+        values = {source: np.array([row[source][name] for row in rows]) for source in rows[0]}
+        more = values[mesh] - values[dlib]
+        figures |= {f"{name}, {source}": f"{mean.mean():.4g}" for source, mean in values.items()}
+        figures[f"{name}, {mesh} more"] = str(interval(more, people))
     return figures
 
 
-def likeness(frll: str, people: int, size: int) -> Table:
-    """Distances of the views to the real photos by source, and their paired difference."""
-    judges = Judges()
-    fronts = real_photos(frll, "neutral_front")
-    simulators = {
-        name: Simulator(image_size=size, finder=FaceFinder(landmarks=name))
-        for name in LANDMARK_SOURCES
-    }
-    apart: dict[tuple[int, str], dict[str, list[float]]] = {
-        (turn, judge): {name: [] for name in LANDMARK_SOURCES}
-        for turn in (45, 90)
-        for judge in _JUDGES
-    }
-    real = {yaw: real_photos(frll, f"neutral_{name}") for yaw, name in REAL.items()}
-    for person in tqdm(list(fronts)[: people or None], desc="likeness", leave=False):
-        photo = read_photo(fronts[person].path)
-        ready = {}
-        for name, simulator in simulators.items():
-            fit = simulator.fit(photo)
-            ready[name] = fit, simulator.prepare(photo, fit)
-        for yaw, items in real.items():
-            wanted = judges.judge(read_photo(items[person].path), None) if person in items else None
-            if wanted is None:
-                continue
-            for name, simulator in simulators.items():
-                fit, prepared = ready[name]
-                view = simulator.render(prepared, Pose(yaw, fit.pose.pitch))
-                own = _embedded(judges, view.image, view.landmarks, profile=abs(yaw) == 90)
-                for judge, mine, theirs in zip(_JUDGES, own, wanted[2:], strict=True):
-                    apart[abs(yaw), judge][name].append(float(np.linalg.norm(mine - theirs)))
-    table: Table = {}
-    for (turn, judge), distances in apart.items():
-        first, *others = (np.array(distances[name]) for name in LANDMARK_SOURCES)
-        row = table[f"{judge}, {turn} degrees"] = {
-            name: float(np.mean(values)) for name, values in distances.items()
-        }
-        for name, values in zip(LANDMARK_SOURCES[1:], others, strict=True):
-            more = values - first
-            row[f"{name} more than {LANDMARK_SOURCES[0]}"] = float(more.mean())
-            row["its standard error"] = float(more.std(ddof=1) / np.sqrt(len(more)))
-        row["pairs"] = float(len(first))
-    return table
-
-
-def _embedded(
-    judges: Judges, image: np.ndarray, known: np.ndarray, *, profile: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    if not profile:
-        judged = judges.judge(image, known)
-        assert judged is not None
-        return judged[2:]
-    return judges.dlib.embed(image, known), judges.mobile.embed(image, known)
+def interval(values: np.ndarray, people: list[str]) -> Interval:
+    """Mean of the values, with its interval over people."""
+    return bootstrap_people(lambda drawn: float(values[rows_of(people, drawn)].mean()), people)
 
 
 def main(argv: list[str]) -> None:
     del argv
     cv2.setNumThreads(1)
-    model = MorphableModel.load()
-    sets = {
-        view: list_photos(FLAGS.frll, "frll", include=f"*_{view}/*")
-        for view in ("front", "left_3quarter", "right_3quarter")
-    } | {Path(folder).name: list_photos(folder, "flat") for folder in FLAGS.flat}
-    results: dict[str, Table] = {}
-    for name, items in sets.items():
-        results[name] = fits(items[:: FLAGS.every], model)
-        for source, figures in results[name].items():
-            _say(f"{name}, {source}", figures)
-    results["likeness"] = likeness(FLAGS.frll, FLAGS.people, FLAGS.image_size)
-    for name, figures in results["likeness"].items():
-        _say(name, figures)
+    bench = Bench()
+    results = {}
+    for name, photos in sets():
+        results[name] = table(bench, photos)
+        print(name, flush=True)
+        for figure, value in results[name].items():
+            print(f"  {figure:32} {value}", flush=True)
     if FLAGS.output:
         Path(FLAGS.output).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
-def _say(name: str, figures: dict[str, float]) -> None:
-    text = "  ".join(f"{key} {value:.4g}" for key, value in figures.items())
-    print(f"{name:28} {text}", flush=True)
-
-
 if __name__ == "__main__":
-    run_app(main, uses_tensorflow=True)
+    run_app(main)

@@ -20,9 +20,12 @@ def read_angles(name: str, angles: Iterable[float]) -> list[float]:
         angles: degrees.
 
     Raises:
-        DaganError: no iterable, or not of numbers.
+        DaganError: no iterable, or not of numbers; a text is none.
     """
     try:
+        # The characters of "30" would be read as 3 and 0 degrees, the bytes of b"30" as 51 and 48.
+        if isinstance(angles, str | bytes):
+            raise TypeError
         return [float(angle) for angle in angles]
     except (TypeError, ValueError):
         raise DaganError(

@@ -381,7 +381,7 @@ def test_yaws_may_be_an_array_or_a_generator(simulator, astronaut, face):
         assert [view.pose.yaw for view in views] == wanted
     with pytest.raises(DaganError, match="got none"):
         simulator.simulate(astronaut, np.array([]), fit=fit)
-    for wrong in (30, np.float32(30), ["left"], [None]):
+    for wrong in (30, np.float32(30), ["left"], [None], "30", b"30"):
         with pytest.raises(DaganError, match=r"yaws: got .*, expected several degrees"):
             simulator.simulate(astronaut, wrong, fit=fit)
 
