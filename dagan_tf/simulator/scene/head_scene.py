@@ -35,6 +35,8 @@ from dagan_tf.simulator.scene.texture import HeadTexture, head_texture
 NECK_FADE = 0.12
 # A view turned by less than the first, degrees, is the photo; by more than the second, not at all.
 SETTLED = (1.0, 4.0)
+# The neck is measured this far below the chin and lower down, face heights.
+BELOW_CHIN = 0.1
 NEUTRAL_GREY = 127.5
 # The learned profile of a front is added to photos turned by less than the first, degrees, and not
 # to those turned by more than the second.
@@ -96,9 +98,13 @@ class SceneMaker:
         ).astype(np.float32)
         self._regions = head_regions(mean, model.landmark_vertices)
         self._sky = sky_seen(mean, self._mesh.normals(mean), model.triangles)
+        throat = (
+            mean[:, 1] < mean[model.landmark_vertices[8], 1] - BELOW_CHIN * self._regions.height
+        ) & (self._coverage > 0.5)
         # A head without a neck's cut stands on its lowest vertices.
         rim = self._mesh.rim_distance == 0.0
         self._rim = rim if rim.any() else mean[:, 1] <= np.quantile(mean[:, 1], 0.02)
+        self._throat = throat if throat.any() else self._rim
 
     def prepare(self, photo: np.ndarray, fit: FaceFit) -> PreparedPhoto:
         """Reads a photo, (H, W, 3) uint8, onto its fitted head."""
@@ -133,11 +139,11 @@ class SceneMaker:
         whole = head if person is None else head | person
         plate, kept = clean_plate(laid, small, whole & above, whole, MARGIN * height, shown)
         radii = outline_radii(self._head_mask(projected), centre)
-        outline = HeadOutline(
-            centre=work.carry(centre, frame),
-            radii=_finite(radii) / (scale * canvas.density),
-            neck=canvas.carry(projected[self._rim, :2].mean(axis=0), frame),
-            yaw=fit.pose.yaw,
+        outline = self._outline(
+            canvas.carry(projected[:, :2], frame),
+            work.carry(centre, frame),
+            _finite(radii) / (scale * canvas.density),
+            fit.pose.yaw,
         )
         return PreparedPhoto(fit, vertices, texture, plate, kept, shown.astype(np.float32), outline)
 
@@ -164,10 +170,10 @@ class SceneMaker:
         )
         skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)
         centre = fine.carry(skull[:2], frame)
-        target = HeadOutline(
+        target = self._outline(
+            fine.carry(projected[:, :2], frame),
             centre,
             _finite(outline_radii(head.cover > 0.5, centre)),
-            fine.carry(projected[self._rim, :2].mean(axis=0), frame),
             pose.yaw,
         )
         around = scene.surroundings(prepared.outline, target, size)
@@ -210,6 +216,15 @@ class SceneMaker:
         front = 1.0 - smoothstep(*RELIEF_FRONT, abs(fit.pose.yaw))
         landmarks = self.model.landmarks(fit.identity, fit.expression)
         return raise_relief(points, landmarks, front * self.model.relief.offsets(fit.identity))
+
+    def _outline(
+        self, points: np.ndarray, centre: np.ndarray, radii: np.ndarray, yaw: float
+    ) -> HeadOutline:
+        """The outline of a head whose vertices lie at (V, 2) pixels of the frame."""
+        neck = points[self._rim].mean(axis=0)
+        across = points[self._throat, 0] - neck[0]
+        throat = np.array([min(across.min(), 0.0), max(across.max(), 0.0)])
+        return HeadOutline(centre, radii, neck, throat, yaw)
 
     def _head_mask(self, projected: np.ndarray) -> np.ndarray:
         """(W, W) bool: the head without the part of the neck that fades."""

@@ -30,10 +30,12 @@ _FAR = 2.0
 _BEHIND = 1.0
 # Downward part of a ray's direction from which on what it meets is neck, and is shoulders.
 _SHOULDERS = (0.25, 0.75)
-# The far shoulder of a turned person is drawn no narrower than this, and what lies farther from
-# the neck than this part of the frame is only moved: the photo would end.
+# A turned person's far shoulder is drawn no narrower than this, and the near one.
 _NARROWEST = 0.35
-_ARM = 0.25
+# Shoulders are sought no farther beyond the neck than so many outline radii: photos end.
+_ARM = 1.0
+# The head covers the throat from this part of the way from the neck's middle on.
+_COVERED = 0.6
 
 
 class HeadOutline(NamedTuple):
@@ -43,13 +45,15 @@ class HeadOutline(NamedTuple):
         centre: (2,) pixel of the skull's centre.
         radii: (180,) pixels, its outline along the rays of `ray_directions`.
         neck: (2,) pixel where the neck ends.
+        throat: (2,) pixels to the right of it, the neck's left and right edge.
         yaw: degrees, how far it is turned.
     """
 
     centre: np.ndarray
     radii: np.ndarray
     neck: np.ndarray
-    yaw: float = 0.0
+    throat: np.ndarray
+    yaw: float
 
 
 class Surroundings(NamedTuple):
@@ -99,7 +103,7 @@ def surroundings(source: HeadOutline, target: HeadOutline, size: int) -> Surroun
     # Shoulders are no rim of the head: they go with the neck, and keep their shape.
     below = smoothstep(*_SHOULDERS, spokes[:, 1])[None, :, None]
     beside = placed - target.neck
-    beside[..., 0] += _foreshortened(beside[..., 0], source.yaw, target.yaw, size)
+    beside[..., 0] = _beside_neck(beside[..., 0], source, target)
     moved = (1.0 - below) * moved + below * (source.neck + beside)
     settled = settled * (1.0 - below)
     shown = (1.0 - settled) * moved + settled * placed
@@ -117,25 +121,34 @@ def surroundings(source: HeadOutline, target: HeadOutline, size: int) -> Surroun
     return Surroundings(places=spread[..., :2], depth=spread[..., 2])
 
 
-def _foreshortened(beside: np.ndarray, source: float, target: float, size: int) -> np.ndarray:
-    """How much farther from the neck the photo shows what a view shows beside it.
+def _beside_neck(beside: np.ndarray, source: HeadOutline, target: HeadOutline) -> np.ndarray:
+    """Where a photo shows what a view shows beside the neck, pixels to the right of the neck.
 
-    Shoulders lie in a plane through the nape: turned, the far one draws near the neck and comes
-    out from behind the throat lower down. The near one is hidden by the neck itself.
+    Shoulders lie in a plane through the nape. Turned, the far one draws near the neck and comes out
+    from behind the throat lower down; the near one comes towards the viewer. What a view shows of
+    the neck is neck.
 
     Args:
         beside: pixels to the right of the neck, in the view.
-        source: yaw of the photo, degrees.
-        target: yaw of the view.
-        size: side of the frame.
-
-    Returns:
-        Pixels to the right, 0 on the near side.
+        source: the head in the photo.
+        target: the head in the view.
     """
-    ahead = np.sign(target - source)
-    turned = np.cos(np.radians(target)) / max(float(np.cos(np.radians(source))), 1e-6)
+    ahead = 1.0 if target.yaw >= source.yaw else -1.0
+    turned = np.cos(np.radians(target.yaw)) / max(float(np.cos(np.radians(source.yaw))), 1e-6)
     drawn = float(np.clip(turned, _NARROWEST, 1.0))
-    return np.asarray((1.0 / drawn - 1.0) * ahead * np.clip(ahead * beside, 0.0, _ARM * size))
+    arm = _ARM * float(source.radii.mean())
+    (rear, far), (rear_before, far_before) = (
+        np.sort(ahead * head.throat) for head in (target, source)
+    )
+    hidden = min(max(far / drawn, far_before), far_before + arm)
+    view = [rear - arm, rear, 0.0, _COVERED * far, far, far + arm]
+    photo = [rear_before - drawn * arm, rear_before, 0.0, _COVERED * far_before, hidden]
+    photo.append(hidden + arm)
+    along = ahead * beside
+    within = np.interp(along, view, photo)
+    return np.asarray(
+        ahead * (within + np.minimum(along - view[0], 0.0) + np.maximum(along - view[-1], 0.0))
+    )
 
 
 def compose(head: np.ndarray, coverage: np.ndarray, around: np.ndarray) -> np.ndarray:
