@@ -16,6 +16,7 @@ import numpy as np
 from dagan_tf.errors import DaganError
 from dagan_tf.simulator.head import openings
 from dagan_tf.simulator.head.formats.reader import read_model_arrays
+from dagan_tf.simulator.head.nape import nape_offsets
 from dagan_tf.simulator.head.packaged import read_packaged
 from dagan_tf.simulator.head.relief import Relief
 from dagan_tf.simulator.head.turned_tone import TurnedTone
@@ -57,6 +58,7 @@ class MorphableModel:
             not symmetric.
         relief: how far its faces stand out beyond what the modes say, or None if unknown.
         turned_tone: how its colours change when it turns, or None if unknown.
+        nape: (V, 3) float32, what makes its neck as thin as necks are, or None.
     """
 
     name: str
@@ -70,6 +72,7 @@ class MorphableModel:
     mirror: np.ndarray | None = None
     relief: Relief | None = None
     turned_tone: TurnedTone | None = None
+    nape: np.ndarray | None = None
 
     @classmethod
     def load(cls, path: str | PathLike[str] | None = None) -> MorphableModel:
@@ -98,7 +101,12 @@ class MorphableModel:
         whole = _with_landmarks(_with_mirror(_close_openings(model)), arrays)
         if path is not None:
             return whole
-        return replace(whole, relief=Relief.load(), turned_tone=TurnedTone.load())
+        return replace(
+            whole,
+            relief=Relief.load(),
+            turned_tone=TurnedTone.load(),
+            nape=nape_offsets(whole.mean, whole.landmark_vertices),
+        )
 
     def vertices(
         self, identity: np.ndarray | None = None, expression: np.ndarray | None = None

@@ -26,19 +26,21 @@ def clean_plate(
     person: np.ndarray,
     margin: float,
     shown: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Takes a region out of a photo.
 
     Args:
         photo: (C, C, 3) uint8.
         coarse: (W, W, 3) uint8, the same at a lower resolution.
         removed: (W, W) bool, the region.
-        person: (W, W) bool; nothing of it is filled in, only what lies behind it.
+        person: (W, W) bool; nothing of it is filled in, only what lies behind it. What of it is not
+            removed stays.
         margin: pixels by which both are grown.
         shown: (C, C) bool, what lies inside the photo.
 
     Returns:
-        (C, C, 3) uint8 and how much of each pixel is the photo's own, (C, C) float32 in [0, 1].
+        (C, C, 3) uint8; how much of each pixel is the photo's own, (C, C) float32 in [0, 1]; and
+        what lies behind the person, (W, W, 3) uint8, smooth where the person hides it.
     """
     extent = photo.shape[0]
     canvas, work = (Grid(image.shape[0], extent) for image in (photo, coarse))
@@ -51,12 +53,14 @@ def clean_plate(
         )
         for mask in (removed, removed | person)
     )
+    # The neck below the chin is no mixed edge: a turned head's nape ends above it.
+    known[person & ~removed] = 1.0
     inside = work.averaged(shown)
     filled = push_pull(coarse.astype(np.float32), (behind * inside).astype(np.float32))
     kept = canvas.spread(known) * shown
     smooth = canvas.spread(filled)
     mixed = cv2.blendLinear(photo.astype(np.float32), smooth, kept, 1.0 - kept)
-    return from_levels(mixed), kept
+    return from_levels(mixed), kept, from_levels(filled)
 
 
 def _wisps(

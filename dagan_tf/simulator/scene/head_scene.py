@@ -32,7 +32,7 @@ from dagan_tf.simulator.scene.surroundings import HeadOutline
 from dagan_tf.simulator.scene.texture import HeadTexture, head_texture
 
 # Near the cut through the neck the head fades into the surroundings, over this part of its height.
-NECK_FADE = 0.12
+NECK_FADE = 0.05
 # A view turned by less than the first, degrees, is the photo; by more than the second, not at all.
 SETTLED = (1.0, 4.0)
 # The neck is measured this far below the chin and lower down, face heights.
@@ -53,6 +53,7 @@ class PreparedPhoto:
         texture: where each vertex finds its colour.
         plate: (C, C, 3) uint8, the photo without head and hair.
         kept: (C, C) float32 in [0, 1], what of the plate is the photo's own.
+        behind: (W, W, 3) uint8, what the person hides.
         shown: (C, C) float32, 1 inside the photo, 0 beyond its edges.
         outline: the head's in the photo, in pixels of the frame.
     """
@@ -62,6 +63,7 @@ class PreparedPhoto:
     texture: HeadTexture
     plate: np.ndarray
     kept: np.ndarray
+    behind: np.ndarray
     shown: np.ndarray
     outline: HeadOutline
 
@@ -98,9 +100,8 @@ class SceneMaker:
         ).astype(np.float32)
         self._regions = head_regions(mean, model.landmark_vertices)
         self._sky = sky_seen(mean, self._mesh.normals(mean), model.triangles)
-        throat = (
-            mean[:, 1] < mean[model.landmark_vertices[8], 1] - BELOW_CHIN * self._regions.height
-        ) & (self._coverage > 0.5)
+        chin = mean[model.landmark_vertices[8], 1]
+        throat = mean[:, 1] < chin - BELOW_CHIN * self._regions.height
         # A head without a neck's cut stands on its lowest vertices.
         rim = self._mesh.rim_distance == 0.0
         self._rim = rim if rim.any() else mean[:, 1] <= np.quantile(mean[:, 1], 0.02)
@@ -113,6 +114,8 @@ class SceneMaker:
         laid, shown = frame_photo(photo, matrix, canvas.side)
         camera = _upright(fit, matrix)
         face = self._relieved(fit, self.model.vertices(fit.identity, fit.expression))
+        if self.model.nape is not None:
+            face = face + self.model.nape
         projected = camera.project(face)
         bare = self._head_mask(projected)
         small = work.averaged(laid)
@@ -137,7 +140,7 @@ class SceneMaker:
         chin = canvas.carry(projected[self.model.landmark_vertices[8], :2], work)
         above = np.arange(work.side)[:, None] < chin[1]
         whole = head if person is None else head | person
-        plate, kept = clean_plate(laid, small, whole & above, whole, MARGIN * height, shown)
+        plate, kept, behind = clean_plate(laid, small, whole & above, whole, MARGIN * height, shown)
         radii = outline_radii(self._head_mask(projected), centre)
         outline = self._outline(
             canvas.carry(projected[:, :2], frame),
@@ -145,7 +148,9 @@ class SceneMaker:
             _finite(radii) / (scale * canvas.density),
             fit.pose.yaw,
         )
-        return PreparedPhoto(fit, vertices, texture, plate, kept, shown.astype(np.float32), outline)
+        return PreparedPhoto(
+            fit, vertices, texture, plate, kept, behind, shown.astype(np.float32), outline
+        )
 
     def draw(self, prepared: PreparedPhoto, pose: Pose) -> DrawnScene:
         """Draws one view."""
@@ -186,6 +191,8 @@ class SceneMaker:
         else:
             places = frame.carry(around.places, canvas)
             image, known = sample(prepared.plate, places), sample(prepared.kept, places)
+            image = self._uncovered(image, prepared.behind, around.hidden)
+            known = known * (1.0 - around.hidden)
             if settled < 1.0:
                 own = sample(texture.photo, places)
                 image = settled * image.astype(np.float32) + (1.0 - settled) * own
@@ -205,6 +212,13 @@ class SceneMaker:
             depth=np.where(covered, head.depth / SUPERSAMPLING - middle, depth).astype(np.float32),
             landmarks=fine.carry(camera.project(points)[:, :2], frame),
         )
+
+    def _uncovered(self, image: np.ndarray, behind: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+        """(S, S, 3) uint8: an image with what is behind the person where shoulders are away."""
+        frame, _, _, work = self.grids
+        rows, columns = np.mgrid[: frame.side, : frame.side].astype(np.float32)
+        beyond = sample(behind, frame.carry(np.stack([columns, rows], axis=2), work))
+        return np.asarray(cv2.blendLinear(image, beyond, 1.0 - hidden, hidden))
 
     def _relieved(self, fit: FaceFit, points: np.ndarray) -> np.ndarray:
         """Points (N, 3) of the fitted head with the profile that its front suggests.

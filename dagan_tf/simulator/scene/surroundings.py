@@ -34,6 +34,12 @@ _SHOULDERS = (0.25, 0.75)
 _NARROWEST = 0.35
 # Shoulders are sought no farther beyond the neck than so many outline radii: photos end.
 _ARM = 1.0
+# Shoulders lie so many outline radii behind the neck's middle.
+_BEHIND_NECK = 0.4
+# What would be sought farther away than these, outline radii, is not there.
+_TOO_FAR = (0.5, 0.9)
+# Half the width over which that sets in at the throat, outline radii.
+_THROAT = 0.15
 # The head covers the throat from this part of the way from the neck's middle on.
 _COVERED = 0.6
 
@@ -62,10 +68,13 @@ class Surroundings(NamedTuple):
     Attributes:
         places: (S, S, 2) float32, the photo's pixel that each pixel shows.
         depth: (S, S) float32 pixels, 0 at the skull's centre.
+        hidden: (S, S) float32 in [0, 1], 1 where a turned person's shoulder no longer hides what is
+            behind, before the throat: no place in the photo shows that.
     """
 
     places: np.ndarray
     depth: np.ndarray
+    hidden: np.ndarray
 
 
 def _connect() -> np.ndarray:
@@ -107,6 +116,9 @@ def surroundings(source: HeadOutline, target: HeadOutline, size: int) -> Surroun
     moved = (1.0 - below) * moved + below * (source.neck + beside)
     settled = settled * (1.0 - below)
     shown = (1.0 - settled) * moved + settled * placed
+    far = np.linalg.norm(shown - placed, axis=2) / float(new.mean())
+    hidden = _before_throat(placed[..., 0], target, source.yaw) * smoothstep(*_TOO_FAR, far)
+    hidden = np.concatenate([hidden, hidden[-1:]]).reshape(-1, 1)
     last = middle(size) + _FAR * size * spokes
     placed = np.concatenate([placed, last[None]]).reshape(-1, 2)
     shown = np.concatenate([shown, last[None]]).reshape(-1, 2)
@@ -115,10 +127,10 @@ def surroundings(source: HeadOutline, target: HeadOutline, size: int) -> Surroun
     # Depth of the drawing only orders overlapping rings: the inner ones win.
     order = -np.repeat(np.arange(len(_RINGS) + 1.0), len(spokes))
     vertices = np.concatenate([placed, order[:, None]], axis=1).astype(np.float32)
-    values = np.concatenate([shown, np.repeat(back, len(spokes))[:, None]], axis=1)
+    values = np.concatenate([shown, np.repeat(back, len(spokes))[:, None], hidden], axis=1)
     raster = rasterize(vertices, _TRIANGLES, size, size)
     spread = interpolate(raster, _TRIANGLES, values.astype(np.float32))
-    return Surroundings(places=spread[..., :2], depth=spread[..., 2])
+    return Surroundings(places=spread[..., :2], depth=spread[..., 2], hidden=spread[..., 3])
 
 
 def _beside_neck(beside: np.ndarray, source: HeadOutline, target: HeadOutline) -> np.ndarray:
@@ -140,7 +152,10 @@ def _beside_neck(beside: np.ndarray, source: HeadOutline, target: HeadOutline) -
     (rear, far), (rear_before, far_before) = (
         np.sort(ahead * head.throat) for head in (target, source)
     )
-    hidden = min(max(far / drawn, far_before), far_before + arm)
+    behind = _BEHIND_NECK * float(source.radii.mean())
+    sines = [ahead * float(np.sin(np.radians(yaw))) for yaw in (source.yaw, target.yaw)]
+    hidden = (far + behind * sines[1]) / drawn - behind * sines[0]
+    hidden = float(np.clip(hidden, far_before, far_before + arm))
     view = [rear - arm, rear, 0.0, _COVERED * far, far, far + arm]
     photo = [rear_before - drawn * arm, rear_before, 0.0, _COVERED * far_before, hidden]
     photo.append(hidden + arm)
@@ -149,6 +164,14 @@ def _beside_neck(beside: np.ndarray, source: HeadOutline, target: HeadOutline) -
     return np.asarray(
         ahead * (within + np.minimum(along - view[0], 0.0) + np.maximum(along - view[-1], 0.0))
     )
+
+
+def _before_throat(columns: np.ndarray, target: HeadOutline, before: float) -> np.ndarray:
+    """In [0, 1]: which columns of a view lie before the throat of a head turned from a yaw."""
+    ahead = 1.0 if target.yaw >= before else -1.0
+    edge = max(ahead * target.throat)
+    along = (ahead * (columns - target.neck[0]) - edge) / float(target.radii.mean())
+    return smoothstep(-_THROAT, _THROAT, along)
 
 
 def compose(head: np.ndarray, coverage: np.ndarray, around: np.ndarray) -> np.ndarray:

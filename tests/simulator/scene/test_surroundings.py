@@ -72,8 +72,9 @@ def test_the_far_shoulder_of_a_turned_person_draws_near_the_neck(side):
     source = on_a_neck(-8.0, 8.0, 0.0)
     target = on_a_neck(-8.0, 8.0, side * 60.0)
     places = scene.surroundings(source, target, 100).places
-    # Beyond the throat it is sought twice as far from the neck's middle; no higher and no lower.
-    np.testing.assert_allclose(places[70, 50 + side * 16], [50 + side * 24, 70], atol=1.0)
+    # The throat's edge shows it an outline's radius beyond the neck, and what is farther out as much
+    # farther; no higher and no lower.
+    np.testing.assert_allclose(places[70, 50 + side * 16], [50 + side * (8 + 15 + 8), 70], atol=0.5)
     # The near one is drawn nearer to the viewer.
     np.testing.assert_allclose(places[70, 50 - side * 16], [50 - side * 12, 70], atol=1.0)
     # Nothing is sought where photos end.
@@ -101,3 +102,16 @@ def test_shoulders_in_a_corner_go_with_the_neck():
     target = source._replace(neck=np.array([46.0, 58.0]))
     places = scene.surroundings(source, target, 100).places
     np.testing.assert_allclose(places[63, 68], [72.0, 63.0], atol=0.5)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_before_the_throat_of_a_turned_person_no_shoulder_hides_the_backdrop(side):
+    source = on_a_neck(-8.0, 8.0, 0.0)
+    turned = source._replace(neck=np.array([50.0 - side * 8.0, 58.0]), yaw=side * 90.0)
+    around = scene.surroundings(source, turned, 100)
+    assert around.hidden[66, 50 + side * 16] > 0.9
+    assert around.hidden[66, 50 - side * 16] == 0.0
+    assert around.hidden[20].max() == 0.0
+    # Shoulders that need not be sought far away are shown.
+    near = source._replace(yaw=side * 20.0)
+    assert scene.surroundings(source, near, 100).hidden.max() == 0.0
