@@ -25,10 +25,12 @@ _HAIRLINE = (
 _SOFTNESS = 0.05
 # It ends on the nape between these heights above the brow.
 _NAPE = (-0.95, -0.55)
-# An ear is an ellipse in profile: its centre forward of and below the head's widest point, and its
-# half axes, in face heights.
-_EAR_FORWARD, _EAR_BELOW = 0.075, 0.125
-_EAR_AXES = (0.14, 0.24)
+# An ear is an ellipse in profile, leaning back: its centre forward of and below the head's widest
+# point and its half axes, in face heights; radians; and where it ends, in its own radii.
+_EAR_FORWARD, _EAR_BELOW = 0.088, 0.126
+_EAR_AXES = (0.115, 0.205)
+_EAR_LEAN = 0.17
+_EAR_END = (1.0, 1.12)
 # Below the jaw's edge its shade begins between the first two, and fades between the last two of
 # these distances, in face heights.
 _JAW_EDGE, _JAW_SHADE = (0.0, 0.05), (0.1, 0.75)
@@ -93,8 +95,10 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
     tip = mean[[mean[:, 0].argmin(), mean[:, 0].argmax()], 1:].astype(np.float64).mean(axis=0)
     forward = (z - tip[1]) / height - _EAR_FORWARD
     below = (tip[0] - y) / height - _EAR_BELOW
-    from_middle = np.hypot(forward / _EAR_AXES[0], below / _EAR_AXES[1])
-    ear_share = 1.0 - smoothstep(0.95, 1.15, from_middle)
+    across = np.cos(_EAR_LEAN) * forward - np.sin(_EAR_LEAN) * below
+    along = np.sin(_EAR_LEAN) * forward + np.cos(_EAR_LEAN) * below
+    from_middle = np.hypot(across / _EAR_AXES[0], along / _EAR_AXES[1])
+    ear_share = 1.0 - smoothstep(*_EAR_END, from_middle)
     hair *= 1.0 - ear_share
     sides = smoothstep(-(ear + 0.12 * height), -(ear - 0.10 * height), -z)
     top = smoothstep(brow + 0.30 * height, brow + 0.62 * height, y)

@@ -192,7 +192,7 @@ class SceneMaker:
             places = frame.carry(around.places, canvas)
             image, known = sample(prepared.plate, places), sample(prepared.kept, places)
             image = self._uncovered(image, prepared.behind, around.hidden)
-            known = known * (1.0 - around.hidden)
+            known -= known * around.hidden
             if settled < 1.0:
                 own = sample(texture.photo, places)
                 image = settled * image.astype(np.float32) + (1.0 - settled) * own

@@ -36,8 +36,10 @@ _NARROWEST = 0.35
 _ARM = 1.0
 # Shoulders lie so many outline radii behind the neck's middle.
 _BEHIND_NECK = 0.4
-# What would be sought farther away than these, outline radii, is not there.
-_TOO_FAR = (0.5, 0.9)
+# Shoulders are away before the throat once they are drawn narrower by so much, and what would be
+# sought farther away than these, outline radii, is not there.
+_AWAY = (0.12, 0.28)
+_TOO_FAR = (0.3, 0.6)
 # Half the width over which that sets in at the throat, outline radii.
 _THROAT = 0.15
 # The head covers the throat from this part of the way from the neck's middle on.
@@ -118,6 +120,7 @@ def surroundings(source: HeadOutline, target: HeadOutline, size: int) -> Surroun
     shown = (1.0 - settled) * moved + settled * placed
     far = np.linalg.norm(shown - placed, axis=2) / float(new.mean())
     hidden = _before_throat(placed[..., 0], target, source.yaw) * smoothstep(*_TOO_FAR, far)
+    hidden *= smoothstep(*_AWAY, 1.0 - _drawn(source, target))
     hidden = np.concatenate([hidden, hidden[-1:]]).reshape(-1, 1)
     last = middle(size) + _FAR * size * spokes
     placed = np.concatenate([placed, last[None]]).reshape(-1, 2)
@@ -133,6 +136,12 @@ def surroundings(source: HeadOutline, target: HeadOutline, size: int) -> Surroun
     return Surroundings(places=spread[..., :2], depth=spread[..., 2], hidden=spread[..., 3])
 
 
+def _drawn(source: HeadOutline, target: HeadOutline) -> float:
+    """How broad a view shows shoulders that the photo shows 1 broad, at most 1."""
+    before, after = (float(np.cos(np.radians(head.yaw))) for head in (source, target))
+    return min(after / max(before, 1e-6), 1.0)
+
+
 def _beside_neck(beside: np.ndarray, source: HeadOutline, target: HeadOutline) -> np.ndarray:
     """Where a photo shows what a view shows beside the neck, pixels to the right of the neck.
 
@@ -146,8 +155,7 @@ def _beside_neck(beside: np.ndarray, source: HeadOutline, target: HeadOutline) -
         target: the head in the view.
     """
     ahead = 1.0 if target.yaw >= source.yaw else -1.0
-    turned = np.cos(np.radians(target.yaw)) / max(float(np.cos(np.radians(source.yaw))), 1e-6)
-    drawn = float(np.clip(turned, _NARROWEST, 1.0))
+    drawn = max(_drawn(source, target), _NARROWEST)
     arm = _ARM * float(source.radii.mean())
     (rear, far), (rear_before, far_before) = (
         np.sort(ahead * head.throat) for head in (target, source)

@@ -81,3 +81,24 @@ def test_the_jaw_shades_the_throat_and_neither_face_nor_ear():
     assert mean[before_ears, 1].max() < points[48:60, 1].mean()  # and below the mouth.
     # Left and right alike.
     np.testing.assert_allclose(regions.under_jaw, regions.under_jaw[model.mirror], atol=0.02)
+
+
+def test_hair_begins_close_above_and_behind_the_ear():
+    """No halo of skin round the ear: its rim lies .03 behind its widest point and .09 above."""
+    model = MorphableModel.load()
+    regions = head_regions(model.mean, model.landmark_vertices)
+    widest = model.mean[[model.mean[:, 0].argmin(), model.mean[:, 0].argmax()]].mean(axis=0)
+    _, above, forward = ((model.mean - widest) / regions.height).T
+    for part in (
+        (np.abs(forward - 0.06) < 0.08) & (np.abs(above - 0.16) < 0.04),
+        (np.abs(forward + 0.1) < 0.04) & (np.abs(above + 0.08) < 0.08),
+    ):
+        assert part.sum() >= 4
+        assert regions.hair[part].min() > 0.8
+    rim = (
+        (np.abs(forward + 0.02) < 0.015)
+        & (np.abs(above) < 0.05)
+        & (np.abs(model.mean[:, 0]) > 0.75)
+    )
+    assert rim.sum() >= 4
+    assert regions.ear[rim].min() > 0.8

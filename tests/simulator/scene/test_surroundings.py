@@ -72,8 +72,8 @@ def test_the_far_shoulder_of_a_turned_person_draws_near_the_neck(side):
     source = on_a_neck(-8.0, 8.0, 0.0)
     target = on_a_neck(-8.0, 8.0, side * 60.0)
     places = scene.surroundings(source, target, 100).places
-    # The throat's edge shows it an outline's radius beyond the neck, and what is farther out as much
-    # farther; no higher and no lower.
+    # The throat's edge shows what is an outline's radius beyond the neck, and so on outwards; no
+    # higher and no lower.
     np.testing.assert_allclose(places[70, 50 + side * 16], [50 + side * (8 + 15 + 8), 70], atol=0.5)
     # The near one is drawn nearer to the viewer.
     np.testing.assert_allclose(places[70, 50 - side * 16], [50 - side * 12, 70], atol=1.0)
@@ -113,5 +113,5 @@ def test_before_the_throat_of_a_turned_person_no_shoulder_hides_the_backdrop(sid
     assert around.hidden[66, 50 - side * 16] == 0.0
     assert around.hidden[20].max() == 0.0
     # Shoulders that need not be sought far away are shown.
-    near = source._replace(yaw=side * 20.0)
+    near = turned._replace(yaw=side * 25.0)
     assert scene.surroundings(source, near, 100).hidden.max() == 0.0
