@@ -4,13 +4,13 @@ Of simulated and of refined faces; written and read as `row_files` says.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from dagan_tf.data.row_files import RowWriter, read_rows, read_rows_if_there
+from dagan_tf.data.row_files import RowWriter, read_rows, read_rows_if_there, write_rows
 
 MANIFEST_NAME = "manifest.csv"
 SKIPPED_NAME = "skipped.csv"
@@ -49,6 +49,12 @@ class ManifestRow:
     landmarks: str = ""
     head_path: str = ""
     source_pose: str = ""
+
+    @property
+    def files(self) -> list[str]:
+        """The paths of the image and of what belongs to it."""
+        paths = (self.path, self.mask_path, self.depth_path, self.head_path)
+        return [path for path in paths if path]
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,25 @@ def read_manifest(folder: str | os.PathLike[str]) -> list[ManifestRow]:
 def manifest_so_far(folder: str | os.PathLike[str]) -> list[ManifestRow]:
     """As `read_manifest`, but a folder without a manifest has no rows yet."""
     return read_rows_if_there(Path(folder) / MANIFEST_NAME, ManifestRow)
+
+
+def write_manifest(folder: str | os.PathLike[str], rows: Sequence[ManifestRow]) -> None:
+    """Writes `folder/manifest.csv` anew, whole or not at all; the folder is made if needed."""
+    Path(folder).mkdir(exist_ok=True)
+    write_rows(Path(folder) / MANIFEST_NAME, ManifestRow, rows)
+
+
+def forget_lost(folder: str | os.PathLike[str]) -> None:
+    """Takes out of the manifest the images that are no longer there, so that they are made anew.
+
+    Args:
+        folder: of which the caller is the only writer; its manifest may be absent.
+    """
+    home = Path(folder)
+    rows = manifest_so_far(home)
+    kept = [row for row in rows if all((home / name).exists() for name in row.files)]
+    if len(kept) < len(rows):
+        write_manifest(home, kept)
 
 
 def read_skipped(folder: str | os.PathLike[str]) -> list[SkippedRow]:

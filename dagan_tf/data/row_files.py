@@ -83,6 +83,11 @@ class RowWriter(Generic[Row]):
         os.fsync(self._stream.fileno())
 
 
+def write_rows(file: Path, row_type: type[Row], rows: Sequence[Row]) -> None:
+    """Writes a file anew, whole or not at all."""
+    write_bytes(file, _table([field.name for field in fields(row_type)], rows))
+
+
 def read_rows_if_there(file: Path, row_type: type[Row]) -> list[Row]:
     """As `read_rows`; none when there is no such file, or not yet its first line."""
     if not file.exists() or not _whole_lines(file.read_bytes()):

@@ -16,11 +16,10 @@ import numpy as np
 from dagan_tf.core.files import claim, lock, write_whole
 from dagan_tf.core.pixels import to_signed
 from dagan_tf.data.manifest import (
-    MANIFEST_NAME,
     ManifestRow,
-    ManifestWriter,
     manifest_so_far,
     read_manifest,
+    write_manifest,
 )
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo
@@ -77,8 +76,8 @@ def filter_folder(folder: str | os.PathLike[str], score: Scorer, keep_percentile
         _write_scores(folder / SCORES_NAME, ordered, costs, keep)
         apart = folder / REJECTED_NAME
         # Rejected first: a row is in one of the manifests at every moment.
-        _write_manifest(apart, [row for row, kept in zip(ordered, keep, strict=True) if not kept])
-        _write_manifest(folder, [row for row, kept in zip(ordered, keep, strict=True) if kept])
+        write_manifest(apart, [row for row, kept in zip(ordered, keep, strict=True) if not kept])
+        write_manifest(folder, [row for row, kept in zip(ordered, keep, strict=True) if kept])
         return int(keep.sum())
 
 
@@ -153,17 +152,6 @@ def make_scorer(model_dir: str | os.PathLike[str]) -> Scorer:
         return np.stack([np.asarray(error, np.float64), np.where(known < 0, np.nan, cost)], axis=1)
 
     return score
-
-
-def _write_manifest(folder: Path, rows: Sequence[ManifestRow]) -> None:
-    folder.mkdir(exist_ok=True)
-    work = folder / f".manifest.{os.getpid()}"
-    work.mkdir(exist_ok=True)
-    with ManifestWriter(work) as manifest:
-        for row in rows:
-            manifest.write(row)
-    os.replace(work / MANIFEST_NAME, folder / MANIFEST_NAME)
-    work.rmdir()
 
 
 def _write_scores(

@@ -16,7 +16,13 @@ import numpy as np
 from tqdm import tqdm
 
 from dagan_tf.core.files import writing_to
-from dagan_tf.data.manifest import ManifestRow, ManifestWriter, manifest_so_far, read_manifest
+from dagan_tf.data.manifest import (
+    ManifestRow,
+    ManifestWriter,
+    forget_lost,
+    manifest_so_far,
+    read_manifest,
+)
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import FaceFinder
@@ -72,6 +78,7 @@ def pair_folder(
     """
     simulated, output = Path(simulated), Path(output)
     with writing_to(output):
+        forget_lost(output)
         done = {row.path for row in manifest_so_far(output)}
         wanted = [
             (row, photo)

@@ -20,6 +20,7 @@ from dagan_tf.data.manifest import (
     ManifestWriter,
     SkippedRow,
     SkippedWriter,
+    forget_lost,
     landmark_points,
     landmarks_text,
     manifest_so_far,
@@ -106,6 +107,7 @@ def refine_folder(
     with writing_to(target):
         label += f" at {image_size} pixels" if image_size else ""
         claim_folder(target, label + (f", shrunk to {shrink_to}" if shrink_to else ""))
+        forget_lost(target)
         done = {row.path: row for row in [*manifest_so_far(target), *rejected_rows(target)]}
         _check_sources(rows, done, target)
         failed = {row.source for row in read_skipped(target)}
@@ -228,8 +230,8 @@ def _shrunk(image: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _scaled(row: ManifestRow, scale: float) -> ManifestRow:
-    """The row of the image that is written; the depth stays with the view."""
+    """The row of the image that is written; depth and head stay with the view."""
     landmarks = row.landmarks
     if landmarks and scale != 1.0:
         landmarks = landmarks_text((landmark_points(landmarks) + 0.5) * scale - 0.5)
-    return replace(row, depth_path="", landmarks=landmarks)
+    return replace(row, depth_path="", head_path="", landmarks=landmarks)

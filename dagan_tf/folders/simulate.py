@@ -23,6 +23,7 @@ from dagan_tf.data.manifest import (
     ManifestWriter,
     SkippedRow,
     SkippedWriter,
+    forget_lost,
     manifest_so_far,
     note_left_out,
     read_skipped,
@@ -135,6 +136,7 @@ def plan_jobs(
     _claim(output, settings)
     for left in output.glob("*/.*.tmp"):  # of a process that was killed while it wrote
         left.unlink()
+    forget_lost(output)
     _check_sources(wanted, output)
     done, failed, refused = _told(output)
     return _jobs(wanted, done, failed, refused, together=settings.share_identity)

@@ -158,6 +158,36 @@ def test_output_stands_alone_and_has_the_same_names(simulated, tmp_path):
     _assert_whole(simulated, tmp_path / "out")
 
 
+def test_depth_and_head_stay_with_the_view(simulated, tmp_path):
+    rows = read_manifest(simulated)
+    with ManifestWriter(simulated) as manifest:
+        for row in rows[:2]:
+            name = f"{row.path.removesuffix('.png')}_again"
+            files = {f"{part}_path": f"{name}_{part}.png" for part in ("depth", "head")}
+            for file in (f"{name}.png", *files.values()):
+                shutil.copy(simulated / row.path, simulated / file)
+            manifest.write(replace(row, path=f"{name}.png", **files))
+    _refine(simulated, tmp_path / "out")
+    refined = read_manifest(tmp_path / "out")
+    assert len(refined) == 9
+    for row in refined:
+        assert row.files == [row.path, row.mask_path]
+        assert all((tmp_path / "out" / file).is_file() for file in row.files)
+
+
+def test_images_that_were_lost_are_refined_again(simulated, tmp_path):
+    output = tmp_path / "out"
+    _refine(simulated, output)
+    row, other = read_manifest(output)[:2]
+    whole = (output / row.path).read_bytes()
+    (output / row.path).unlink()
+    (output / other.mask_path).unlink()
+    assert _refine(simulated, output).refined == 2
+    assert (output / row.path).read_bytes() == whole
+    assert (output / other.mask_path).is_file()
+    assert len({one.path for one in read_manifest(output)}) == len(read_manifest(output)) == 7
+
+
 def test_run_that_was_killed_is_continued(simulated, tmp_path):
     calls = []
 

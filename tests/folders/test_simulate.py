@@ -86,6 +86,21 @@ def test_a_rerun_makes_only_what_is_missing(photos, tmp_path):
     assert len(paths) == len(set(paths)) == 4
 
 
+def test_views_that_were_lost_are_made_again(photos, tmp_path):
+    output = tmp_path / "views"
+    items = list_photos(photos, "folder")
+    simulate_folder(items, output, (30, 60), SETTINGS, progress=False)
+    whole = (output / "ann/1_yaw+030.png").read_bytes()
+    (output / "ann/1_yaw+030.png").unlink()
+    (output / "ben/3_yaw+060_mask.png").unlink()
+    again = simulate_folder(items, output, (30, 60), SETTINGS, progress=False)
+    assert (again.made, again.views) == (2, 4)
+    assert (output / "ann/1_yaw+030.png").read_bytes() == whole
+    assert (output / "ben/3_yaw+060_mask.png").exists()
+    paths = [row["path"] for row in rows(output / "manifest.csv")]
+    assert len(paths) == len(set(paths)) == 4
+
+
 def test_any_name_gets_through_and_every_file_is_a_row(photos, tmp_path):
     portrait = (photos / "ann" / "1.png").read_bytes()
     names = [b"\xff\xfe.png", b"x" * 245 + b".png", b"back\\slash.png", b"new\nline.png"]
