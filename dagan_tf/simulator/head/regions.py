@@ -34,6 +34,8 @@ _EAR_END = (1.0, 1.12)
 # Below the jaw's edge its shade begins between the first two, and fades between the last two of
 # these distances, in face heights.
 _JAW_EDGE, _JAW_SHADE = (0.0, 0.05), (0.1, 0.75)
+# The same where the skin just above the edge is meant, too.
+_JAW_ROUNDED = (-0.07, 0.03)
 # The mouth ends between these multiples of the lips' half axes.
 _LIPS = (1.0, 1.4)
 
@@ -58,6 +60,7 @@ class HeadRegions:
         mouth: (V,) float32 in [0, 1], 1 on the lips and what is seen between them.
         under_jaw: (V,) float32 in [0, 1], how deep in the shade of the jaw: 1 just below its edge,
             less down the neck; 0 on face, ears and hair.
+        jaw_edge: (V,) float32 in [0, 1], the same with the rounded edge itself.
         skull: (V,) bool, above the chin.
         height: brow to chin, model units.
     """
@@ -69,6 +72,7 @@ class HeadRegions:
     front: np.ndarray
     mouth: np.ndarray
     under_jaw: np.ndarray
+    jaw_edge: np.ndarray
     skull: np.ndarray
     height: float
 
@@ -110,6 +114,7 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
     away = (mean[:, :2] - lips[:, :2].mean(axis=0)) / (0.5 * np.ptp(lips[:, :2], axis=0))
     lips_share = 1.0 - smoothstep(*_LIPS, np.hypot(away[:, 0], away[:, 1]))
     lips_share *= z > lips[:, 2].min() - 0.1 * height
+    bare = (1.0 - hair) * (1.0 - ear_share)
     return HeadRegions(
         hair=hair.astype(np.float32),
         loose=loose.astype(np.float32),
@@ -117,19 +122,20 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
         ear=ear_share.astype(np.float32),
         front=front.astype(np.float32),
         mouth=lips_share.astype(np.float32),
-        under_jaw=(_under_jaw(mean, points, height) * (1.0 - hair) * (1.0 - ear_share)).astype(
-            np.float32
-        ),
+        under_jaw=(_below_jaw(mean, points, height, _JAW_EDGE) * bare).astype(np.float32),
+        jaw_edge=(_below_jaw(mean, points, height, _JAW_ROUNDED) * bare).astype(np.float32),
         skull=y > chin,
         height=height,
     )
 
 
-def _under_jaw(mean: np.ndarray, points: np.ndarray, height: float) -> np.ndarray:
+def _below_jaw(
+    mean: np.ndarray, points: np.ndarray, height: float, begins: tuple[float, float]
+) -> np.ndarray:
     """(V,) in [0, 1]: the shade of the jaw, below a line in profile from ear to corner to chin."""
     ear, mouth = points[[0, 16], 2].mean(), points[48:60, 1].mean()
     depths = [ear - 0.2 * height, ear - 0.05 * height, points[8, 2] - 0.12 * height]
     levels = [mouth + 0.35 * height, mouth - 0.08 * height, points[8, 1] - 0.02 * height]
     below = (np.interp(mean[:, 2], depths, levels) - mean[:, 1]) / height
     behind_chin = smoothstep(-0.1, 0.05, (depths[-1] - mean[:, 2]) / height)
-    return smoothstep(*_JAW_EDGE, below) * (1.0 - smoothstep(*_JAW_SHADE, below)) * behind_chin
+    return smoothstep(*begins, below) * (1.0 - smoothstep(*_JAW_SHADE, below)) * behind_chin

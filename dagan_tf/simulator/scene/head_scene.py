@@ -163,11 +163,13 @@ class SceneMaker:
         settled = float(smoothstep(*SETTLED, _turn(fit.pose, pose)))
         texture = prepared.texture
         gain: np.ndarray | float = 1.0
+        turn = pose.yaw - fit.pose.yaw
         if self.model.turned_tone is not None and self.model.mirror is not None:
-            gain = self.model.turned_tone.gain(pose.yaw - fit.pose.yaw, self.model.mirror)
+            gain = self.model.turned_tone.gain(turn, self.model.mirror)
         values = texture.values(
-            normals, settled, self._mesh, self._regions, self.model.mirror, self._coverage, gain
-        )
+            normals, settled, self._mesh, self._regions, self.model.mirror, self._coverage, gain,
+            turn,
+        )  # fmt: skip
         triangles = self._mesh.front_facing(projected)
         raster = rasterize(projected, triangles, fine.side, fine.side)
         head = soften_rim(

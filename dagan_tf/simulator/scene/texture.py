@@ -67,6 +67,9 @@ TONED = (0.4, 0.8)
 SHADE = 0.95
 # The same below the jaw's edge, which the softened light of the sky alone hardly shows.
 JAW_SHADE = 0.27
+# How much darker the jaw's edge and what is below it are on a head turned half-way to its profile
+# than its front shows them.
+TURNED_JAW = 0.07
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +111,7 @@ class HeadTexture:
 
     def values(
         self, normals: np.ndarray, settled: float, mesh: Mesh, regions: HeadRegions,
-        mirror: np.ndarray | None, coverage: np.ndarray, gain: np.ndarray | float,
+        mirror: np.ndarray | None, coverage: np.ndarray, gain: np.ndarray | float, turn: float,
     ) -> np.ndarray:  # fmt: skip
         """What `shading.shade` spreads over the pixels of a view.
 
@@ -121,6 +124,7 @@ class HeadTexture:
             mirror: (V,) index of each vertex' mirror image, or None.
             coverage: (V,) how opaque the head is.
             gain: (V, 3) what `TurnedTone.gain` returned, or 1.
+            turn: degrees between the view and the photo.
 
         Returns:
             (V, 24) float32.
@@ -158,7 +162,9 @@ class HeadTexture:
         # The lamps of other rooms would turn bright skin white.
         less = rolled_off((filled * gain) @ LUMA, self.brightest)[:, None] - 1.0
         held = gain * (1.0 + guessed * (1.0 - regions.hair[:, None]) * less)
-        out[:, shading.GAIN : shading.GAIN + 3] = held
+        half_way = float(np.sin(np.radians(2.0 * min(abs(turn), 90.0))))
+        edge = 1.0 - TURNED_JAW * half_way * regions.jaw_edge
+        out[:, shading.GAIN : shading.GAIN + 3] = held * edge[:, None]
         return out
 
 

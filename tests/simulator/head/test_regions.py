@@ -102,3 +102,13 @@ def test_hair_begins_close_above_and_behind_the_ear():
     )
     assert rim.sum() >= 4
     assert regions.ear[rim].min() > 0.8
+
+
+def test_the_jaw_s_edge_is_its_shade_and_the_rounded_skin_above_it():
+    model = MorphableModel.load()
+    regions = head_regions(model.mean, model.landmark_vertices)
+    assert (regions.jaw_edge >= regions.under_jaw - 1e-6).all()
+    rounded = regions.jaw_edge > regions.under_jaw + 0.3
+    assert rounded.sum() > 10
+    assert regions.jaw_edge[model.landmark_vertices[17:]].max() == 0.0
+    assert regions.jaw_edge[regions.hair == 1.0].max() == 0.0

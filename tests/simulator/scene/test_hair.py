@@ -20,6 +20,7 @@ def ball(loose):
         ear=np.zeros(4000, np.float32),
         mouth=np.zeros(4000, np.float32),
         under_jaw=np.zeros(4000, np.float32),
+        jaw_edge=np.zeros(4000, np.float32),
         front=np.zeros(4000, np.float32),
         skull=np.ones(4000, bool),
         height=1.0,

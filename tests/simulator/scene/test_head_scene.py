@@ -10,8 +10,10 @@ from dagan_tf.simulator.fitting.fit import FaceFit
 from dagan_tf.simulator.fitting.framing import frame_camera, frame_matrix
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import head_regions
+from dagan_tf.simulator.render import shading
 from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.scene.head_scene import SceneMaker
+from dagan_tf.simulator.scene.texture import TURNED_JAW
 
 # Turned so far that no learned profile is added to the head.
 POSE, PHOTO_SIDE = Pose(45.0), 400
@@ -44,3 +46,22 @@ def test_the_outline_s_middle_lies_where_the_photo_shows_it(model, fit, size):
     seen = [np.average(axis, weights=framed) for axis in np.mgrid[:size, :size]][::-1]
     prepared = SceneMaker(model, size, "keep").prepare(photo, fit)
     np.testing.assert_allclose(prepared.outline.centre, seen, atol=0.03)
+
+
+def test_the_jaw_s_edge_is_darker_half_way_to_the_profile_only(model, fit):
+    maker = SceneMaker(replace(model, turned_tone=None), 96, "none")
+    prepared = maker.prepare(np.full((PHOTO_SIDE, PHOTO_SIDE, 3), 128, np.uint8), fit)
+    edge = maker._regions.jaw_edge
+
+    def gains(turn):
+        normals = np.tile(np.float32([0.0, 0.0, 1.0]), (len(edge), 1))
+        values = prepared.texture.values(
+            normals, 1.0, maker._mesh, maker._regions, model.mirror, maker._coverage, 1.0, turn
+        )
+        return values[:, shading.GAIN]
+
+    for turn in (-45.0, 45.0):
+        darker = gains(turn) / gains(0.0)
+        np.testing.assert_allclose(darker[edge == 1.0], 1.0 - TURNED_JAW, atol=1e-5)
+        np.testing.assert_allclose(darker[edge == 0.0], 1.0, atol=1e-6)
+    np.testing.assert_allclose(gains(90.0), gains(0.0), atol=1e-6)
