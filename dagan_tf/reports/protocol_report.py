@@ -225,10 +225,13 @@ def _poses(protocol: Protocol, yaw: np.ndarray | None) -> list[Section]:
         return []
     split = protocol.splits[0]
     tested, trained = yaw[np.unique(split.templates.face)], yaw[split.training_faces]
+    tested, trained = tested[np.isfinite(tested)], trained[np.isfinite(trained)]
+    if not len(tested) or not len(trained):  # A protocol may name people to train on, not faces.
+        return []
     return [
         pose_section(
-            pose_histogram(trained[np.isfinite(trained)]),
-            pose_histogram(tested[np.isfinite(tested)]),
+            pose_histogram(trained),
+            pose_histogram(tested),
             before_label="training faces",
             after_label="faces under test",
             title=f"Poses, split {split.name}",

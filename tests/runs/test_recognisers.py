@@ -112,6 +112,7 @@ def test_from_folders_to_scores(experiment, tmp_path, monkeypatch):
     report = (tmp_path / "out" / "report.html").read_text()
     for text in ("b2 over b1", "dagan over b2", "Curves: profile", "Hardest pairs: three-quarter"):
         assert text in report
+    assert "Poses" not in report  # FRLL's splits name people to train on, not faces.
     # The report scores the kept embeddings anew, over all splits: as the table of the runs has it.
     tars = [run.figures["profile"]["TAR at FAR .01"] for run in runs if run.system == "b2"]
     assert 0 < min(tars) < 1
