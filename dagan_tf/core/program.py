@@ -7,6 +7,7 @@ else is a defect and keeps its traceback. Import TensorFlow inside `main`, not a
 
 import functools
 import io
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -44,6 +45,10 @@ def _parse(argv: Sequence[str], arguments: str = "") -> list[str]:
     except SystemExit:
         # absl leaves with status 1 after --help, which is an answer and no failure.
         sys.exit(0)
+    for name in FLAGS:
+        # NaN passes every bound and then is none: nothing is below it, nothing above.
+        if isinstance(FLAGS[name].value, float) and math.isnan(FLAGS[name].value):
+            _fail(f"flag --{name}=nan: expected a number (--help lists the flags)", BAD_INPUT)
     if arguments and len(rest) == 1:
         _fail(f"{arguments} must be given (--help lists the flags)", BAD_INPUT)
     if len(rest) > 1 and not arguments:

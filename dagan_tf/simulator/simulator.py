@@ -64,6 +64,11 @@ class Simulator:
             raise DaganError(f"background: got {background!r}, expected one of {BACKGROUNDS}")
         if image_size < 16:
             raise DaganError(f"image_size: got {image_size}, expected at least 16 pixels")
+        # NaN is no limit: nothing is below it, nothing above.
+        if not min_face >= 0:
+            raise DaganError(f"min_face: got {min_face}, expected at least 0 pixels")
+        if not max_fit_error > 0:
+            raise DaganError(f"max_fit_error: got {max_fit_error}, expected above 0")
         self.model = model or MorphableModel.load()
         self.image_size = image_size
         self.background = background

@@ -88,3 +88,17 @@ def test_flags_that_are_called_as_fields_give_their_values(monkeypatch):
     found(["program", "--size=5"])
     settings = dataclasses.make_dataclass("Settings", ["size", "without_a_flag"])
     assert program.flag_values(settings) == {"size": 5}
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "flag"),
+    [("trainer.simulate", "photos", "min_face"), ("trainer.refine", "input", "keep_percentile")],
+)
+def test_a_number_that_is_none_is_refused(module, source, flag):
+    done = subprocess.run(
+        [sys.executable, "-m", module, f"--{flag}=nan", f"--{source}=a", "--output=b"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == program.BAD_INPUT
+    assert "Traceback" not in done.stderr
+    assert f"--{flag}=nan: expected a number" in done.stderr

@@ -136,6 +136,13 @@ def test_a_photo_without_a_face_is_refused(simulator):
         simulator.simulate(noise, [45])
 
 
+@pytest.mark.parametrize("name", ["min_face", "max_fit_error"])
+@pytest.mark.parametrize("value", [-1.0, float("nan")])
+def test_limits_that_limit_nothing_are_refused(name, value):
+    with pytest.raises(DaganError, match=f"{name}: got {value}"):
+        Simulator(image_size=96, **{name: value})
+
+
 def test_a_fit_above_the_limit_is_refused(astronaut, face):
     strict = Simulator(image_size=96, max_fit_error=0.001)
     with pytest.raises(FitError, match=r"0\.001"):
