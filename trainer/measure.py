@@ -40,7 +40,9 @@ flags.DEFINE_string(
     None,
     "TFLite file of a second network; by default that in the folder DAGAN_MODELS_DIR names.",
 )
-flags.DEFINE_bool("conv", True, "Also train convolutional judges (a minute or so).")
+flags.DEFINE_bool(
+    "conv", True, "Also teach convolutional judges (at 224 pixels half an hour and more)."
+)
 flags.DEFINE_integer(
     "noise_draws",
     0,

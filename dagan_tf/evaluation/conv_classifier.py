@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from tqdm import tqdm
 
 from dagan_tf.core.pixels import to_signed
 from dagan_tf.evaluation.features import check_images
@@ -38,7 +39,7 @@ def train_conv(
     labels = np.repeat([1.0, 0.0], half).astype(np.float32)[:, None]
     generator = np.random.default_rng(seed)
     steps = epochs * -(-max(len(real), len(fake)) // half)
-    for _ in range(steps):
+    for _ in tqdm(range(steps), desc="teach a convolutional judge", unit="step", leave=False):
         kinds = [kind[generator.integers(len(kind), size=half)] for kind in (real, fake)]
         batch = to_signed(np.concatenate(kinds))
         mirrored = generator.random(len(batch)) < 0.5
