@@ -8,8 +8,8 @@ landmarks, fit, reading the photo, six views.
 
 With --camera it measures photos as a camera gives them, JPEGs of --camera_side pixels, and prints
 for six views of each (detection, fit, drawing), and for the packing of --profiles, each stage's
-share and the sum in times of reading the JPEG: that ratio hardly depends on the machine or on what
-else runs on it.
+share and the sum in times of reading the JPEG: that ratio depends less on the machine, and on what
+else runs on it, than the milliseconds do.
 
 With --files it measures the way of `trainer.simulate` instead, from photos on disk to views on
 disk, with all threads, side by side: as it is, and as it was while each photo was decoded twice and
