@@ -53,7 +53,7 @@ flags.DEFINE_string("folder", None, "Where the made-up crops go; by default a te
 
 _CHUNK = 500
 # Photos, and views, that are aligned as a sample.
-_ALIGNED = 64
+_ALIGNED = 400
 
 
 class Cost(NamedTuple):
