@@ -18,9 +18,8 @@ the fit left BLAS its threads. Both do all photos in turn, --rounds times.
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import cv2
@@ -28,6 +27,7 @@ import numpy as np
 from absl import flags
 from threadpoolctl import threadpool_limits
 
+from benchmarks.stages import Stages
 from dagan_tf.core.program import run_app
 from dagan_tf.data.photos import PhotoItem, list_photos
 from dagan_tf.faces.photo_io import encode_png, read_photo, write_png
@@ -102,28 +102,20 @@ def files_to_files() -> None:
         print(f"{name:10} {wall:6.2f} photos a second, {processor:6.2f} a second of the processor")
 
 
-class Stages:
-    """Milliseconds of the processor by stage, of each photo."""
+def print_camera(stages: Stages, title: str) -> None:
+    """Median processor time and share of all but the first stage, reading the JPEG."""
+    times = {name: 1e3 * float(np.median(t)) for name, t in stages.processor.items()}
+    reading = times.pop("read")
+    whole = sum(times.values())
+    print(f"{title}: {whole:.1f} ms, {whole / reading:.1f} times reading the JPEG, {reading:.1f}")
+    for name, spent in times.items():
+        print(f"| {name} | {spent:.1f} ms | {spent / whole:.0%} |")
 
-    def __init__(self) -> None:
-        self.times: dict[str, list[float]] = {}
 
-    def run(self, name: str, work: Callable[..., Any], *of: Any) -> Any:
-        """Times one piece of work and returns what it returns."""
-        began = time.process_time()
-        answer = work(*of)
-        self.times.setdefault(name, []).append(1e3 * (time.process_time() - began))
-        return answer
-
-    def print(self, title: str) -> None:
-        """Medians and shares of all but the first stage, which is reading the JPEG."""
-        (_, reading), *stages = ((name, float(np.median(t))) for name, t in self.times.items())
-        whole = sum(time for _, time in stages)
-        print(
-            f"{title}: {whole:.1f} ms, {whole / reading:.1f} times reading the JPEG, {reading:.1f}"
-        )
-        for name, time_taken in stages:
-            print(f"| {name} | {time_taken:.1f} ms | {time_taken / whole:.0%} |")
+def read_in_turn(files: list[Path], stages: Stages) -> Iterator[np.ndarray]:
+    """The photos, --rounds times, the first of them once more to warm up."""
+    for file in files[:1] + files * FLAGS.rounds:
+        yield stages.run("read", read_photo, file)
 
 
 def camera_files(files: list[Path] | None, folder: Path) -> list[Path]:
@@ -142,8 +134,7 @@ def stages_of_views(files: list[Path]) -> Stages:
     """A photo to six views."""
     simulator = Simulator(image_size=FLAGS.image_size)
     stages = Stages()
-    for file in files[:1] + files * FLAGS.rounds:
-        photo = stages.run("read", read_photo, file)
+    for photo in read_in_turn(files, stages):
         face = stages.run("find the face", simulator.find, photo)
         fit = stages.run("fit", lambda of, face: simulator.fit(of, face=face), photo, face)
         prepared = stages.run("take apart", simulator.prepare, photo, fit)
@@ -158,8 +149,7 @@ def stages_of_packing(files: list[Path]) -> Stages:
     """A profile to the PNGs of its record, as `frame_real` makes them."""
     simulator = Simulator(image_size=FLAGS.image_size)
     stages = Stages()
-    for file in files[:1] + files * FLAGS.rounds:
-        photo = stages.run("read", read_photo, file)
+    for photo in read_in_turn(files, stages):
         box = stages.run("find the face", simulator.finder.find_box, photo)
         if profile_side(box, None) is None:
             continue
@@ -194,11 +184,11 @@ def camera() -> None:
         if FLAGS.photos:
             photos = [item.path for item in list_photos(FLAGS.photos, "folder")][: FLAGS.count]
         files = camera_files(photos, Path(scratch) / "photos")
-        stages_of_views(files).print(f"a photo with six views of {size}")
+        print_camera(stages_of_views(files), f"a photo with six views of {size}")
         if FLAGS.profiles:
             profiles = sorted(Path(FLAGS.profiles).glob("*.jpg"))[: FLAGS.count]
             files = camera_files(profiles, Path(scratch) / "profiles")
-            stages_of_packing(files).print(f"a profile packed at {size}")
+            print_camera(stages_of_packing(files), f"a profile packed at {size}")
 
 
 def steps() -> None:

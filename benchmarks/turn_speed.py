@@ -11,13 +11,12 @@ on the machine lengthens; with two idle cores the wall clock's is what counts.
 import os
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from absl import flags
 
+from benchmarks.stages import Stages
 from dagan_tf.core.program import run_app
 
 FLAGS = flags.FLAGS
@@ -29,33 +28,18 @@ flags.DEFINE_integer("rounds", 3, "Times all are turned; the fastest counts.", 1
 YAWS = (-90.0, -60.0, -30.0, 30.0, 60.0, 90.0)
 
 
-class Stages:
-    """Seconds on the wall and of the processor by stage."""
-
-    def __init__(self) -> None:
-        self.wall: dict[str, list[float]] = {}
-        self.processor: dict[str, list[float]] = {}
-
-    def run(self, name: str, work: Callable[[], Any]) -> Any:
-        """Times one piece of work and returns what it returns."""
-        wall, processor = time.perf_counter(), time.process_time()
-        answer = work()
-        self.wall.setdefault(name, []).append(time.perf_counter() - wall)
-        self.processor.setdefault(name, []).append(time.process_time() - processor)
-        return answer
-
-    def print(self) -> None:
-        """Means a photo, and the share of each."""
-        wall = {name: 1e3 * float(np.mean(times)) for name, times in self.wall.items()}
-        processor = {name: 1e3 * float(np.mean(times)) for name, times in self.processor.items()}
-        print("| stage | ms a photo | share | CPU ms | share |")
-        print("|---|---|---|---|---|")
-        for name in wall:
-            print(
-                f"| {name} | {wall[name]:.1f} | {wall[name] / sum(wall.values()):.0%} "
-                f"| {processor[name]:.1f} | {processor[name] / sum(processor.values()):.0%} |"
-            )
-        print(f"| all | {sum(wall.values()):.1f} | | {sum(processor.values()):.1f} | |")
+def print_shares(stages: Stages) -> None:
+    """Means a photo, and the share of each."""
+    wall = {name: 1e3 * float(np.mean(times)) for name, times in stages.wall.items()}
+    processor = {name: 1e3 * float(np.mean(times)) for name, times in stages.processor.items()}
+    print("| stage | ms a photo | share | CPU ms | share |")
+    print("|---|---|---|---|---|")
+    for name in wall:
+        print(
+            f"| {name} | {wall[name]:.1f} | {wall[name] / sum(wall.values()):.0%} "
+            f"| {processor[name]:.1f} | {processor[name] / sum(processor.values()):.0%} |"
+        )
+    print(f"| all | {sum(wall.values()):.1f} | | {sum(processor.values()):.1f} | |")
 
 
 def stage_by_stage(files: list[Path], output: Path) -> Stages:
@@ -125,7 +109,7 @@ def main(argv: list[str]) -> None:
         f"turn_files: {1 / wall:.2f} photos a second on {os.cpu_count()} cores,"
         f" {processor:.3f} processor seconds a photo; {sizes / len(files) / 1e3:.0f} kB of PNGs"
     )
-    stages.print()
+    print_shares(stages)
 
 
 if __name__ == "__main__":
