@@ -133,17 +133,21 @@ def write_manifest(folder: str | os.PathLike[str], rows: Sequence[ManifestRow]) 
     write_rows(Path(folder) / MANIFEST_NAME, ManifestRow, rows)
 
 
-def forget_lost(folder: str | os.PathLike[str]) -> None:
+def forget_lost(folder: str | os.PathLike[str]) -> list[ManifestRow]:
     """Takes out of the manifest the images that are no longer there, so that they are made anew.
 
     Args:
         folder: of which the caller is the only writer; its manifest may be absent.
+
+    Returns:
+        The rows of those that are there.
     """
     home = Path(folder)
     rows = manifest_so_far(home)
     kept = [row for row in rows if all((home / name).exists() for name in row.files)]
     if len(kept) < len(rows):
         write_manifest(home, kept)
+    return kept
 
 
 def read_skipped(folder: str | os.PathLike[str]) -> list[SkippedRow]:

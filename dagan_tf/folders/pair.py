@@ -78,8 +78,7 @@ def pair_folder(
     """
     simulated, output = Path(simulated), Path(output)
     with writing_to(output):
-        forget_lost(output)
-        done = {row.path for row in manifest_so_far(output)}
+        done = {row.path for row in forget_lost(output)}
         wanted = [
             (row, photo)
             for row in read_manifest(simulated)

@@ -23,7 +23,6 @@ from dagan_tf.data.manifest import (
     forget_lost,
     landmark_points,
     landmarks_text,
-    manifest_so_far,
     read_manifest,
     read_skipped,
 )
@@ -107,8 +106,7 @@ def refine_folder(
     with writing_to(target):
         label += f" at {image_size} pixels" if image_size else ""
         claim_folder(target, label + (f", shrunk to {shrink_to}" if shrink_to else ""))
-        forget_lost(target)
-        done = {row.path: row for row in [*manifest_so_far(target), *rejected_rows(target)]}
+        done = {row.path: row for row in [*forget_lost(target), *rejected_rows(target)]}
         _check_sources(rows, done, target)
         failed = {row.source for row in read_skipped(target)}
         todo = [row for row in rows if row.path not in done and row.path not in failed]

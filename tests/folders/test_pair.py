@@ -62,6 +62,17 @@ def test_a_view_gets_the_photo_of_its_person_side_and_expression(folders):
     assert (output / row.path).stat().st_mtime_ns == stamp
 
 
+def test_a_photo_that_was_lost_is_laid_on_again(folders):
+    simulated, photos, output = folders
+    summary = pair.pair_folder(simulated, photos, output, progress=False)
+    (row,) = read_manifest(output)
+    before = read_photo(output / row.path)
+    (output / row.path).unlink()
+    assert pair.pair_folder(simulated, photos, output, progress=False) == summary
+    assert read_manifest(output) == [row]
+    np.testing.assert_array_equal(read_photo(output / row.path), before)
+
+
 def test_records_carry_head_target_and_what_both_show(folders, tmp_path):
     simulated, photos, output = folders
     pair.pair_folder(simulated, photos, output, progress=False)
