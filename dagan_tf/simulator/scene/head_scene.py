@@ -193,8 +193,9 @@ class SceneMaker:
         else:
             places = frame.carry(around.places, canvas)
             image, known = sample(prepared.plate, places), sample(prepared.kept, places)
-            image = self._uncovered(image, prepared.behind, around.hidden)
-            known -= known * around.hidden
+            if around.hidden.any():  # Not in views that are turned little.
+                image = self._uncovered(image, prepared.behind, around.hidden)
+                known -= known * around.hidden
             if settled < 1.0:
                 own = sample(texture.photo, places)
                 image = settled * image.astype(np.float32) + (1.0 - settled) * own
