@@ -26,7 +26,7 @@ def clean_plate(
     person: np.ndarray,
     margin: float,
     shown: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Takes a region out of a photo.
 
     Args:
@@ -39,8 +39,7 @@ def clean_plate(
         shown: (C, C) bool, what lies inside the photo.
 
     Returns:
-        (C, C, 3) uint8; how much of each pixel is the photo's own, (C, C) float32 in [0, 1]; and
-        what lies behind the person, (W, W, 3) uint8, smooth where the person hides it.
+        (C, C, 3) uint8 and how much of each pixel is the photo's own, (C, C) float32 in [0, 1].
     """
     extent = photo.shape[0]
     canvas, work = (Grid(image.shape[0], extent) for image in (photo, coarse))
@@ -60,7 +59,7 @@ def clean_plate(
     kept = canvas.spread(known) * shown
     smooth = canvas.spread(filled)
     mixed = cv2.blendLinear(photo.astype(np.float32), smooth, kept, 1.0 - kept)
-    return from_levels(mixed), kept, from_levels(filled)
+    return from_levels(mixed), kept
 
 
 def _wisps(

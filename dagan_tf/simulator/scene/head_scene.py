@@ -35,8 +35,6 @@ from dagan_tf.simulator.scene.texture import HeadTexture, head_texture
 NECK_FADE = 0.05
 # A view turned by less than the first, degrees, is the photo; by more than the second, not at all.
 SETTLED = (1.0, 4.0)
-# The neck is measured this far below the chin and lower down, face heights.
-BELOW_CHIN = 0.1
 NEUTRAL_GREY = 127.5
 # The learned profile of a front is added to photos turned by less than the first, degrees, and not
 # to those turned by more than the second.
@@ -53,7 +51,6 @@ class PreparedPhoto:
         texture: where each vertex finds its colour.
         plate: (C, C, 3) uint8, the photo without head and hair.
         kept: (C, C) float32 in [0, 1], what of the plate is the photo's own.
-        behind: (W, W, 3) uint8, what the person hides.
         shown: (C, C) float32, 1 inside the photo, 0 beyond its edges.
         outline: the head's in the photo, in pixels of the frame.
     """
@@ -63,7 +60,6 @@ class PreparedPhoto:
     texture: HeadTexture
     plate: np.ndarray
     kept: np.ndarray
-    behind: np.ndarray
     shown: np.ndarray
     outline: HeadOutline
 
@@ -100,12 +96,9 @@ class SceneMaker:
         ).astype(np.float32)
         self._regions = head_regions(mean, model.landmark_vertices)
         self._sky = sky_seen(mean, self._mesh.normals(mean), model.triangles)
-        chin = mean[model.landmark_vertices[8], 1]
-        throat = mean[:, 1] < chin - BELOW_CHIN * self._regions.height
         # A head without a neck's cut stands on its lowest vertices.
         rim = self._mesh.rim_distance == 0.0
         self._rim = rim if rim.any() else mean[:, 1] <= np.quantile(mean[:, 1], 0.02)
-        self._throat = throat if throat.any() else self._rim
 
     def prepare(self, photo: np.ndarray, fit: FaceFit) -> PreparedPhoto:
         """Reads a photo, (H, W, 3) uint8, onto its fitted head."""
@@ -140,17 +133,14 @@ class SceneMaker:
         chin = canvas.carry(projected[self.model.landmark_vertices[8], :2], work)
         above = np.arange(work.side)[:, None] < chin[1]
         whole = head if person is None else head | person
-        plate, kept, behind = clean_plate(laid, small, whole & above, whole, MARGIN * height, shown)
+        plate, kept = clean_plate(laid, small, whole & above, whole, MARGIN * height, shown)
         radii = outline_radii(self._head_mask(projected), centre)
-        outline = self._outline(
-            canvas.carry(projected[:, :2], frame),
-            work.carry(centre, frame),
-            _finite(radii) / (scale * canvas.density),
-            fit.pose.yaw,
+        outline = HeadOutline(
+            centre=work.carry(centre, frame),
+            radii=_finite(radii) / (scale * canvas.density),
+            neck=canvas.carry(projected[self._rim, :2].mean(axis=0), frame),
         )
-        return PreparedPhoto(
-            fit, vertices, texture, plate, kept, behind, shown.astype(np.float32), outline
-        )
+        return PreparedPhoto(fit, vertices, texture, plate, kept, shown.astype(np.float32), outline)
 
     def draw(self, prepared: PreparedPhoto, pose: Pose) -> DrawnScene:
         """Draws one view."""
@@ -177,11 +167,10 @@ class SceneMaker:
         )
         skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)
         centre = fine.carry(skull[:2], frame)
-        target = self._outline(
-            fine.carry(projected[:, :2], frame),
+        target = HeadOutline(
             centre,
             _finite(outline_radii(head.cover > 0.5, centre)),
-            pose.yaw,
+            fine.carry(projected[self._rim, :2].mean(axis=0), frame),
         )
         around = scene.surroundings(prepared.outline, target, size)
         middle = frame_depth(self.model, fit, pose, size)
@@ -193,9 +182,6 @@ class SceneMaker:
         else:
             places = frame.carry(around.places, canvas)
             image, known = sample(prepared.plate, places), sample(prepared.kept, places)
-            if around.hidden.any():  # Not in views that are turned little.
-                image = self._uncovered(image, prepared.behind, around.hidden)
-                known -= known * around.hidden
             if settled < 1.0:
                 own = sample(texture.photo, places)
                 image = settled * image.astype(np.float32) + (1.0 - settled) * own
@@ -216,13 +202,6 @@ class SceneMaker:
             landmarks=fine.carry(camera.project(points)[:, :2], frame),
         )
 
-    def _uncovered(self, image: np.ndarray, behind: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-        """(S, S, 3) uint8: an image with what is behind the person where shoulders are away."""
-        frame, _, _, work = self.grids
-        rows, columns = np.mgrid[: frame.side, : frame.side].astype(np.float32)
-        beyond = sample(behind, frame.carry(np.stack([columns, rows], axis=2), work))
-        return np.asarray(cv2.blendLinear(image, beyond, 1.0 - hidden, hidden))
-
     def _relieved(self, fit: FaceFit, points: np.ndarray) -> np.ndarray:
         """Points (N, 3) of the fitted head with the profile that its front suggests.
 
@@ -233,15 +212,6 @@ class SceneMaker:
         front = 1.0 - smoothstep(*RELIEF_FRONT, abs(fit.pose.yaw))
         landmarks = self.model.landmarks(fit.identity, fit.expression)
         return raise_relief(points, landmarks, front * self.model.relief.offsets(fit.identity))
-
-    def _outline(
-        self, points: np.ndarray, centre: np.ndarray, radii: np.ndarray, yaw: float
-    ) -> HeadOutline:
-        """The outline of a head whose vertices lie at (V, 2) pixels of the frame."""
-        neck = points[self._rim].mean(axis=0)
-        across = points[self._throat, 0] - neck[0]
-        throat = np.array([min(across.min(), 0.0), max(across.max(), 0.0)])
-        return HeadOutline(centre, radii, neck, throat, yaw)
 
     def _head_mask(self, projected: np.ndarray) -> np.ndarray:
         """(W, W) bool: the head without the part of the neck that fades."""
