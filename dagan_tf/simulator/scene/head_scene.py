@@ -138,7 +138,7 @@ class SceneMaker:
         outline = HeadOutline(
             centre=work.carry(centre, frame),
             radii=_finite(radii) / (scale * canvas.density),
-            neck=canvas.carry(projected[self._rim, :2].mean(axis=0), frame),
+            neck=canvas.carry(self._neck(camera, vertices), frame),
         )
         return PreparedPhoto(fit, vertices, texture, plate, kept, shown.astype(np.float32), outline)
 
@@ -170,7 +170,7 @@ class SceneMaker:
         target = HeadOutline(
             centre,
             _finite(outline_radii(head.cover > 0.5, centre)),
-            fine.carry(projected[self._rim, :2].mean(axis=0), frame),
+            fine.carry(self._neck(camera, prepared.vertices), frame),
         )
         around = scene.surroundings(prepared.outline, target, size)
         middle = frame_depth(self.model, fit, pose, size)
@@ -201,6 +201,17 @@ class SceneMaker:
             depth=np.where(covered, head.depth / SUPERSAMPLING - middle, depth).astype(np.float32),
             landmarks=fine.carry(camera.project(points)[:, :2], frame),
         )
+
+    def _neck(self, camera: Camera, vertices: np.ndarray) -> np.ndarray:
+        """(2,) pixel that the shoulders go with: the middle of the neck's rim, before it got thinner.
+
+        The thinner neck's own middle lies farther forward, and would push the shoulders before the
+        throat.
+        """
+        rim = vertices[self._rim]
+        if self.model.nape is not None:
+            rim = rim - self.model.nape[self._rim]
+        return camera.project(rim)[:, :2].mean(axis=0)
 
     def _relieved(self, fit: FaceFit, points: np.ndarray) -> np.ndarray:
         """Points (N, 3) of the fitted head with the profile that its front suggests.

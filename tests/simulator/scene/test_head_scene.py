@@ -48,6 +48,15 @@ def test_the_outline_s_middle_lies_where_the_photo_shows_it(model, fit, size):
     np.testing.assert_allclose(prepared.outline.centre, seen, atol=0.03)
 
 
+def test_a_thinner_neck_does_not_push_the_shoulders_forward(model, fit):
+    grey = np.full((PHOTO_SIDE, PHOTO_SIDE, 3), 128, np.uint8)
+    thin, thick = (
+        SceneMaker(head, 96, "none").prepare(grey, fit).outline.neck
+        for head in (model, replace(model, nape=None))
+    )
+    np.testing.assert_allclose(thin, thick, atol=0.05)
+
+
 def test_the_jaw_s_edge_is_darker_half_way_to_the_profile_only(model, fit):
     maker = SceneMaker(replace(model, turned_tone=None), 96, "none")
     prepared = maker.prepare(np.full((PHOTO_SIDE, PHOTO_SIDE, 3), 128, np.uint8), fit)
