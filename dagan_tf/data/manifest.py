@@ -4,7 +4,7 @@ Of simulated and of refined faces; written and read as `row_files` says.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,6 +157,41 @@ def read_skipped(folder: str | os.PathLike[str]) -> list[SkippedRow]:
         DaganError: The file is damaged or has other columns.
     """
     return read_rows_if_there(Path(folder) / SKIPPED_NAME, SkippedRow)
+
+
+def forget_mended(
+    folder: str | os.PathLike[str], files: Mapping[str, Sequence[str | os.PathLike[str]]]
+) -> None:
+    """Takes out of the skip list what may go well now, so that it is tried once more.
+
+    That is whatever is made of a file that came or changed after the list was last written.
+
+    Args:
+        folder: of which the caller is the only writer; its skip list may be absent.
+        files: what each source is read from; sources that are not named stay in the list.
+    """
+    rows = read_skipped(folder)
+    if not rows:
+        return
+    list_file = Path(folder) / SKIPPED_NAME
+    written = list_file.stat().st_mtime_ns
+    mended = {
+        source
+        for source in {row.source for row in rows}
+        if any(_changed(file) >= written for file in files.get(source, ()))
+    }
+    if mended:
+        write_rows(list_file, SkippedRow, [row for row in rows if row.source not in mended])
+
+
+def _changed(file: str | os.PathLike[str]) -> int:
+    """When a file was written, or put in its place, ns; 0 if it is not there."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return 0
+    # A copy may keep the time at which its original was written.
+    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def note_left_out(folder: str | os.PathLike[str], rows: Iterable[SkippedRow]) -> None:

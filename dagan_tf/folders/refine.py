@@ -21,6 +21,7 @@ from dagan_tf.data.manifest import (
     SkippedRow,
     SkippedWriter,
     forget_lost,
+    forget_mended,
     landmark_points,
     landmarks_text,
     read_manifest,
@@ -83,7 +84,8 @@ def refine_folder(
         progress: A bar on stderr.
 
     Returns:
-        Counts. Images that cannot be read are skipped and named in `skipped.csv`.
+        Counts. Images that cannot be read are skipped and named in `skipped.csv`; once their files
+        have changed they are tried again.
 
     Raises:
         RefiningError: `input_folder` is not a simulated folder, or `output_folder` was begun with
@@ -108,6 +110,10 @@ def refine_folder(
         claim_folder(target, label + (f", shrunk to {shrink_to}" if shrink_to else ""))
         done = {row.path: row for row in [*forget_lost(target), *rejected_rows(target)]}
         _check_sources(rows, done, target)
+        forget_mended(
+            target,
+            {row.path: [source / name for name in (row.path, row.mask_path)] for row in rows},
+        )
         failed = {row.source for row in read_skipped(target)}
         todo = [row for row in rows if row.path not in done and row.path not in failed]
         refined = skipped = 0

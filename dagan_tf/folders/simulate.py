@@ -2,7 +2,8 @@
 
 OUT holds the images that `view_maker` writes, OUT/manifest.csv, OUT/skipped.csv and
 OUT/simulate.json, the settings the folder was made with. A row enters the manifest only after its
-images are whole on disk; so whatever kills the process, a rerun makes just what is missing.
+images are whole on disk; so whatever kills the process, a rerun makes just what is missing. Photos
+that gave none are tried again once their files have changed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from dagan_tf.data.manifest import (
     SkippedRow,
     SkippedWriter,
     forget_lost,
+    forget_mended,
     manifest_so_far,
     note_left_out,
     read_skipped,
@@ -137,6 +139,7 @@ def plan_jobs(
     for left in output.glob("*/.*.tmp"):  # of a process that was killed while it wrote
         left.unlink()
     forget_lost(output)
+    forget_mended(output, {photo.source: [photo.path] for photo, _ in wanted})
     _check_sources(wanted, output)
     done, failed, refused = _told(output)
     return _jobs(wanted, done, failed, refused, together=settings.share_identity)

@@ -1,3 +1,4 @@
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -215,9 +216,30 @@ def test_broken_images_and_missing_masks_are_named_and_passed_over(simulated, tm
     reasons = {row.source: row.reason for row in read_skipped(tmp_path / "out")}
     assert "not a photo" in reasons["id0/photo2_yaw+060.png"]
     assert "no such file" in reasons["id1/photo5_yaw+060.png"]
-    again = _refine(simulated, tmp_path / "out")
+    again = _refine(simulated, tmp_path / "out", lambda images: pytest.fail("nothing to do"))
     assert (again.refined, again.done_before, again.skipped) == (0, 5, 2)
     assert len(read_skipped(tmp_path / "out")) == 2
+
+
+def test_what_was_skipped_is_refined_once_it_is_mended(simulated, tmp_path):
+    """Also by a copy that is as old as its original; the others stay in the list."""
+    out, broken = tmp_path / "out", ("id0/photo4_yaw+060.png", "id0/photo2_yaw+060.png")
+    mask = simulated / "id1/photo5_yaw+060_mask.png"
+    whole = {name: (simulated / name).read_bytes() for name in broken}
+    for name in broken:
+        (simulated / name).write_bytes(b"no image")
+    os.rename(mask, tmp_path / "mask.png")
+    assert _refine(simulated, out).skipped == 3
+    (simulated / broken[0]).write_bytes(whole[broken[0]])
+    os.utime(simulated / broken[0], (0, 0))
+    os.rename(tmp_path / "mask.png", mask)
+    again = _refine(simulated, out)
+    assert (again.refined, again.done_before, again.skipped) == (2, 4, 1)
+    assert [row.source for row in read_skipped(out)] == [broken[1]]
+    (simulated / broken[1]).write_bytes(whole[broken[1]])
+    assert _refine(simulated, out).refined == 1
+    assert read_skipped(out) == []
+    _assert_whole(simulated, out)
 
 
 def test_two_models_never_share_a_folder(simulated, tmp_path):

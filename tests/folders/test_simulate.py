@@ -86,6 +86,18 @@ def test_a_rerun_makes_only_what_is_missing(photos, tmp_path):
     assert len(paths) == len(set(paths)) == 4
 
 
+def test_photos_that_gave_no_views_are_tried_again_once_they_are_mended(photos, tmp_path):
+    output = tmp_path / "views"
+    items = list_photos(photos, "folder")
+    first = simulate_folder(items, output, (30,), SETTINGS, progress=False)
+    assert (first.made, first.skipped) == (2, 2)
+    (broken,) = [item.path for item in items if item.path.name == "broken.jpg"]
+    broken.write_bytes((photos / "ann/1.png").read_bytes())
+    again = simulate_folder(items, output, (30,), SETTINGS, progress=False)
+    assert (again.made, again.done_before, again.skipped, again.views) == (1, 2, 1, 3)
+    assert [Path(row["source"]).name for row in rows(output / "skipped.csv")] == ["2.png"]
+
+
 def test_views_that_were_lost_are_made_again(photos, tmp_path):
     output = tmp_path / "views"
     items = list_photos(photos, "folder")

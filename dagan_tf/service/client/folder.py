@@ -14,7 +14,13 @@ from tqdm import tqdm
 from dagan_tf.core.files import write_bytes, writing_to
 from dagan_tf.core.names import one_line
 from dagan_tf.data.layouts import all_files
-from dagan_tf.data.manifest import MANIFEST_NAME, SkippedRow, SkippedWriter, read_skipped
+from dagan_tf.data.manifest import (
+    MANIFEST_NAME,
+    SkippedRow,
+    SkippedWriter,
+    forget_mended,
+    read_skipped,
+)
 from dagan_tf.faces.photo_io import PHOTO_SUFFIXES, PhotoError, encode_png, read_photo
 from dagan_tf.folders.refine import RefiningSummary, claim_folder, refine_folder
 from dagan_tf.service.client.client import RefinerClient
@@ -74,8 +80,9 @@ def refine_image_folder(
         client: With its version pinned, or the folder is refined by whatever is served.
         input_folder: Any folders within it are kept; hidden ones are passed over.
         output_folder: Gets `NAME.png` for each, of the size the model was trained at, and
-            `skipped.csv` (source, reason) for those that the server does not take for images, and
-            for files that are no photos by their suffix.
+            `skipped.csv` (source, reason) for those that the server does not take for images,
+            which are tried again once they have changed, and for files that are no photos by their
+            suffix.
         progress: A bar on stderr.
 
     Returns:
@@ -91,6 +98,7 @@ def refine_image_folder(
     names, others = _output_names(source, target)
     with writing_to(target):
         claim_folder(target, client.label, source)
+        forget_mended(target, {_source(path): [source / path] for path in names})
         failed = {row.source for row in read_skipped(target)}
         done_before = sum((target / name).exists() for name in names.values())
         todo = [

@@ -84,6 +84,11 @@ def test_what_is_no_image_is_named_and_the_others_are_refined(server, photos, tm
         assert len(rows) == 3
         assert {row.source for row in rows} == {"anna/2.png", "anna/5.png", "notes.txt"}
         assert all("INVALID_ARGUMENT" in row.reason for row in rows if row.source != "notes.txt")
+    (photos / "anna/2.png").write_bytes((photos / "anna/1.png").read_bytes())
+    with RefinerClient(server.address, batch_size=4) as client:
+        mended = refine_image_folder(client, photos, out, progress=False)
+    assert (mended.refined, mended.done_before, mended.skipped) == (1, 6, 1)
+    assert sorted(row.source for row in read_skipped(out)) == ["anna/5.png", "notes.txt"]
 
 
 def test_all_formats_and_names_go_through_and_nothing_is_passed_over(server, photos, tmp_path):
