@@ -1,7 +1,10 @@
-"""Memory that is free goes back to the system."""
+"""Memory that is free goes back to the system, and when garbage is not looked for."""
 
 import ctypes
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def give_back() -> None:
@@ -14,3 +17,15 @@ def give_back() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(ctypes.c_size_t(0))
+
+
+@contextmanager
+def without_collections() -> Iterator[None]:
+    """Looks for no garbage while the block runs, for one that makes many objects which stay."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

@@ -57,17 +57,24 @@ class ExportModule(tf.Module):
         self.image_size = image_size
         self.stride = stride
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8, "images")])
+    @tf.function(
+        input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8, "images")], autograph=False
+    )
     def refine_uint8(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `serving_default`."""
         return {"refined": tensor_from_signed(self._refine(tensor_to_signed(images)))}
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32, "images")])
+    @tf.function(
+        input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32, "images")],
+        autograph=False,
+    )
     def refine_float(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `float`."""
         return {"refined": tf.clip_by_value(self._refine(images), -1.0, 1.0)}
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, "image_bytes")])
+    @tf.function(
+        input_signature=[tf.TensorSpec((None,), tf.string, "image_bytes")], autograph=False
+    )
     def refine_encoded(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `encoded`."""
         size = self.image_size

@@ -125,6 +125,10 @@ class Refiner:
             batch_size=batch_size,
         )
 
+    def warm_up(self) -> None:
+        """Traces and optimises the graph, which the first images would wait for otherwise."""
+        self._run(np.zeros((1, 16, 16, 3), np.uint8))
+
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Refines images.
 

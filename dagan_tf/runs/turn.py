@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dagan_tf.core.files import writing_to
+from dagan_tf.core.memory import without_collections
 from dagan_tf.core.names import file_name
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
@@ -30,6 +31,13 @@ if TYPE_CHECKING:  # They load TensorFlow and numba.
 
 YAWS = (-60.0, -30.0, 30.0, 60.0)
 SHEET_NAME = "contact_sheet.png"
+# What is compiled at the first use on a machine: half by the process that draws, in the order in
+# which it is needed, and meanwhile half by another one.
+_COMPILED_FIRST = (
+    "dagan_tf.simulator.render.rasterizer",
+    "dagan_tf.simulator.fitting.kernel",
+)
+_COMPILED_LAST = ("dagan_tf.simulator.render.shading", "dagan_tf.simulator.scene.grain")
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +141,8 @@ def turn_files(
         if meanwhile is not None and model == PRETRAINED:
             meanwhile()
         refiner = _refiner(model)
+        if meanwhile is not None:
+            refiner.warm_up()  # Else the first views would wait for it, and not it for them.
         with writing_to(output) as folder:
             for kind in ("simulated", "refined"):
                 (folder / kind).mkdir(parents=True, exist_ok=True)
@@ -175,23 +185,67 @@ def _drawn(
 ) -> Iterator[Iterator[_Views | str]]:
     """The views of each file, or why there are none."""
     if apart:
-        with jobs_beside(files, _draw, _start_drawing, settings) as results:
+        with jobs_beside(files, _draw, _start_apart, settings) as results:
             yield results
     else:
         yield run_jobs(files, _draw, _start_drawing, settings, workers=1)
 
 
-def _start_drawing(
-    image_size: int, landmarks: str, yaws: list[float]
-) -> tuple[Simulator, list[float]]:
-    return _simulator(image_size, landmarks), yaws
+class _Drawing(NamedTuple):
+    """What draws photos: `ready` is called when a face was found, before it is fitted."""
+
+    simulator: Simulator
+    yaws: list[float]
+    ready: Callable[[], object]
 
 
-def _draw(context: tuple[Simulator, list[float]], file: Path) -> _Views | str:
-    simulator, yaws = context
+def _start_drawing(image_size: int, landmarks: str, yaws: list[float]) -> _Drawing:
+    return _Drawing(_simulator(image_size, landmarks), yaws, lambda: None)
+
+
+def _start_apart(image_size: int, landmarks: str, yaws: list[float]) -> _Drawing:
+    """As `_start_drawing`, in a process of its own."""
+    with without_collections():
+        from dagan_tf.core.compiled import compile_modules, must_compile
+
+        ready: Callable[[], object] = lambda: None  # noqa: E731
+        if must_compile(_COMPILED_LAST[0]):
+            ready = _compiling_beside()
+            compile_modules(_COMPILED_FIRST)
+        return _Drawing(_simulator(image_size, landmarks), yaws, ready)
+
+
+def _compiling_beside() -> Callable[[], object]:
+    """Starts to compile `_COMPILED_LAST` in another process; what it returns waits for that."""
+    stack = ExitStack()
+    done = stack.enter_context(jobs_beside([_COMPILED_LAST], _compile, _no_context, ()))
+
+    def ready() -> None:
+        # What it failed to compile is compiled at its first use.
+        with stack, suppress(DaganError):
+            list(done)
+
+    return ready
+
+
+def _no_context() -> None:
+    pass
+
+
+def _compile(context: None, modules: tuple[str, ...]) -> None:
+    del context
+    from dagan_tf.core.compiled import compile_modules
+
+    compile_modules(modules)
+
+
+def _draw(drawing: _Drawing, file: Path) -> _Views | str:
+    simulator, yaws, ready = drawing
     try:
         photo = read_photo(file)
-        views = simulator.simulate(photo, yaws=yaws)
+        face = simulator.find(photo)
+        ready()
+        views = simulator.simulate(photo, yaws=yaws, face=face)
     except DaganError as error:
         said = str(error)
         return said if str(file) in said else f"{file}: {said}"

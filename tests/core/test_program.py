@@ -69,6 +69,23 @@ def test_tensorflows_greetings_come_with_verbose_only():
     assert "oneDNN" in loud.stderr or "CPU" in loud.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("flag", ["--noverbose", "--verbose"])
+def test_tensorflow_starts_without_what_keras_loads_in_case(flag):
+    """It can be had afterwards, and garbage is collected."""
+    program = (
+        "import gc, sys\n"
+        "from dagan_tf.core.program import run_app\n"
+        "def main(argv):\n"
+        "    names = ('tensorflow', 'keras', 'matplotlib', 'sklearn')\n"
+        "    print(*[name for name in names if name in sys.modules])\n"
+        "    import matplotlib.pyplot, sklearn.base\n"
+        "    print(gc.isenabled())\n"
+        "run_app(main, uses_tensorflow=True)"
+    )
+    assert _run("-c", program, flag).stdout == "tensorflow keras\nTrue\n"
+
+
 @pytest.mark.parametrize(("flag", "logged"), [([], ""), (["--verbose"], "it begins")])
 def test_verbose_logs_more(flag, logged):
     program = (

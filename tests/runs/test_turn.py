@@ -86,6 +86,47 @@ def test_a_process_beside_this_one_draws_the_same_views(astronaut, tmp_path):
         assert (tmp_path / "apart" / path).read_bytes() == (tmp_path / "here" / path).read_bytes()
 
 
+_FIRST_USE = """
+import os, sys
+from pathlib import Path
+from dagan_tf.runs import turn
+
+def names():
+    return sorted({path.name.split("-")[0] for path in Path(sys.argv[2]).glob("*/*.nbc")})
+
+if __name__ == "__main__":
+    drawing = turn._start_apart(48, "dlib", [30.0])
+    drawing.ready()
+    print(*names())
+    files = len(list(Path(sys.argv[2]).glob("*/*.nbc")))
+    assert turn._draw(drawing, Path(sys.argv[1])).images.shape == (1, 48, 48, 3)
+    print("compiled later:", len(list(Path(sys.argv[2]).glob("*/*.nbc"))) - files)
+    turn._compiling_beside = None
+    turn._start_apart(48, "dlib", [30.0])
+"""
+
+
+@pytest.mark.slow
+def test_what_a_first_use_compiles_is_compiled_by_two_processes_before_it_is_needed(
+    astronaut, tmp_path
+):
+    """All of it, for the types it is called with; the next time there is no second process."""
+    write_png(tmp_path / "me.png", astronaut)
+    (tmp_path / "program.py").write_text(_FIRST_USE)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "program.py", tmp_path / "me.png", tmp_path / "cache"],
+        capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path / "cache")},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    names, later = done.stdout.splitlines()
+    assert {
+        "rasterizer._draw", "rasterizer._spread", "kernel.eliminate", "shading._shade",
+        "grain._quilt",
+    } <= set(names.split())  # fmt: skip
+    assert later == "compiled later: 0"
+
+
 @pytest.mark.slow
 def test_the_command_loads_tensorflow_in_silence_and_no_compiler(astronaut, tmp_path):
     """Numba works in the process beside it, so that the two can start at once."""
@@ -127,8 +168,8 @@ def test_a_side_that_the_photo_hides_is_named(astronaut, tmp_path, monkeypatch):
     simulate = Simulator.simulate
     turned = Pose(40.0)
 
-    def of_a_turned_photo(self, photo, yaws):
-        views = simulate(self, photo, [yaw for yaw in yaws if yaw > 0])
+    def of_a_turned_photo(self, photo, yaws, **found):
+        views = simulate(self, photo, [yaw for yaw in yaws if yaw > 0], **found)
         return [dataclasses.replace(view, source_pose=turned) for view in views]
 
     monkeypatch.setattr(Simulator, "simulate", of_a_turned_photo)

@@ -7,7 +7,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from dagan_tf.simulator.fitting.kernel import place_landmarks
 from dagan_tf.simulator.fitting.outline import JAW, PATH_POINTS, outline_paths
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.render.camera import Pose, rotation_matrix
@@ -44,20 +43,43 @@ class FitBasis:
     def place(
         self, rotation: np.ndarray, coefficients: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Landmarks (68, 3) of a head seen at `rotation` and their modes (68, 3, M)."""
-        points, modes = np.empty((68, 3)), np.empty_like(self.modes)
-        place_landmarks(
-            self.mean,
-            self.modes,
-            self.path_mean,
-            self.path_modes,
-            self.normals,
-            rotation,
-            coefficients,
-            points,
-            modes,
-        )
+        """Landmarks of a posed head, those of the jaw slid to the outline.
+
+        Args:
+            rotation: (3, 3) of the camera.
+            coefficients: (M,).
+
+        Returns:
+            Landmarks (68, 3) and their modes (68, 3, M).
+        """
+        size = len(coefficients)
+        points = self.mean + (self.modes.reshape(-1, size) @ coefficients).reshape(-1, 3)
+        paths = self.path_modes.reshape(-1, size) @ coefficients
+        paths = self.path_mean + paths.reshape(self.path_mean.shape)
+        # Rotation without its roll: the first rows of R_pitch @ R_yaw.
+        cos, sin = rotation[1, 1], rotation[0, 1]
+        level = np.array([[cos, -sin], [sin, cos]]) / np.hypot(sin, cos) @ rotation[:2]
+        reach = (paths @ (self.normals @ level)[:, :, None])[:, :, 0]
+        best, other, share = _tops(reach)
+        modes = self.modes.copy()
+        for places, landmarks in ((paths, points), (self.path_modes, modes)):
+            parts = share.reshape(-1, *[1] * (places.ndim - 2))
+            landmarks[JAW] = (1.0 - parts) * places[JAW, best] + parts * places[JAW, other]
         return points, modes
+
+
+def _tops(reach: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where each row (17, P) is largest: the best, the neighbour towards the top, its share.
+
+    The top is that of the parabola through the best value and its neighbours.
+    """
+    best = reach.argmax(axis=1)
+    rows, middle = np.arange(len(reach)), np.clip(best, 1, reach.shape[1] - 2)
+    before, most, after = (reach[rows, middle + step] for step in (-1, 0, 1))
+    bend = before - 2.0 * most + after
+    bent = (best == middle) & (bend < -1e-12)
+    shift = np.where(bent, 0.5 * (before - after) / np.where(bent, bend, 1.0), 0.0)
+    return best, best + np.sign(shift).astype(int), np.abs(shift)
 
 
 _BASES: WeakKeyDictionary[MorphableModel, FitBasis] = WeakKeyDictionary()

@@ -10,6 +10,7 @@ photo's own unknowns were eliminated.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -196,13 +197,14 @@ class _Photo:
     def _misses(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Axes (68, 2), the outline's normal at the jaw, and misses (68, 2) along and across."""
         seen = self.scale * points @ self.rotation[:2].T + self.shift
-        axes = np.tile([1.0, 0.0], (68, 1))
+        axes = _RIGHT.copy()
         axes[JAW] = outward_normals(seen[JAW])
-        miss = self.target - seen
-        across = axes[:, 0] * miss[:, 1] - axes[:, 1] * miss[:, 0]
-        return axes, np.stack([(miss * axes).sum(axis=1), across], axis=1)
+        x, y = axes.T
+        right, up = (self.target - seen).T
+        return axes, np.array([right * x + up * y, x * up - y * right]).T
 
 
+_RIGHT = np.tile([1.0, 0.0], (68, 1))
 # (68, 2): along the axis of each landmark and across it.
 _SIGMAS = np.full((68, 2), LANDMARK_SIGMA)
 _SIGMAS[JAW] = JAW_SIGMA, ALONG_JAW_SIGMA
@@ -278,12 +280,13 @@ def _trust(distance: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _outer_eye_distance(points: np.ndarray) -> float:
-    return float(np.linalg.norm(points[OUTER_EYES[0]] - points[OUTER_EYES[1]]))
+    apart = points[OUTER_EYES[0]] - points[OUTER_EYES[1]]
+    return math.sqrt(apart @ apart)
 
 
 def _rotation_of(omega: np.ndarray) -> np.ndarray:
     """Rotation matrix of a rotation vector in radians (Rodrigues)."""
-    angle = float(np.linalg.norm(omega))
+    angle = math.sqrt(omega @ omega)
     if angle < 1e-12:
         return np.eye(3)
     x, y, z = omega / angle

@@ -77,11 +77,10 @@ def outline_paths(model: MorphableModel) -> OutlinePaths:
 
 def outward_normals(jaw: np.ndarray) -> np.ndarray:
     """(17, 2) unit normals of the jaw's outline, (17, 2) points, y up."""
-    along = np.gradient(jaw, axis=0)
-    along[0], along[-1] = along[1], along[-2]
+    along = 0.5 * (jaw[2:] - jaw[:-2])
+    x, y = np.concatenate([along[:1], along, along[-1:]]).T
     # The jaw runs from the left of the image over the chin to the right: out is on its right.
-    normals = np.stack([along[:, 1], -along[:, 0]], axis=1)
-    return normals / np.linalg.norm(normals, axis=1, keepdims=True)
+    return (np.array([y, -x]) / np.sqrt(x * x + y * y)).T
 
 
 def _edges(triangles: np.ndarray) -> np.ndarray:

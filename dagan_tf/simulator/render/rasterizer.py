@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import float32, int32, int64
 
 from dagan_tf.core.compiled import compiled
 
@@ -69,7 +70,7 @@ def rasterize(vertices: np.ndarray, triangles: np.ndarray, height: int, width: i
     return raster
 
 
-@compiled(error_model="numpy")
+@compiled(float32[:, ::1], int32[:, ::1], int64[::1], int64, int64, error_model="numpy")
 def _draw(vertices, triangles, keys, height, width):  # type: ignore[no-untyped-def]
     """First pass: every pixel of each triangle's bounding box is tested against its edges.
 
@@ -145,7 +146,15 @@ def _ordered(bits):  # type: ignore[no-untyped-def]
     return np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
 
 
-@compiled(error_model="numpy")
+@compiled(
+    float32[:, ::1],
+    int32[:, ::1],
+    int64[:, ::1],
+    int32[:, ::1],
+    float32[:, :, ::1],
+    float32[:, ::1],
+    error_model="numpy",
+)
 def _resolve(vertices, triangles, keys, ids, barycentric, depth):  # type: ignore[no-untyped-def]
     """Second pass: triangle, depth and place of each pixel."""
     height, width = ids.shape
@@ -196,7 +205,7 @@ def interpolate(raster: Raster, triangles: np.ndarray, attributes: np.ndarray) -
     return out
 
 
-@compiled()
+@compiled(int32[:, ::1], float32[:, :, ::1], int32[:, ::1], float32[:, ::1], float32[:, :, ::1])
 def _spread(ids, barycentric, triangles, attributes, out):  # type: ignore[no-untyped-def]
     height, width = ids.shape
     for y in range(height):

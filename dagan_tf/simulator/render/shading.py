@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numba import float32, int32, int64, uint8
 
 from dagan_tf.core.compiled import compiled
 from dagan_tf.simulator.render.rasterizer import Raster
@@ -77,7 +78,7 @@ def shade(
     depth = np.full((size, size), -np.inf, np.float32)
     out = Shaded(colour, cover, seen, depth)
     _shade(
-        *raster, triangles, np.ascontiguousarray(values, np.float32), photo, grain, fineness, out
+        *raster, triangles, np.ascontiguousarray(values, np.float32), photo, grain, fineness, *out
     )
     return out
 
@@ -101,14 +102,41 @@ def soften_rim(head: Shaded) -> Shaded:
     return head._replace(colour=blurred[0], cover=blurred[1], seen=blurred[2])
 
 
-@compiled(error_model="numpy", fastmath={"contract", "arcp"})
-def _shade(ids, barycentric, fine_depth, triangles, values, photo, grain, fineness, out):  # type: ignore[no-untyped-def]
+@compiled(
+    int32[:, ::1],
+    float32[:, :, ::1],
+    float32[:, ::1],
+    int32[:, ::1],
+    float32[:, ::1],
+    uint8[:, :, ::1],
+    float32[:, :, ::1],
+    int64,
+    float32[:, :, ::1],
+    float32[:, ::1],
+    float32[:, ::1],
+    float32[:, ::1],
+    error_model="numpy",
+    fastmath={"contract", "arcp"},
+)
+def _shade(  # type: ignore[no-untyped-def]
+    ids,
+    barycentric,
+    fine_depth,
+    triangles,
+    values,
+    photo,
+    grain,
+    fineness,
+    colour,
+    cover,
+    seen,
+    depth,
+):
     """All in float32: numba makes a float64 of whatever meets a Python number or an int64.
 
     Indices of vertices are unsigned because numba lets negative ones wrap around, and the compiler
     could not make vector instructions of that.
     """
-    colour, cover, seen, depth = out
     # X and Y of what is read off the photo, and how much each counts.
     limits = np.array([photo.shape[1] - 1.001, photo.shape[0] - 1.001], np.float32)
     zero, one, side = np.float32(0.0), np.float32(1.0), np.int32(grain.shape[1])

@@ -11,6 +11,7 @@ from functools import cache
 
 import cv2
 import numpy as np
+from numba import float32, int64
 from scipy.ndimage import gaussian_filter
 
 from dagan_tf.core.compiled import compiled
@@ -105,7 +106,7 @@ def _about(luma: np.ndarray, hair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return luma[down, along], hair[down, along]
 
 
-@compiled(error_model="numpy")
+@compiled(float32[:, ::1], int64[::1], int64[::1], int64[:, ::1], int64, error_model="numpy")
 def _quilt(fine, rows, columns, draws, count):  # type: ignore[no-untyped-def]
     step = _QUILT - _OVERLAP
     side = count * step + _OVERLAP
