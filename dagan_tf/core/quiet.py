@@ -1,5 +1,6 @@
 """Starts TensorFlow sooner than a bare import, its libraries' greetings off the terminal."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -47,6 +48,8 @@ def _import_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+        # Nor are they sought through later: at its end the process would for over half a second.
+        gc.freeze()
 
 
 @contextmanager
