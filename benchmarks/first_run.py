@@ -37,7 +37,9 @@ def seconds(python: str, photo: Path, output: Path, cache: Path) -> tuple[float,
     Raises:
         subprocess.CalledProcessError: The run failed.
     """
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    # The log level is this program's own.
+    own = ("PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL")
+    kept = {name: value for name, value in os.environ.items() if name not in own}
     command = [python, "-m", "dagan_tf", str(photo), "--yaws=-60,-30,30,60", f"--output={output}"]
     before, began = _processor_seconds(), time.perf_counter()
     subprocess.run(
