@@ -7,7 +7,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
@@ -74,6 +74,23 @@ def _bounded(pool: ProcessPoolExecutor, jobs: Sequence[Any], window: int) -> Ite
             yield flying.popleft().result()
     while flying:
         yield flying.popleft().result()
+
+
+def one_ahead(results: Iterator[Result]) -> Iterator[Result]:
+    """Takes each result in a thread while the one before it is used, at most one ahead.
+
+    Args:
+        results: None of them None; of work that leaves the interpreter to others most of the time,
+            as that on arrays does.
+
+    Yields:
+        The same, in order; raises what `results` raises.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, results, None)
+        while (result := coming.result()) is not None:
+            coming = pool.submit(next, results, None)
+            yield result
 
 
 @contextmanager

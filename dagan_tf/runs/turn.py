@@ -18,7 +18,7 @@ from dagan_tf.core.names import file_name
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.faces.weights import LANDMARK_SOURCES
-from dagan_tf.folders.processes import jobs_beside, run_jobs
+from dagan_tf.folders.processes import jobs_beside, one_ahead, run_jobs
 from dagan_tf.folders.views import View, all_views
 from dagan_tf.pretrained.card import PRETRAINED, read_card
 from dagan_tf.runs.contact_sheet import Row, contact_sheet, in_square
@@ -188,7 +188,7 @@ def _drawn(
         with jobs_beside(files, _draw, _start_apart, settings) as results:
             yield results
     else:
-        yield run_jobs(files, _draw, _start_drawing, settings, workers=1)
+        yield one_ahead(run_jobs(files, _draw, _start_drawing, settings, workers=1))
 
 
 class _Drawing(NamedTuple):

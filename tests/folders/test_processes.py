@@ -1,13 +1,14 @@
 """Jobs in one process beside this one (those over several: test_pack, test_simulate)."""
 
 import os
+import threading
 import time
 
 import numpy as np
 import pytest
 
 from dagan_tf.errors import DaganError
-from dagan_tf.folders.processes import jobs_beside
+from dagan_tf.folders.processes import jobs_beside, one_ahead
 
 PATIENCE = 60.0
 
@@ -60,3 +61,31 @@ def test_it_dies(tmp_path):
         assert next(results)[0] == 0
         with pytest.raises(DaganError, match=r"process beside this one ended at job 2 of 3"):
             next(results)
+
+
+def test_one_is_made_while_the_one_before_is_used():
+    made, begun = [], threading.Event()
+
+    def numbers():
+        for number in range(4):
+            made.append(number)
+            if number == 1:
+                begun.set()
+            yield number
+
+    results = one_ahead(numbers())
+    assert next(results) == 0
+    assert begun.wait(PATIENCE)
+    assert list(results) == [1, 2, 3]
+    assert made == [0, 1, 2, 3]
+
+
+def test_what_fails_ahead_is_raised_where_it_would_have_been():
+    def numbers():
+        yield 0
+        raise DaganError("of the second")
+
+    results = one_ahead(numbers())
+    assert next(results) == 0
+    with pytest.raises(DaganError, match="of the second"):
+        next(results)
