@@ -50,6 +50,7 @@ def tests(deps = [], conftest = [], data = [], checkout = []):
         name = name,
         testonly = True,
         srcs = native.glob(["*.py"], exclude = ["conftest.py"]),
+        data = native.glob(["*.heic"], allow_empty = True),
         deps = deps,
     )
     for file in native.glob(["conftest.py"], allow_empty = True):

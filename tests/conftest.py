@@ -5,6 +5,7 @@ TensorFlow lets devices be split only before its first operation, so it happens 
 
 import gc
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import settings
+from PIL import Image
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("dagan_tf", deadline=None)
@@ -59,3 +61,19 @@ def astronaut() -> np.ndarray:
     """NASA's portrait of Eileen Collins, public domain, as scikit-image ships it: (512, 512, 3)."""
     data = pytest.importorskip("skimage.data")
     return data.astronaut()
+
+
+@pytest.fixture(scope="session")
+def telephone_photos(tmp_path_factory, astronaut) -> dict[str, Path]:
+    """Her face, 256 pixels a side, as a PNG and as telephones write it, by suffix.
+
+    The HEIC is a file, since nothing that the tests install encodes it; pillow-heif did, from the
+    same pixels (quality 60).
+    """
+    folder = tmp_path_factory.mktemp("telephone")
+    files = {suffix: folder / f"{suffix}_1.{suffix}" for suffix in ("png", "heic", "avif")}
+    face = Image.fromarray(astronaut[:256, 96:352])
+    face.save(files["png"])
+    face.save(files["avif"], quality=80)
+    shutil.copy(Path(__file__).parent / "helpers" / "portrait.heic", files["heic"])
+    return files

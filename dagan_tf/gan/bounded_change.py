@@ -35,7 +35,11 @@ class BoundedChange(keras.layers.Layer):
         share, shown = tf.split(tf.stop_gradient(tf.sigmoid(matte)), 2, axis=-1)
         reach = _RIM // 2
         edged = tf.pad(share, [[0, 0], [reach, reach], [reach, reach], [0, 0]])
-        within = -tf.nn.max_pool2d(-edged, _RIM, 1, "VALID")
+        # The least of each column, then of each row: a seventh of the comparisons of squares.
+        within = -edged
+        for window in ((_RIM, 1), (1, _RIM)):
+            within = tf.nn.max_pool2d(within, window, 1, "VALID")
+        within = -within
 
         def limit(bounds: tuple[float, float]) -> tf.Tensor:
             return bounds[0] * shown + bounds[1] * (1.0 - shown)

@@ -4,6 +4,8 @@ import tensorflow as tf
 
 # Means over so many pixels a side, each of the one before, part the octaves.
 SIDES = (3, 5, 9)
+# Squares of so many pixels a side are averaged in two passes.
+_LARGE = 9
 _LUMA = (0.299, 0.587, 0.114)
 
 
@@ -37,5 +39,9 @@ def mean_around(images: tf.Tensor, side: int) -> tf.Tensor:
     """
     reach = side // 2
     padded = tf.pad(images, [[0, 0], [reach, reach], [reach, reach], [0, 0]], "REFLECT")
-    kernel = tf.fill([side, side, 1, 1], tf.constant(1.0 / side**2, images.dtype))
-    return tf.nn.conv2d(padded, kernel, 1, "VALID")
+    # Columns, then rows, where that is less work.
+    windows = ((side, side),) if side < _LARGE else ((side, 1), (1, side))
+    for height, width in windows:
+        kernel = tf.fill([height, width, 1, 1], tf.constant(1.0 / (height * width), images.dtype))
+        padded = tf.nn.conv2d(padded, kernel, 1, "VALID")
+    return padded

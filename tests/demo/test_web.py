@@ -68,6 +68,16 @@ def test_a_photo_gives_its_faces_and_a_copy(photo, astronaut):
     np.testing.assert_array_equal(_pixels(photo["copy"]), astronaut)
 
 
+@pytest.mark.parametrize("suffix", ["heic", "avif"])
+def test_photos_of_telephones_are_taken_as_the_same_png(demo, telephone_photos, suffix):
+    copies = {}
+    for kind in ("png", suffix):
+        status, answer = _json(demo, "POST", "/photos", telephone_photos[kind].read_bytes())
+        assert (status, len(answer["faces"])) == (201, 1)
+        copies[kind] = demo.turner.turn(answer["photo"], 0, yaw=45.0).simulated.astype(int)
+    assert np.abs(copies[suffix] - copies["png"]).mean() < 3.0
+
+
 def test_views_are_the_simulators_and_the_served_models(demo, refiner, photo):
     simulator, stored = demo.turner.simulator, demo.turner.store.get(photo["photo"])
     status, view = _json(demo, "GET", f"/views?photo={photo['photo']}&face=0&yaw=40&pitch=-5")

@@ -1,5 +1,6 @@
 import csv
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,18 @@ def test_every_photo_becomes_views_or_a_reason(photos, tmp_path, workers):
     reasons = {Path(row["source"]).name: row["reason"] for row in rows(output / "skipped.csv")}
     assert set(reasons) == {"2.png", "broken.jpg"}
     assert "face" in reasons["2.png"]
+
+
+def test_photos_of_telephones_give_the_views_of_the_same_png(telephone_photos, tmp_path):
+    for file in telephone_photos.values():
+        shutil.copy(file, folder_of(tmp_path / "photos", "ann"))
+    items = list_photos(tmp_path / "photos", "folder")
+    summary = simulate_folder(items, tmp_path / "views", (45,), SETTINGS, progress=False)
+    assert (summary.made, summary.skipped) == (3, 0)
+    png = read_photo(tmp_path / "views/ann/png_1_yaw+045.png").astype(int)
+    for suffix in ("heic", "avif"):
+        view = read_photo(tmp_path / f"views/ann/{suffix}_1_yaw+045.png")
+        assert np.abs(view - png).mean() < 3.0, suffix
 
 
 def test_a_rerun_makes_only_what_is_missing(photos, tmp_path):

@@ -57,6 +57,15 @@ def test_files_become_folders_and_a_sheet(astronaut, tmp_path):
     assert sheet.shape[1] > 3 * IMAGE_SIZE
 
 
+def test_photos_of_telephones_are_turned_as_the_same_png(telephone_photos, tmp_path):
+    assert turn_files([*telephone_photos.values()], tmp_path, [45.0]) == {}
+    for kind in ("simulated", "refined"):
+        png = read_photo(tmp_path / kind / "png_1_yaw+045.png").astype(int)
+        for suffix in ("heic", "avif"):
+            view = read_photo(tmp_path / kind / f"{suffix}_1_yaw+045.png")
+            assert np.abs(view - png).mean() < 3.0, (kind, suffix)
+
+
 def test_a_photo_without_a_face_is_refused():
     with pytest.raises(FaceNotFoundError):
         turn(np.full((80, 80, 3), 200, np.uint8), yaws=(30,))

@@ -91,6 +91,17 @@ def test_what_is_no_image_is_named_and_the_others_are_refined(server, photos, tm
     assert sorted(row.source for row in read_skipped(out)) == ["anna/5.png", "notes.txt"]
 
 
+def test_photos_of_telephones_are_refined_as_the_same_png(server, telephone_photos, tmp_path):
+    folder = next(iter(telephone_photos.values())).parent
+    with RefinerClient(server.address) as client:
+        summary = refine_image_folder(client, folder, tmp_path / "out", progress=False)
+    assert (summary.refined, summary.skipped) == (3, 0)
+    png = read_photo(tmp_path / "out/png_1.png").astype(int)
+    for suffix in ("heic", "avif"):
+        refined = read_photo(tmp_path / f"out/{suffix}_1.png")
+        assert np.abs(refined - png).mean() < 3.0, suffix
+
+
 def test_all_formats_and_names_go_through_and_nothing_is_passed_over(server, photos, tmp_path):
     image = Image.open(photos / "wide.JPG")
     names = ["anna/a.gif", "b.jp2", "c.jpe", "d.tga", "e.avif", "x" * 240 + ".bmp", "back\\.tiff"]
