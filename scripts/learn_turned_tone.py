@@ -8,9 +8,10 @@
 FRLL is the Face Research Lab London Set (DeBruine and Jones 2017, CC BY 4.0). VIEWS are to be made
 without a tone: `--blank` writes one that changes nothing. Each real photo lies on its view (PAIRS)
 and is moved onto it once more by an optical flow of shading; at every vertex that the view shows,
-the logarithm of the photo's colour over the view's is taken, left and right together. Its robust
-mean over people, smoothed over the mesh, hair and skin apart, is what is kept. Prints the error
-before and after, on the people held out if there are any.
+the logarithm of the photo's colour over the view's is taken, left and right together. Kept are its
+robust mean over people, smoothed over the mesh, hair and skin apart, and what of the rest follows
+from the brightness of the lower face in the front (ridge regression on its main components). Prints
+the error before, with the mean and with both, on the people held out if there are any.
 """
 
 import argparse
@@ -20,22 +21,22 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from dagan_tf.data.manifest import ManifestRow, read_manifest
-from dagan_tf.faces.photo_io import read_photo
-from dagan_tf.simulator.fitting.framing import frame_camera
 from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import HeadRegions, head_regions, smoothstep
-from dagan_tf.simulator.head.turned_tone import STEP
-from dagan_tf.simulator.render.camera import Pose
-from dagan_tf.simulator.render.rasterizer import rasterize
-from dagan_tf.simulator.render.sampling import sample
+from dagan_tf.simulator.head.turned_tone import (
+    DARKEST,
+    MOST,
+    SHARE_STEP,
+    STEP,
+    TurnedTone,
+    described,
+)
 from dagan_tf.simulator.simulator import Simulator
+from scripts.turned_photos import at_places, blurred, turned_photos
 
 ASSET = Path(__file__).resolve().parents[1] / "dagan_tf/simulator/head/assets/turned_tone.npz"
 TURNS = (45, 90)
-# Added to levels before the logarithm: black hair is black by more than its noise.
-DARKEST = 10.0
 # Observations of no change added to each vertex, and the deviation from which on one counts less.
 PRIOR, ROBUST = 2.0, 0.25
 # A vertex is known if it was seen in this part of the views; how strongly it holds the filling.
@@ -44,62 +45,61 @@ ENOUGH, HOLD = 0.15, 0.5
 HAIRLINE = 6
 # Hair is brightened by no more: on the nape it is skin that is brighter than the hair laid there.
 MOST_HAIR = 0.2
+# Of the person: main components of the lower face's brightness, the ridge, and the largest rest
+# that is believed, nats.
+COMPONENTS, RIDGE, BELIEVED = 6, 10.0, 0.7
+# The lower face is what a front shows at this cosine or more, the cheeks at the second.
+LOWER_FACING, CHEEK_FACING = 0.45, 0.6
 
 
 class Seen(NamedTuple):
-    """One view: whose, its turn, (V, 3) logarithms, (V,) weights."""
+    """One view: whose, its turn, (V, 3) logarithms, (V,) weights, what the front says of it."""
 
     person: str
     turn: int
     logs: np.ndarray
     weights: np.ndarray
+    front: np.ndarray
 
 
-def read(simulated: Path, pairs: Path, simulator: Simulator) -> list[Seen]:
+class Face(NamedTuple):
+    """(C,) and (F,) int32: vertices of the cheeks, and of the lower face on one side."""
+
+    cheeks: np.ndarray
+    lower: np.ndarray
+
+
+def face_of(model: MorphableModel, regions: HeadRegions) -> Face:
+    """Where a front is read."""
+    facing = Mesh(model.mean, model.triangles).normals(model.mean)[:, 2]
+    return Face(
+        np.flatnonzero(regions.cheeks & (facing > CHEEK_FACING)).astype(np.int32),
+        np.flatnonzero(regions.chin & (facing > LOWER_FACING) & (model.mean[:, 0] <= 0.0)).astype(
+            np.int32
+        ),
+    )
+
+
+def read(simulated: Path, pairs: Path, simulator: Simulator, face: Face) -> list[Seen]:
     """All views that have a photo, those to the right mirrored."""
-    model = simulator.model
-    assert model.mirror is not None
-    mesh = Mesh(model.mean, model.triangles)
-    photos = {row.path: row for row in read_manifest(pairs)}
-    by_source: dict[str, list[ManifestRow]] = {}
-    for row in read_manifest(simulated):
-        if row.path in photos:
-            by_source.setdefault(row.source, []).append(row)
+    mirror = simulator.model.mirror
+    assert mirror is not None
+    unseen = np.full(len(face.lower) + 1, np.nan)
     out = []
-    for source, rows in sorted(by_source.items()):
-        photo = read_photo(Path(source))
-        fit = simulator.fit(photo)
-        vertices = simulator.prepare(photo, fit).vertices
-        for row in rows:
-            view, real = read_photo(simulated / row.path), read_photo(pairs / row.path)
-            inside = read_photo(pairs / photos[row.path].mask_path)[..., 0]
-            camera = frame_camera(model, fit, Pose(row.yaw, row.pitch), view.shape[0])
-            placed = camera.project(vertices)
-            facing = (mesh.normals(vertices) @ camera.rotation.T.astype(np.float32))[:, 2]
-            depth = rasterize(placed, model.triangles, *view.shape[:2]).depth
-            at = np.clip(np.rint(placed[:, :2]).astype(int), 0, view.shape[0] - 1)
-            near = placed[:, 2] > depth[at[:, 1], at[:, 0]] - 4.0
-            near &= (np.abs(placed[:, :2] - at) < 1.0).all(axis=1)
-            there = at_places((inside == 255).astype(np.float32), placed[:, :2]) > 0.9
-            weights = near * there * smoothstep(0.1, 0.45, facing)
-            moved = placed[:, :2] + at_places(flow(view, real, inside > 0), placed[:, :2])
-            logs = np.log(at_places(blurred(real), moved) + DARKEST) - np.log(
-                at_places(blurred(view), placed[:, :2]) + DARKEST
-            )
-            if row.yaw < 0:
-                logs, weights = logs[model.mirror], weights[model.mirror]
-            out.append(Seen(row.identity, round(abs(row.yaw)), logs, weights.astype(np.float32)))
+    for one in turned_photos(simulated, pairs, simulator):
+        there = at_places((one.mask == 255).astype(np.float32), one.places) > 0.9
+        weights = there * smoothstep(0.1, 0.45, one.facing)
+        moved = one.places + at_places(flow(one.view, one.photo, one.mask > 0), one.places)
+        logs = np.log(at_places(blurred(one.photo), moved) + DARKEST) - np.log(
+            at_places(blurred(one.view), one.places) + DARKEST
+        )
+        texture = one.front.texture
+        front = described(texture.local, texture.visible, mirror, *face, unseen)
+        if one.yaw < 0:
+            logs, weights = logs[mirror], weights[mirror]
+        turn = round(abs(one.yaw))
+        out.append(Seen(one.person, turn, logs, weights.astype(np.float32), front))
     return out
-
-
-def at_places(image: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """(V, ...) samples at (V, 2) places."""
-    return sample(image, places[None].astype(np.float32))[0]
-
-
-def blurred(image: np.ndarray) -> np.ndarray:
-    """A float32 image without its pores."""
-    return cv2.GaussianBlur(image.astype(np.float32), (0, 0), 1.0)
 
 
 def flow(view: np.ndarray, real: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -119,12 +119,12 @@ def flow(view: np.ndarray, real: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return np.clip(cv2.GaussianBlur(moved, (0, 0), 4.0), -6.0, 6.0)
 
 
-def learn(seen: list[Seen], mesh: Mesh, regions: HeadRegions) -> np.ndarray:
-    """(Y, V, 3) mean logarithms."""
+def learn(seen: list[Seen], mesh: Mesh, regions: HeadRegions) -> tuple[np.ndarray, np.ndarray]:
+    """(Y, V, 3) mean logarithms, and (Y, V) how well they are known."""
     hair = regions.hair > 0.5
     near_hair = mesh.smooth(regions.hair, HAIRLINE)
     apart = (near_hair < 0.03) | (near_hair > 0.85)
-    out = []
+    out, known = [], []
     for turn in TURNS:
         logs = np.stack([one.logs for one in seen if one.turn == turn])
         given = np.stack([one.weights for one in seen if one.turn == turn])
@@ -133,20 +133,64 @@ def learn(seen: list[Seen], mesh: Mesh, regions: HeadRegions) -> np.ndarray:
             mean = (weights[..., None] * logs).sum(axis=0) / (weights.sum(axis=0) + PRIOR)[:, None]
             off = np.sqrt(((logs - mean) ** 2).mean(axis=2))
             weights = given / np.maximum(1.0, off / ROBUST)
-        known = np.clip(given.sum(axis=0) / (ENOUGH * len(logs)), 0.0, 1.0) * apart
-        filled = mesh.fill(mean.astype(np.float32), HOLD * known, hair)
-        for _ in range(2):
-            parts = []
-            for part in (hair, ~hair):
-                share = part.astype(np.float32)[:, None]
-                parts.append(mesh.smooth(filled * share) / np.maximum(mesh.smooth(share), 1e-3))
-            filled = np.where(hair[:, None], *parts)
+        known.append(np.clip(given.sum(axis=0) / (ENOUGH * len(logs)), 0.0, 1.0) * apart)
+        filled = mesh.fill(mean.astype(np.float32), HOLD * known[-1], hair)
+        filled = smoothed(filled, mesh, hair)
         out.append(np.where(hair[:, None], np.minimum(filled, MOST_HAIR), filled))
-    return np.asarray(out, np.float32)
+    return np.asarray(out, np.float32), np.asarray(known, np.float32)
 
 
-def report(seen: list[Seen], logs: np.ndarray, regions: HeadRegions) -> None:
-    """Prints mean |log| before and after, by turn and part of the head."""
+def smoothed(values: np.ndarray, mesh: Mesh, hair: np.ndarray) -> np.ndarray:
+    """(V, 3) a little smoother, hair and skin apart."""
+    for _ in range(2):
+        parts = []
+        for part in (hair, ~hair):
+            share = part.astype(np.float32)[:, None]
+            parts.append(mesh.smooth(values * share) / np.maximum(mesh.smooth(share), 1e-3))
+        values = np.where(hair[:, None], *parts)
+    return values
+
+
+def learn_person(
+    seen: list[Seen], logs: np.ndarray, known: np.ndarray, mesh: Mesh, regions: HeadRegions
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The tone's `centre`, `inwards` and `shares`."""
+    hair = regions.hair > 0.5
+    fronts = np.stack([one.front for one in seen])
+    centre = fronts.mean(axis=0)
+    off = fronts - centre
+    inwards = np.zeros((len(centre), COMPONENTS + 1))
+    inwards[:-1, :-1] = np.linalg.svd(off[:, :-1], full_matrices=False)[2][:COMPONENTS].T
+    inwards[-1, -1] = 1.0
+    # All by the first one's deviation: the lesser components are held by the ridge.
+    numbers = off @ inwards
+    inwards[:, :-1] /= numbers[:, 0].std()
+    inwards[:, -1] /= numbers[:, -1].std()
+    shares = []
+    for turn, mean, sure in zip(TURNS, logs, known, strict=True):
+        some = [one for one in seen if one.turn == turn]
+        numbers = np.stack([one.front for one in some]) - centre
+        numbers = np.clip(numbers @ inwards, -MOST, MOST)
+        rest = np.stack(
+            [
+                np.where(
+                    one.weights[:, None] > 0.2, np.clip(one.logs - mean, -BELIEVED, BELIEVED), 0.0
+                )
+                for one in some
+            ]
+        )
+        ridge = RIDGE * np.eye(numbers.shape[1])
+        slope = np.linalg.solve(
+            numbers.T @ numbers + ridge, np.tensordot(numbers.T, rest, 1).reshape(len(ridge), -1)
+        ).reshape(len(ridge), *mean.shape)
+        # Of hair and ears nothing follows from the face.
+        slope *= (sure * ~hair * (1.0 - regions.ear))[:, None]
+        shares.append([smoothed(each.astype(np.float32), mesh, hair) for each in slope])
+    return centre, inwards, np.swapaxes(np.asarray(shares, np.float32), 0, 1)
+
+
+def report(seen: list[Seen], tone: TurnedTone, regions: HeadRegions) -> None:
+    """Prints mean |log| before, with the mean, and with the person's, by turn and part."""
     plain = (regions.hair < 0.5) & (regions.ear < 0.5)
     parts = {
         "all": np.ones(len(plain), bool),
@@ -156,19 +200,27 @@ def report(seen: list[Seen], logs: np.ndarray, regions: HeadRegions) -> None:
         "hair": regions.hair > 0.5,
         "neck": ~regions.skull,
     }
-    for turn, mean in zip(TURNS, logs, strict=True):
+    for turn, mean, shares in zip(TURNS, tone.logs, np.swapaxes(tone.shares, 0, 1), strict=True):
         some = [one for one in seen if one.turn == turn]
+        own = [
+            np.tensordot(np.clip((one.front - tone.centre) @ tone.inwards, -MOST, MOST), shares, 1)
+            for one in some
+        ]
         for name, part in parts.items():
             total = sum(float(one.weights[part].sum()) for one in some)
-            before, after = (
+            errors = [
                 sum(
                     float((one.weights * np.abs(one.logs - less).mean(axis=1))[part].sum())
-                    for one in some
+                    for one, less in zip(some, guesses, strict=True)
                 )
                 / total
-                for less in (0.0, mean)
-            )
-            print(f"{turn} degrees, {name}: {before:.3f} -> {after:.3f}")
+                for guesses in (
+                    [np.zeros_like(mean)] * len(some),
+                    [mean] * len(some),
+                    [mean + person for person in own],
+                )
+            ]
+            print(f"{turn} degrees, {name}: " + " -> ".join(f"{error:.3f}" for error in errors))
 
 
 def main() -> None:
@@ -180,23 +232,36 @@ def main() -> None:
     parser.add_argument("--blank", action="store_true", help="Write one that changes nothing.")
     args = parser.parse_args()
     model = MorphableModel.load()
-    if args.blank:
-        write(args.output, np.zeros((len(TURNS), len(model.mean), 3)))
-        return
     mesh = Mesh(model.mean, model.triangles)
     regions = head_regions(model.mean, model.landmark_vertices)
+    face = face_of(model, regions)
+    turns = np.array(TURNS, np.float32)
+    if args.blank:
+        logs = np.zeros((len(TURNS), *model.mean.shape), np.float32)
+        none = np.zeros(len(face.lower) + 1, np.float32)
+        write(args.output, TurnedTone(turns, logs, *face, none, none[:, None], logs[None]))
+        return
     held_out = set(filter(None, args.held_out.split(",")))
-    seen = read(args.simulated, args.pairs, Simulator(model=model))
+    seen = read(args.simulated, args.pairs, Simulator(model=model), face)
     train = [one for one in seen if one.person not in held_out]
-    logs = learn(train, mesh, regions)
-    write(args.output, logs)
+    logs, known = learn(train, mesh, regions)
+    person = learn_person(train, logs, known, mesh, regions)
+    tone = TurnedTone(turns, logs, *face, *person)
+    write(args.output, tone)
     print(f"{len(train)} views to learn from, written to {args.output}")
-    report([one for one in seen if one.person in held_out] or train, logs, regions)
+    report([one for one in seen if one.person in held_out] or train, tone, regions)
 
 
-def write(path: Path, logs: np.ndarray) -> None:
-    steps = np.clip(np.rint(logs / STEP), -127, 127).astype(np.int8)
-    np.savez_compressed(path, turns=np.array(TURNS, np.float32), steps=steps)
+def write(path: Path, tone: TurnedTone) -> None:
+    arrays = {key: value for key, value in vars(tone).items() if key not in ("logs", "shares")}
+    arrays["centre"], arrays["inwards"] = (
+        arrays[key].astype(np.float32) for key in ("centre", "inwards")
+    )
+    arrays["steps"], arrays["share_steps"] = (
+        np.clip(np.rint(values / step), -127, 127).astype(np.int8)
+        for values, step in ((tone.logs, STEP), (tone.shares, SHARE_STEP))
+    )
+    np.savez_compressed(path, **arrays)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import numpy as np
 from dagan_tf.errors import DaganError
 from dagan_tf.simulator.head import openings
 from dagan_tf.simulator.head.formats.reader import read_model_arrays
+from dagan_tf.simulator.head.hairline import Hairline
 from dagan_tf.simulator.head.nape import nape_offsets
 from dagan_tf.simulator.head.packaged import read_packaged
 from dagan_tf.simulator.head.relief import Relief
@@ -58,6 +59,7 @@ class MorphableModel:
             not symmetric.
         relief: how far its faces stand out beyond what the modes say, or None if unknown.
         turned_tone: how its colours change when it turns, or None if unknown.
+        hairline: how its hair ends at the side, or None for a hairline like everybody's.
         nape: (V, 3) float32, what makes its neck as thin as necks are, or None.
     """
 
@@ -72,6 +74,7 @@ class MorphableModel:
     mirror: np.ndarray | None = None
     relief: Relief | None = None
     turned_tone: TurnedTone | None = None
+    hairline: Hairline | None = None
     nape: np.ndarray | None = None
 
     @classmethod
@@ -105,6 +108,7 @@ class MorphableModel:
             whole,
             relief=Relief.load(),
             turned_tone=TurnedTone.load(),
+            hairline=Hairline.load(),
             nape=nape_offsets(whole.mean, whole.landmark_vertices),
         )
 

@@ -1,8 +1,8 @@
 """How much thinner a neck is, seen from the side, than the packaged head's.
 
 That head's nape slopes back into shoulders that it does not have. Real necks, on the profiles of
-the Face Research Lab London Set, go straight down from the skull's base and are a third less deep.
-A front, from which heads are fitted, shows nothing of it.
+the Face Research Lab London Set, go straight down from the skull's base and are a third less deep,
+and their throats lie farther back. A front, from which heads are fitted, shows nothing of it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ _ACROSS = (0.05, 0.35)
 # Beside the neck's middle by more than the first, face heights, the second part of what is beyond
 # goes: a slope down to shoulders.
 _HALF, _SLOPE = 0.41, 0.7
+# The throat lies farther back by the second numbers, at the first, heights above the chin, both in
+# face heights; what lies so far before the ears' front moves with it, less behind.
+_THROAT = ((-0.5, 0.12), (-0.33, 0.12), (-0.26, 0.1), (-0.15, 0.075), (-0.08, 0.075), (-0.015, 0.0))
+_FRONT = (-0.45, -0.1)
 # The neck begins between these heights above the chin, face heights (brow to chin).
 _BEGINS = (-0.1, 0.35)
 
@@ -45,4 +49,7 @@ def nape_offsets(mean: np.ndarray, landmark_vertices: np.ndarray) -> np.ndarray:
     sloping *= 1.0 - smoothstep(0.0, 0.1 * height, mean[:, 2] - ear)
     offsets[:, 0] = -np.sign(mean[:, 0]) * sloping * below
     offsets[:, 2] = thinner * behind * below
+    levels, back = np.array(_THROAT).T
+    front = smoothstep(*_FRONT, (mean[:, 2] - ear) / height)
+    offsets[:, 2] -= (height * front * np.interp(above, levels, back)).astype(np.float32)
     return offsets

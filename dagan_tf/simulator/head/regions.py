@@ -36,6 +36,8 @@ _EAR_END = (1.0, 1.12)
 _JAW_EDGE, _JAW_SHADE = (0.0, 0.05), (0.1, 0.75)
 # The same where the skin just above the edge is meant, too.
 _JAW_ROUNDED = (-0.07, 0.03)
+# The face's middle ends between these multiples of the eyes' outer corners' distance from it.
+_EYE_SIDE = (0.75, 1.1)
 # The mouth ends between these multiples of the lips' half axes.
 _LIPS = (1.0, 1.4)
 
@@ -58,10 +60,14 @@ class HeadRegions:
         ear: (V,) float32 in [0, 1], 1 on the ears, their hollows included.
         front: (V,) float32 in [0, 1], 1 on the face; 0 behind the jaw's corners and on the neck.
         mouth: (V,) float32 in [0, 1], 1 on the lips and what is seen between them.
+        middle: (V,) float32 in [0, 1], 1 between the eyes' outer corners, 0 beside them.
+        cheeks: (V,) bool, beside the nose, where no beard grows.
+        chin: (V,) bool, where a beard grows that a front shows.
         under_jaw: (V,) float32 in [0, 1], how deep in the shade of the jaw: 1 just below its edge,
             less down the neck; 0 on face, ears and hair.
         jaw_edge: (V,) float32 in [0, 1], the same with the rounded edge itself.
         skull: (V,) bool, above the chin.
+        scalp: (V,) bool, above the brows, where everybody has hair who has any.
         height: brow to chin, model units.
     """
 
@@ -71,9 +77,13 @@ class HeadRegions:
     ear: np.ndarray
     front: np.ndarray
     mouth: np.ndarray
+    middle: np.ndarray
+    cheeks: np.ndarray
+    chin: np.ndarray
     under_jaw: np.ndarray
     jaw_edge: np.ndarray
     skull: np.ndarray
+    scalp: np.ndarray
     height: float
 
 
@@ -115,6 +125,9 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
     lips_share = 1.0 - smoothstep(*_LIPS, np.hypot(away[:, 0], away[:, 1]))
     lips_share *= z > lips[:, 2].min() - 0.1 * height
     bare = (1.0 - hair) * (1.0 - ear_share)
+    face = (front > 0.5) & (lips_share < 0.05)
+    beside = np.abs(mean[:, 0]) > 0.2 * height
+    nose, eyes = points[33, 1], float(np.abs(points[[36, 45], 0]).mean())
     return HeadRegions(
         hair=hair.astype(np.float32),
         loose=loose.astype(np.float32),
@@ -122,9 +135,13 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
         ear=ear_share.astype(np.float32),
         front=front.astype(np.float32),
         mouth=lips_share.astype(np.float32),
+        middle=(1.0 - smoothstep(*_EYE_SIDE, np.abs(mean[:, 0]) / eyes)).astype(np.float32),
+        cheeks=face & beside & (y < brow - 0.33 * height) & (y > mouth),
+        chin=face & (y < nose) & (y > chin - 0.05 * height),
         under_jaw=(_below_jaw(mean, points, height, _JAW_EDGE) * bare).astype(np.float32),
         jaw_edge=(_below_jaw(mean, points, height, _JAW_ROUNDED) * bare).astype(np.float32),
         skull=y > chin,
+        scalp=(hair > 0.95) & (y > brow - 0.1 * height),
         height=height,
     )
 

@@ -6,10 +6,15 @@ import cv2
 import numpy as np
 
 from dagan_tf.simulator.head.mesh import Mesh
-from dagan_tf.simulator.head.regions import smoothstep
+from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
 
 # Hair that differs from skin by less, nats, cannot be told from it.
 LIKE_SKIN = 0.15
+# The same for telling where hair ends; fewest vertices to tell by; and what is added to levels
+# before their logarithm is taken, as black hair has noise.
+TOLD_APART, LEAST_SEEN, DARKEST = 0.35, 8, 6.0
+# Cosines to the line of sight from which on scalp and face are seen well enough to say so.
+SCALP_FACING, FACE_FACING = 0.1, 0.5
 # Rounds of smoothing by which skin and hair go on beyond the hairline.
 BEYOND = 6
 # A head is bald if less than this part of what is seen of its scalp differs from the skin.
@@ -98,3 +103,36 @@ def middle_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(3,) median of the colours that are well known; of all if hardly any is."""
     use = weights > 0.5 * weights.max(initial=0.0)
     return np.asarray(np.median(colours[use if use.any() else slice(None)], axis=0))
+
+
+def sure_hair_and_skin(regions: HeadRegions, facing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(V,) bool each, where a head surely has hair, if it has any, and where it is bare.
+
+    Args:
+        regions: the head's.
+        facing: (V,) cosine to the line of sight, 0 where the photo does not show it.
+    """
+    bare = (regions.front > 0.9) & (regions.mouth < 0.1)
+    return regions.scalp & (facing > SCALP_FACING), bare & (facing > FACE_FACING)
+
+
+def like_hair(colours: np.ndarray, hair: np.ndarray, skin: np.ndarray) -> np.ndarray | None:
+    """How far each colour is on the way from skin's to hair's.
+
+    Args:
+        colours: (V, 3) grey levels.
+        hair: (V,) bool, which of them are surely hair.
+        skin: (V,) bool, which are surely skin.
+
+    Returns:
+        (V,) float32 in [-0.2, 1.2], 0 like the skin, 1 like the hair; None where the two cannot be
+        told apart or hardly anything of one is seen.
+    """
+    if min(hair.sum(), skin.sum()) < LEAST_SEEN:
+        return None
+    logs = np.log(colours + DARKEST)
+    of_skin = np.median(logs[skin], axis=0)
+    way = np.median(logs[hair], axis=0) - of_skin
+    if np.sqrt((way * way).mean()) < TOLD_APART:
+        return None
+    return np.clip((logs - of_skin) @ way / (way @ way), -0.2, 1.2).astype(np.float32)

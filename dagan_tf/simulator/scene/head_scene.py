@@ -17,6 +17,7 @@ from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import head_regions, smoothstep
 from dagan_tf.simulator.head.relief import raise_relief
+from dagan_tf.simulator.head.turned_tone import TurnedTone
 from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.render.grid import CANVAS_FRAMES, SUPERSAMPLING, grids
 from dagan_tf.simulator.render.occlusion import sky_seen
@@ -29,7 +30,8 @@ from dagan_tf.simulator.scene.foreground import person_mask
 from dagan_tf.simulator.scene.hair import fit_outline, growth_along_rays
 from dagan_tf.simulator.scene.outline import outline_radii, smooth_radii
 from dagan_tf.simulator.scene.surroundings import HeadOutline
-from dagan_tf.simulator.scene.texture import HeadTexture, head_texture
+from dagan_tf.simulator.scene.texture import HeadTexture
+from dagan_tf.simulator.scene.texture_reading import head_texture
 
 # Near the cut through the neck the head fades into the surroundings, over this part of its height.
 NECK_FADE = 0.05
@@ -49,6 +51,7 @@ class PreparedPhoto:
         fit: the photo's fit.
         vertices: (V, 3) float32, the head with its hair, model units.
         texture: where each vertex finds its colour.
+        tone: how its colours change when it turns, or None if unknown.
         plate: (C, C, 3) uint8, the photo without head and hair.
         kept: (C, C) float32 in [0, 1], what of the plate is the photo's own.
         shown: (C, C) float32, 1 inside the photo, 0 beyond its edges.
@@ -58,6 +61,7 @@ class PreparedPhoto:
     fit: FaceFit
     vertices: np.ndarray
     texture: HeadTexture
+    tone: TurnedTone | None
     plate: np.ndarray
     kept: np.ndarray
     shown: np.ndarray
@@ -127,7 +131,7 @@ class SceneMaker:
         outer = np.ones_like(head) if person is None else person
         texture = head_texture(
             laid, shown, small, projected, normals, raster, outer, self._mesh, self.model.mirror,
-            self._regions, self.model.mean, self._sky, self.grids,
+            self._regions, self.model.hairline, self.model.mean, self._sky, self.grids,
         )  # fmt: skip
         height = float(np.ptp(projected[self._regions.skull, 1])) * scale
         chin = canvas.carry(projected[self.model.landmark_vertices[8], :2], work)
@@ -140,7 +144,12 @@ class SceneMaker:
             radii=_finite(radii) / (scale * canvas.density),
             neck=canvas.carry(self._neck(camera, vertices), frame),
         )
-        return PreparedPhoto(fit, vertices, texture, plate, kept, shown.astype(np.float32), outline)
+        tone = self.model.turned_tone
+        if tone is not None and self.model.mirror is not None:
+            tone = tone.of_person(texture.local, texture.visible, self.model.mirror)
+        return PreparedPhoto(
+            fit, vertices, texture, tone, plate, kept, shown.astype(np.float32), outline
+        )
 
     def draw(self, prepared: PreparedPhoto, pose: Pose) -> DrawnScene:
         """Draws one view."""
@@ -154,12 +163,11 @@ class SceneMaker:
         texture = prepared.texture
         gain: np.ndarray | float = 1.0
         turn = pose.yaw - fit.pose.yaw
-        if self.model.turned_tone is not None and self.model.mirror is not None:
-            gain = self.model.turned_tone.gain(turn, self.model.mirror)
+        if prepared.tone is not None and self.model.mirror is not None:
+            gain = prepared.tone.gain(turn, self.model.mirror)
         values = texture.values(
-            normals, settled, self._mesh, self._regions, self.model.mirror, self._coverage, gain,
-            turn,
-        )  # fmt: skip
+            normals, settled, self._mesh, self.model.mirror, self._coverage, gain, turn
+        )
         triangles = self._mesh.front_facing(projected)
         raster = rasterize(projected, triangles, fine.side, fine.side)
         head = soften_rim(
@@ -203,10 +211,10 @@ class SceneMaker:
         )
 
     def _neck(self, camera: Camera, vertices: np.ndarray) -> np.ndarray:
-        """(2,) pixel that the shoulders go with: the middle of the neck's rim, before it got thinner.
+        """(2,) pixel that the shoulders go with: the middle of the rim of the fitted neck.
 
-        The thinner neck's own middle lies farther forward, and would push the shoulders before the
-        throat.
+        The middle of the neck that was made thinner lies elsewhere, and would push the shoulders
+        before the throat.
         """
         rim = vertices[self._rim]
         if self.model.nape is not None:

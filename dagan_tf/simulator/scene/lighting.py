@@ -51,6 +51,11 @@ def light_on(normals: np.ndarray, direction: np.ndarray) -> np.ndarray:
     return np.maximum(light, LEAST_LIGHT).astype(np.float32)
 
 
+def light_on_skin(normals: np.ndarray, light: np.ndarray, hair: np.ndarray) -> np.ndarray:
+    """(V,) as `light_on`; 1 on hair, which shines and shades itself in its own way."""
+    return np.asarray(1.0 + (light_on(normals, light) - 1.0) * (1.0 - hair))
+
+
 def rolled_off(brightness: np.ndarray, most: float) -> np.ndarray:
     """Factors that keep brightness below a limit, softly.
 

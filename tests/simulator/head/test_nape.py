@@ -28,10 +28,21 @@ def test_the_neck_is_thinner_behind_and_most_at_its_sides(model):
 
 def test_the_face_and_its_landmarks_stay(model):
     assert np.abs(model.nape[model.landmark_vertices]).max() < 0.01
+    chin = model.mean[model.landmark_vertices[8]]
     in_front = model.mean[:, 2] > model.mean[model.landmark_vertices[[0, 16]], 2].mean()
-    assert np.abs(model.nape[in_front][:, 2]).max() == 0.0
+    above = model.mean[:, 1] > chin[1]
+    assert np.abs(model.nape[in_front & above][:, 2]).max() == 0.0
     high = model.mean[:, 1] > model.mean[model.landmark_vertices[33], 1]
     assert np.abs(model.nape[high]).max() == 0.0
+
+
+def test_the_throat_lies_farther_back(model):
+    points = model.mean[model.landmark_vertices]
+    height = points[17:27, 1].mean() - points[8, 1]
+    level = np.abs(model.mean[:, 1] - (points[8, 1] - 0.15 * height)) < 0.05 * height
+    throat = level & (np.abs(model.mean[:, 0]) < 0.05 * height) & (model.mean[:, 2] > 0.0)
+    before, after = model.mean[throat, 2].max(), (model.mean + model.nape)[throat, 2].max()
+    assert float(after) == pytest.approx(before - 0.075 * height, abs=float(0.015 * height))
 
 
 def test_both_sides_alike(model):

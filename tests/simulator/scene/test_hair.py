@@ -23,6 +23,10 @@ def ball(loose):
         jaw_edge=np.zeros(4000, np.float32),
         front=np.zeros(4000, np.float32),
         skull=np.ones(4000, bool),
+        scalp=np.zeros(4000, bool),
+        middle=np.zeros(4000, np.float32),
+        cheeks=np.zeros(4000, bool),
+        chin=np.zeros(4000, bool),
         height=1.0,
     )
     return points.astype(np.float32), regions

@@ -65,7 +65,7 @@ def test_the_jaw_s_edge_is_darker_half_way_to_the_profile_only(model, fit):
     def gains(turn):
         normals = np.tile(np.float32([0.0, 0.0, 1.0]), (len(edge), 1))
         values = prepared.texture.values(
-            normals, 1.0, maker._mesh, maker._regions, model.mirror, maker._coverage, 1.0, turn
+            normals, 1.0, maker._mesh, model.mirror, maker._coverage, 1.0, turn
         )
         return values[:, shading.GAIN]
 

@@ -1,0 +1,193 @@
+"""Reads the head's surface off a photo: what it shows of each point, and what fills the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from dagan_tf.simulator.head.hairline import Hairline
+from dagan_tf.simulator.head.mesh import Mesh
+from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
+from dagan_tf.simulator.render.grid import Grid, Grids
+from dagan_tf.simulator.render.rasterizer import Raster
+from dagan_tf.simulator.scene.colours import (
+    continued,
+    grown_hair,
+    hair_share,
+    like_hair,
+    middle_colour,
+    middle_of,
+    of_one_colour,
+    own_colours,
+    sure_hair_and_skin,
+)
+from dagan_tf.simulator.scene.grain import at_vertices, grain
+from dagan_tf.simulator.scene.lighting import LUMA, estimate_light, light_on_skin
+from dagan_tf.simulator.scene.texture import HeadTexture
+
+# Cosine between surface and line of sight: below the first a point gives no colour to the
+# filling, above the second it gives all of it.
+GRAZING = (0.25, 0.6)
+# Hair hides the skull's own outline and its colour changes slowly.
+HAIR_GRAZING = (0.08, 0.35)
+# Distance in the photo from the person's outline, as a part of the head's height: nearer than the
+# first a pixel may be backdrop, farther than the second it is not.
+INSIDE = (0.012, 0.04)
+FILL_INSIDE = (0.02, 0.05)
+# Likeness to hair below which a place gives hair no colour, and from which on it gives it all.
+SURELY_HAIR = (0.6, 0.9)
+# Skin that is filled keeps below this quantile of the brightness that is seen of it.
+BRIGHT = 0.8
+# Pixels of the work grid so near to the person's outline may be backdrop.
+RIM = 2.5
+# The same, pixels of the work grid, for hair to take strands from.
+HAIR_INSIDE = (1.0, 3.0)
+# What is filled tends to the middle colour of the skin, or of the hair, within a few vertices.
+PULL = 0.01
+# How far behind the nearest surface a vertex may lie and still count as seen, as a part of the
+# head's height.
+DEPTH_TOLERANCE = 0.02
+# How much darker than in the open what is filled is where it sees nothing of the sky: under the
+# jaw, in an ear.
+SHADE = 0.95
+# The same below the jaw's edge, which the softened light of the sky alone hardly shows.
+JAW_SHADE = 0.27
+
+
+def head_texture(
+    photo: np.ndarray, shown: np.ndarray, coarse: np.ndarray, projected: np.ndarray,
+    normals: np.ndarray, raster: Raster, person: np.ndarray, mesh: Mesh,
+    mirror: np.ndarray | None, regions: HeadRegions, hairline: Hairline | None, rest: np.ndarray,
+    sky: np.ndarray, grids: Grids,
+) -> HeadTexture:  # fmt: skip
+    """Reads the head's surface off a photo.
+
+    Args:
+        photo: (C, C, 3) uint8.
+        shown: (C, C) bool, what of it lies inside the photo that was taken.
+        coarse: (W, W, 3) uint8, the photo at a lower resolution.
+        projected: (V, 3) float32, the fitted head in the photo (x, y, depth in pixels).
+        normals: (V, 3) float32 unit normals in camera axes (z towards the viewer).
+        raster: the head as the photo shows it, W pixels a side.
+        person: (W, W) bool, which of the coarse pixels are the person.
+        mesh: the head's connectivity.
+        mirror: (V,) index of each vertex' mirror image, or None.
+        regions: the head's regions.
+        hairline: how its hairline goes on at the side, or None for that of heads in general.
+        rest: (V, 3) float32, the mean head in model units.
+        sky: (V,) float32, what `sky_seen` returned for it.
+        grids: whose canvas has C pixels a side and whose work W.
+
+    Returns:
+        The texture.
+    """
+    canvas, work = grids.canvas, grids.work
+    height = float(np.ptp(projected[regions.skull, 1]))
+    positions = np.ascontiguousarray(projected[:, :2], np.float32)
+    visible = _visible(projected, raster, canvas, work, DEPTH_TOLERANCE * height)
+    # No triangle with a corner beyond the photo: what lies between would count as seen in part.
+    within = mesh.least_around((at_vertices(shown, positions) > 0.99).astype(np.float32))
+    visible = visible & (within > 0.0)
+    distance = cv2.distanceTransform(person.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    places = canvas.carry(positions, work)
+    depth_inside = at_vertices(distance, places) / (work.per(canvas) * height)
+    inside = smoothstep(*INSIDE, depth_inside).astype(np.float32)
+    facing = normals[:, 2]
+    # Colours to fill from are local means, so that no freckle is spread over a cheek.
+    colours = at_vertices(own_colours(coarse, distance > RIM), places)
+    seen = (visible * inside).astype(np.float32)
+    like = like_hair(colours, *sure_hair_and_skin(regions, seen * facing))
+    general = regions.hair
+    if hairline is not None and mirror is not None:
+        grows = hairline.hair(like, seen, regions.hair, mirror)
+        regions = replace(regions, hair=grows)
+    hair = regions.hair
+    grazing = (1.0 - hair) * smoothstep(*GRAZING, facing) + hair * smoothstep(*HAIR_GRAZING, facing)
+    known = visible * inside * grazing
+    known = np.minimum(known, mesh.smooth(known, 2)).astype(np.float32)
+    skin = known * (1.0 - hair)
+    light = estimate_light(colours, normals, skin * smoothstep(0.3, 0.7, facing))
+    shaded = (1.0 - SHADE * (1.0 - sky)) * (1.0 - JAW_SHADE * regions.under_jaw)
+    # Hair shades itself in its own way, as the photo shows it.
+    shade = (1.0 - (1.0 - hair) * (1.0 - shaded)).astype(np.float32)
+    even = colours / (light_on_skin(normals, light, hair) * shade)[:, None]
+    alike = of_one_colour(even, skin)
+    # Hair that falls over a cheek, or the collar behind a jaw, would be spread over a turned head
+    # as a stain.
+    plain = np.maximum(alike, regions.front * smoothstep(0.45, 0.7, facing))
+    # An ear or a temple seen from the front is a strip that a turned head would show smeared.
+    edge_on = regions.loose * (1.0 - smoothstep(0.6, 0.85, facing))
+    # A stain between two vertices is seen at one of them only.
+    plain = np.maximum(mesh.least_around(np.minimum(plain, 1.0 - edge_on)), hair)
+    # Teeth and the line between the lips are no stains.
+    plain = np.maximum(plain, regions.mouth)
+    known = (known * plain).astype(np.float32)
+    above_mouth = rest[:, 1] > rest[regions.mouth > 0.5, 1].max(initial=-np.inf)
+    # What only this head's hairline makes hair may be a shadow: it gives hair no colour.
+    grown = grown_hair(even, known * np.minimum(hair, general), skin * above_mouth)
+    if like is not None:
+        # Between the two lie thin hair and the edge of a lock.
+        grown = grown * smoothstep(*SURELY_HAIR, like)
+    sure = np.where(hair > 0.5, grown * of_one_colour(even, grown), known * alike)
+    # The outermost pixels mix hair and backdrop: enough to show, not to fill from.
+    sure *= smoothstep(*FILL_INSIDE, depth_inside)
+    if mirror is not None:
+        # Hair may be parted: what is hair on one side can be skin on the other.
+        same = (hair > 0.5) == (hair[mirror] > 0.5)
+        by_mirror = (1.0 - sure) * sure[mirror] * same
+        even = sure[:, None] * even + by_mirror[:, None] * even[mirror]
+        sure = sure + by_mirror
+        even /= np.maximum(sure, 1e-6)[:, None]
+    for part in (hair > 0.5, hair <= 0.5):
+        middle = middle_colour(even[part], sure[part])
+        even[part] = (sure[part, None] * even[part] + PULL * middle) / (sure[part, None] + PULL)
+    filling = mesh.fill(even, sure + PULL, hair > 0.5)
+    contrast = np.log(middle_of(filling, hair > 0.9) / middle_of(filling, hair < 0.1))
+    # Either goes on for some way under the other, for the hairline to lie anywhere between.
+    of_skin, of_hair = (continued(filling, part, mesh) for part in (hair <= 0.5, hair > 0.5))
+    above = np.arange(work.side)[:, None] < places[regions.mouth > 0.5, 1].min(initial=np.inf)
+    colour = [middle_colour(even[part], sure[part]) for part in (hair > 0.5, hair <= 0.5)]
+    strands = hair_share(coarse, *colour) * above * smoothstep(*HAIR_INSIDE, distance)
+    seen_skin = colours[skin > 0.6] if (skin > 0.6).any() else colours
+    brightest = max(float(np.quantile(seen_skin @ LUMA, BRIGHT)), 1.0)
+    skin_only = known * (1.0 - hair)
+    around = np.arctan2(rest[:, 0], rest[:, 2]) * float(np.abs(rest[:, 0]).max())
+    per_unit = height / float(np.ptp(rest[regions.skull, 1]))
+    grain_places = per_unit * np.stack([around, -rest[:, 1]], axis=1)
+    return HeadTexture(
+        photo=photo,
+        positions=positions,
+        visible=visible.astype(np.float32),
+        # On the face a stain is only not spread: a beard or a fringe is the person's.
+        inside=(inside * np.maximum(plain, regions.front)).astype(np.float32),
+        facing=facing.astype(np.float32),
+        known=known,
+        local=colours,
+        filling=of_skin,
+        hair_filling=of_hair,
+        shade=shade,
+        light=light,
+        brightest=brightest,
+        grain=grain(
+            photo, positions, skin_only, canvas.spread(strands), float(np.abs(contrast).mean())
+        ),
+        grain_places=grain_places.astype(np.float32),
+        regions=regions,
+    )
+
+
+def _visible(
+    projected: np.ndarray, raster: Raster, canvas: Grid, work: Grid, tolerance: float
+) -> np.ndarray:
+    """(V,) bool: nothing of the head is nearer by more than the tolerance, canvas pixels."""
+    scale = work.per(canvas)
+    # A grazing surface is steep: what is compared is the nearest depth of the four pixels around.
+    at = np.floor(canvas.carry(projected[:, :2], work)).astype(np.int64)
+    inside = ((at >= 0) & (at < work.side - 1)).all(axis=1)
+    column, row = np.clip(at, 0, work.side - 2).T
+    around = [raster.depth[row + i, column + j] for i in (0, 1) for j in (0, 1)]
+    # Of four pixels the second farthest: an occluder covers them all.
+    nearest = np.sort(np.stack(around), axis=0)[1]
+    return inside & (projected[:, 2] * scale >= nearest - tolerance * scale)
