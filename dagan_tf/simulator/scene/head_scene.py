@@ -203,7 +203,7 @@ class SceneMaker:
         )
 
     def _neck(self, camera: Camera, vertices: np.ndarray) -> np.ndarray:
-        """(2,) pixel that the shoulders go with: the middle of the neck's rim, before it got thinner.
+        """(2,) pixel the shoulders go with: the middle of the neck's rim, before it got thinner.
 
         The thinner neck's own middle lies farther forward, and would push the shoulders before the
         throat.
