@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -20,13 +20,15 @@ from dagan_tf.simulator.head.relief import raise_relief
 from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.render.grid import CANVAS_FRAMES, SUPERSAMPLING, grids
 from dagan_tf.simulator.render.occlusion import sky_seen
-from dagan_tf.simulator.render.rasterizer import rasterize
+from dagan_tf.simulator.render.rasterizer import Raster, rasterize
 from dagan_tf.simulator.render.sampling import sample
-from dagan_tf.simulator.render.shading import shade, soften_rim
+from dagan_tf.simulator.render.shading import Shaded, shade, soften_rim
 from dagan_tf.simulator.scene import surroundings as scene
 from dagan_tf.simulator.scene.backdrop import MARGIN, clean_plate
+from dagan_tf.simulator.scene.curtain import Curtain, hang_curtain, lay_over
 from dagan_tf.simulator.scene.foreground import person_mask
 from dagan_tf.simulator.scene.hair import fit_outline, growth_along_rays
+from dagan_tf.simulator.scene.long_hair import find_long_hair
 from dagan_tf.simulator.scene.outline import outline_radii, smooth_radii
 from dagan_tf.simulator.scene.surroundings import HeadOutline
 from dagan_tf.simulator.scene.texture import HeadTexture, head_texture
@@ -39,6 +41,9 @@ NEUTRAL_GREY = 127.5
 # The learned profile of a front is added to photos turned by less than the first, degrees, and not
 # to those turned by more than the second.
 RELIEF_FRONT = (15.0, 40.0)
+# Under long hair the head grows to its outline from the brow on, and fully so many heights (brow to
+# chin) above it.
+SCALP = 0.35
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +58,8 @@ class PreparedPhoto:
         kept: (C, C) float32 in [0, 1], what of the plate is the photo's own.
         shown: (C, C) float32, 1 inside the photo, 0 beyond its edges.
         outline: the head's in the photo, in pixels of the frame.
+        curtain: its long hair, or None.
+        hanging: (K, 3) float32, the curtain's vertices, model units; None without one.
     """
 
     fit: FaceFit
@@ -62,6 +69,8 @@ class PreparedPhoto:
     kept: np.ndarray
     shown: np.ndarray
     outline: HeadOutline
+    curtain: Curtain | None
+    hanging: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +104,10 @@ class SceneMaker:
             0.0, NECK_FADE * float(np.ptp(mean[:, 1])), self._mesh.rim_distance
         ).astype(np.float32)
         self._regions = head_regions(mean, model.landmark_vertices)
+        brow = float(mean[model.landmark_vertices[17:27], 1].mean())
+        self._scalp = smoothstep(brow, brow + SCALP * self._regions.height, mean[:, 1]).astype(
+            np.float32
+        )
         self._sky = sky_seen(mean, self._mesh.normals(mean), model.triangles)
         # A head without a neck's cut stands on its lowest vertices.
         rim = self._mesh.rim_distance == 0.0
@@ -110,15 +123,26 @@ class SceneMaker:
         if self.model.nape is not None:
             face = face + self.model.nape
         projected = camera.project(face)
-        bare = self._head_mask(projected)
+        depth = self._head_depth(projected)
+        bare = np.isfinite(depth)
         small = work.averaged(laid)
         person = person_mask(small, bare)
         scale = work.per(canvas)
         centre = canvas.carry(projected[self._regions.skull, :2].mean(axis=0), work)
+        hair = None
         if person is not None:
+            places = canvas.carry(projected[:, :2], work)
+            hair = find_long_hair(
+                small, person, work.averaged(shown) > 0.5, bare, places,
+                places[self.model.landmark_vertices], self._regions,
+            )  # fmt: skip
+            regions = self._regions
+            if hair is not None:
+                # What hangs beside the face is the curtain's.
+                regions = replace(regions, grows=regions.grows * self._scalp)
             radii = outline_radii(bare, centre)
             growth = growth_along_rays(radii, person, centre, work.averaged(shown) > 0.5)
-            projected = fit_outline(projected, self._regions, growth, _finite(radii) / scale)
+            projected = fit_outline(projected, regions, growth, _finite(radii) / scale)
         vertices = _unproject(camera, projected)
         normals = self._mesh.normals(vertices) @ camera.rotation.T.astype(np.float32)
         placed = canvas.carry_depth(projected, work)
@@ -133,14 +157,20 @@ class SceneMaker:
         chin = canvas.carry(projected[self.model.landmark_vertices[8], :2], work)
         above = np.arange(work.side)[:, None] < chin[1]
         whole = head if person is None else head | person
+        curtain, hanging = None, None
+        if hair is not None and person is not None:
+            curtain = hang_curtain(hair, small, person, depth, projected, self._regions, self.grids)
+            hanging = _unproject(camera, curtain.vertices)
         plate, kept = clean_plate(laid, small, whole & above, whole, MARGIN * height, shown)
-        radii = outline_radii(self._head_mask(projected), centre)
+        radii = outline_radii(np.isfinite(self._head_depth(projected)), centre)
         outline = HeadOutline(
             centre=work.carry(centre, frame),
             radii=_finite(radii) / (scale * canvas.density),
             neck=canvas.carry(self._neck(camera, vertices), frame),
         )
-        return PreparedPhoto(fit, vertices, texture, plate, kept, shown.astype(np.float32), outline)
+        return PreparedPhoto(
+            fit, vertices, texture, plate, kept, shown.astype(np.float32), outline, curtain, hanging
+        )
 
     def draw(self, prepared: PreparedPhoto, pose: Pose) -> DrawnScene:
         """Draws one view."""
@@ -162,14 +192,16 @@ class SceneMaker:
         )  # fmt: skip
         triangles = self._mesh.front_facing(projected)
         raster = rasterize(projected, triangles, fine.side, fine.side)
-        head = soften_rim(
-            shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
-        )
+        head = shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
+        solid = head.cover > 0.5
+        if prepared.curtain is not None:
+            head = self._with_curtain(prepared, camera, raster, head, settled)
+        head = soften_rim(head)
         skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)
         centre = fine.carry(skull[:2], frame)
         target = HeadOutline(
             centre,
-            _finite(outline_radii(head.cover > 0.5, centre)),
+            _finite(outline_radii(solid, centre)),
             fine.carry(self._neck(camera, prepared.vertices), frame),
         )
         around = scene.surroundings(prepared.outline, target, size)
@@ -202,6 +234,31 @@ class SceneMaker:
             landmarks=fine.carry(camera.project(points)[:, :2], frame),
         )
 
+    def _with_curtain(
+        self,
+        prepared: PreparedPhoto,
+        camera: Camera,
+        raster: Raster,
+        head: Shaded,
+        settled: float,
+    ) -> Shaded:
+        """The drawn head, (S, S), with the long hair before it; `raster` is the head's."""
+        _, fine, canvas, _ = self.grids
+        curtain, texture = prepared.curtain, prepared.texture
+        assert curtain is not None
+        assert prepared.hanging is not None
+        projected = camera.project(prepared.hanging)
+        turn = (
+            camera.rotation
+            @ rotation_matrix(Pose(prepared.fit.pose.yaw, prepared.fit.pose.pitch)).T
+        )
+        values = curtain.values(curtain.normals @ turn.T.astype(np.float32), settled)
+        hair = rasterize(projected, curtain.triangles, fine.side, fine.side)
+        hidden = hair.depth + curtain.hides * fine.density / canvas.density < raster.depth
+        hair = hair._replace(triangle_ids=np.where(hidden, -1, hair.triangle_ids))
+        drawn = shade(hair, curtain.triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
+        return lay_over(head, drawn)
+
     def _neck(self, camera: Camera, vertices: np.ndarray) -> np.ndarray:
         """(2,) pixel the shoulders go with: the middle of the neck's rim, before it got thinner.
 
@@ -224,12 +281,12 @@ class SceneMaker:
         landmarks = self.model.landmarks(fit.identity, fit.expression)
         return raise_relief(points, landmarks, front * self.model.relief.offsets(fit.identity))
 
-    def _head_mask(self, projected: np.ndarray) -> np.ndarray:
-        """(W, W) bool: the head without the part of the neck that fades."""
+    def _head_depth(self, projected: np.ndarray) -> np.ndarray:
+        """(W, W) of the head without the part of the neck that fades; -inf off it."""
         _, _, canvas, work = self.grids
         solid = self.model.triangles[(self._coverage[self.model.triangles] > 0.5).all(axis=1)]
         placed = canvas.carry_depth(projected, work)
-        return rasterize(placed, solid, work.side, work.side).triangle_ids >= 0
+        return rasterize(placed, solid, work.side, work.side).depth
 
 
 def _upright(fit: FaceFit, matrix: np.ndarray) -> Camera:
