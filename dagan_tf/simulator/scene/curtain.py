@@ -20,6 +20,7 @@ from dagan_tf.simulator.render import shading
 from dagan_tf.simulator.render.grid import Grids
 from dagan_tf.simulator.render.shading import Shaded
 from dagan_tf.simulator.scene.grain import at_vertices
+from dagan_tf.simulator.scene.lighting import LUMA
 from dagan_tf.simulator.scene.long_hair import LongHair, SideHair
 from dagan_tf.simulator.scene.texture import STRETCH
 
@@ -41,7 +42,7 @@ _SMOOTH, _COLOUR_SMOOTH = 0.08, 0.1
 _FADE_IN, _FADE_OUT, _RAGGED = 0.2, 0.1, 0.08
 # It hides what of the head stands out of it by less.
 _HIDES = 0.1
-# Nearer to the person's outline than the first a pixel may be backdrop, farther than the second not.
+# Nearer to the person's outline than the first a pixel may be backdrop, beyond the second not.
 _INSIDE = (0.03, 0.08)
 # Its inner side is so much darker, a factor; strands are drawn out by so much, one over a factor.
 _INNER, _DRAWN_OUT = 0.55, 0.5
@@ -263,8 +264,10 @@ def _row_colours(
     """(N, 3) mean colour of the hair's outer half in each row, even where a row shows none."""
     outside = one._replace(inner=0.5 * (one.inner + one.outer))
     alone = hair._replace(sides=(outside, outside)).mask(len(coarse))
-    weights = (alone & (cv2.erode(person.astype(np.uint8), np.ones((5, 5))) > 0))[hair.rows]
-    share = weights.sum(axis=1).astype(np.float64)
+    own = (alone & (cv2.erode(person.astype(np.uint8), np.ones((5, 5))) > 0))[hair.rows]
+    # What a front shows of it is in the shade of what is beside it.
+    weights = own * (coarse[hair.rows] @ LUMA) ** 2
+    share = weights.sum(axis=1)
     total = (coarse[hair.rows] * weights[..., None]).sum(axis=1)
     blur = _COLOUR_SMOOTH * hair.height
     total = gaussian_filter1d(total, blur, axis=0) + 1e-3 * total.sum(axis=0) / len(total)

@@ -155,7 +155,9 @@ class SceneMaker:
         )  # fmt: skip
         height = float(np.ptp(projected[self._regions.skull, 1])) * scale
         chin = canvas.carry(projected[self.model.landmark_vertices[8], :2], work)
-        above = np.arange(work.side)[:, None] < chin[1]
+        # What goes on below the chin would stay behind as a piece of hair, or of what it hides.
+        lowest = chin[1] if hair is None else max(chin[1], *(one.hem for one in hair.sides))
+        above = np.arange(work.side)[:, None] < lowest
         whole = head if person is None else head | person
         curtain, hanging = None, None
         if hair is not None and person is not None:

@@ -30,6 +30,8 @@ _BELOW_BROW = 0.15
 # The hair's edge goes at most this far over the neck, in heights; it moves by as many pixels a row,
 # at this price each.
 _OVER_NECK, _STEP, _PRICE = 0.1, 3, 1.5
+# Above the brow it lies at least so far within the head's outline, in heights.
+_TEMPLE = 0.06
 # How much a pixel tells of hair or skin, at most, and the least spread of either, nats. Pixels so
 # near to the person's outline are mixed with the backdrop.
 _SURE, _SPREAD, _RIM = 4.0, 0.05, 2
@@ -166,7 +168,9 @@ def find_long_hair(
     for half, eye, sign in zip(halves, np.sort(eyes)[::1], (-1, 1), strict=True):
         neck = half.edge[rows] - _OVER_NECK * height
         inmost = np.where(rows < chin, np.minimum(eye, neck), neck)
-        inner, outer, hem = _follow(half, rows, hair, skin, inmost, mouth, height)
+        # Beside the forehead all that the head's outline meets is hair.
+        outmost = np.where(rows < brow, half.edge[rows] - _TEMPLE * height, np.inf)
+        inner, outer, hem = _follow(half, rows, hair, skin, (inmost, outmost), mouth, height)
         sides.append(SideHair(middle + sign * inner, middle + sign * outer, hem))
     return LongHair(rows, (sides[0], sides[1]), height)
 
@@ -196,7 +200,7 @@ def _follow(
     rows: np.ndarray,
     hair: _Colour,
     skin: _Colour,
-    inmost: np.ndarray,
+    limits: tuple[np.ndarray, np.ndarray],
     mouth: float,
     height: float,
 ) -> tuple[np.ndarray, np.ndarray, float]:
@@ -210,7 +214,9 @@ def _follow(
             outer[k] = min(outer[k], outer[k - 1] + _FLARE)
     seen = half.logs[rows]
     tells = np.clip(hair.likelihood(seen) - skin.likelihood(seen), -_SURE, _SURE)
-    inner = _boundary(tells * (half.person & half.shown)[rows], inmost, outer)
+    inner = _boundary(
+        tells * (half.person & half.shown)[rows], limits[0], np.minimum(outer, limits[1])
+    )
     column = np.arange(seen.shape[1])
     between = (column >= inner[:, None]) & (column < outer[:, None])
     alike = ((hair.distance(seen) < _ALIKE) & between).sum(axis=1)
