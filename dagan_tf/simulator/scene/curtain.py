@@ -36,7 +36,7 @@ _WIDEST = 0.05
 # An ear is bare if the hair's edge is no farther in than this from the head's outline.
 _BARE = 0.03
 # Smoothing down the rows: of its shape, of its colour.
-_SMOOTH, _COLOUR_SMOOTH = 0.08, 0.1
+_SMOOTH, _COLOUR_SMOOTH = 0.16, 0.1
 # It fades in over this much from its upper end, and out over the second about its hem, which goes
 # up and down by the third.
 _FADE_IN, _FADE_OUT, _RAGGED = 0.2, 0.1, 0.08
@@ -135,7 +135,9 @@ def hang_curtain(
         normals=np.concatenate([one.normals for one in sheets]),
         triangles=np.concatenate([one.triangles + k * count for k, one in enumerate(sheets)]),
         visible=np.concatenate([one.front for one in sheets]),
-        inside=smoothstep(*_INSIDE, deep).astype(np.float32),
+        inside=(smoothstep(*_INSIDE, deep) * at_vertices(hair.own, points[:, :2])).astype(
+            np.float32
+        ),
         filling=np.concatenate([one.filling for one in sheets]),
         cover=np.concatenate([one.cover for one in sheets]),
         grain_places=canvas.per(work) * np.concatenate([one.grain_places for one in sheets]),
@@ -264,7 +266,7 @@ def _row_colours(
     """(N, 3) mean colour of the hair's outer half in each row, even where a row shows none."""
     outside = one._replace(inner=0.5 * (one.inner + one.outer))
     alone = hair._replace(sides=(outside, outside)).mask(len(coarse))
-    own = (alone & (cv2.erode(person.astype(np.uint8), np.ones((5, 5))) > 0))[hair.rows]
+    own = (hair.own * alone * cv2.erode(person.astype(np.uint8), np.ones((5, 5))))[hair.rows]
     # What a front shows of it is in the shade of what is beside it.
     weights = own * (coarse[hair.rows] @ LUMA) ** 2
     share = weights.sum(axis=1)

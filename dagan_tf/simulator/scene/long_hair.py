@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from dagan_tf.simulator.head.regions import HeadRegions
+from dagan_tf.faces.filling import push_pull
+from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
 
 # There is long hair if the person reaches beyond the head's outline by the first part of the height
 # (brow to chin) in more than the second share of the rows on one side, the third on the other.
@@ -38,6 +39,10 @@ _SURE, _SPREAD, _RIM = 4.0, 0.05, 2
 # Hair ends where less than this share of a row is like it (within so many squared deviations), or
 # where it is thinner than this, and stays so, in heights.
 _LEAST_ALIKE, _ALIKE, _THIN, _STAYS = 0.35, 16.0, 0.06, 0.06
+# A pixel whose colour lies on the way from the backdrop's to the hair's is backdrop up to the first
+# part of it, hair from the second on; if both are farther apart than this, nats. What lies so near
+# to the person, pixels, tells nothing of the backdrop.
+_PART, _APART, _BACKDROP = (0.35, 0.7), 0.5, 3.0
 # Smoothing of its edges, heights.
 _SMOOTH = 0.05
 
@@ -62,11 +67,14 @@ class LongHair(NamedTuple):
     Attributes:
         rows: (N,) int64, one apart.
         sides: the one at smaller x and the other one.
+        own: (W, W) float32 in [0, 1], how surely a pixel, if it lies in the hair, is hair: neither
+            backdrop between locks nor clothes.
         height: brow to chin, pixels.
     """
 
     rows: np.ndarray
     sides: tuple[SideHair, SideHair]
+    own: np.ndarray
     height: float
 
     def mask(self, side: int) -> np.ndarray:
@@ -172,7 +180,23 @@ def find_long_hair(
         outmost = np.where(rows < brow, half.edge[rows] - _TEMPLE * height, np.inf)
         inner, outer, hem = _follow(half, rows, hair, skin, (inmost, outmost), mouth, height)
         sides.append(SideHair(middle + sign * inner, middle + sign * outer, hem))
-    return LongHair(rows, (sides[0], sides[1]), height)
+    own = _own(coarse, person, shown, hair, logs)
+    return LongHair(rows, (sides[0], sides[1]), own, height)
+
+
+def _own(
+    coarse: np.ndarray, person: np.ndarray, shown: np.ndarray, hair: _Colour, logs: np.ndarray
+) -> np.ndarray:
+    """(W, W) how surely each pixel is hair and neither backdrop nor clothes."""
+    away = cv2.distanceTransform((~person).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    known = ((away > _BACKDROP) & shown).astype(np.float32)
+    backdrop = np.log(np.maximum(push_pull(coarse.astype(np.float32), known), 8.0))
+    towards = hair.mean - backdrop
+    apart = (towards**2).sum(axis=2)
+    part = ((logs - backdrop) * towards).sum(axis=2) / np.maximum(apart, 1e-6)
+    # Hair of the backdrop's colour may look as it likes.
+    part = np.where(apart > _APART**2, smoothstep(*_PART, part), 1.0)
+    return (part * (hair.distance(logs) < _ALIKE)).astype(np.float32)
 
 
 def _reach(mask: np.ndarray) -> np.ndarray:
