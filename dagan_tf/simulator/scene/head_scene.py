@@ -155,8 +155,11 @@ class SceneMaker:
         )  # fmt: skip
         height = float(np.ptp(projected[self._regions.skull, 1])) * scale
         chin = canvas.carry(projected[self.model.landmark_vertices[8], :2], work)
-        # What goes on below the chin would stay behind as a piece of hair, or of what it hides.
-        lowest = chin[1] if hair is None else max(chin[1], *(one.hem for one in hair.sides))
+        lowest = np.full(work.side, chin[1])
+        if hair is not None:
+            # Below the chin it would stay behind, or pieces of what it hides.
+            hems = [max(float(chin[1]), one.hem) for one in hair.sides]
+            lowest = np.where(np.arange(work.side) < chin[0], *hems)
         above = np.arange(work.side)[:, None] < lowest
         whole = head if person is None else head | person
         curtain, hanging = None, None

@@ -154,9 +154,10 @@ def find_long_hair(
     closed = cv2.morphologyEx(
         (person & shown).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((_GAP, _GAP), np.uint8)
     )
-    logs = np.log(np.maximum(cv2.GaussianBlur(coarse, (0, 0), 1.0).astype(np.float64), 8.0))
+    logs = _logs(cv2.GaussianBlur(coarse, (0, 0), 1.0))
     halves = []
-    for out in (slice(middle, None, -1), slice(middle, None)):
+    outwards = (slice(middle, None, -1), slice(middle, None))
+    for out in outwards:
         mine = closed[:, out] > 0
         halves.append(
             _Half(logs[:, out], mine, shown[:, out], _reach(mine), _held(_reach(bare[:, out])))
@@ -168,7 +169,15 @@ def find_long_hair(
     at = np.clip(np.rint(places).astype(np.int64), 0, side - 1)
     face = (regions.front > 0.9) & (regions.mouth < 0.1)
     face &= (places[:, 1] > brow + _BELOW_BROW * height) & (places[:, 1] < mouth)
-    hair = _Colour.of(np.concatenate([_beside(half, judged) for half in halves]))
+    beside = np.zeros((side, side), bool)
+    for half, out in zip(halves, outwards, strict=True):
+        beside[judged, out] |= _beside(half, judged)
+    backdrop = _backdrop(coarse, person, shown)
+    # Locks are looked through: what is least like the backdrop is hair, and then what is like that.
+    far = np.linalg.norm(logs - backdrop, axis=2)
+    sure = beside & (far >= np.median(far[beside]))
+    part = _part_of(logs, backdrop, logs[sure].mean(axis=0))
+    hair = _Colour.of(logs[beside & (part > 0.5)])
     skin = _Colour.of(logs[at[face, 1], at[face, 0]])
     rows = np.arange(max(round(brow - _ABOVE_BROW * height), 0), round(_LOWEST * side))
     eyes = np.abs(landmarks[[36, 45], 0] - middle)
@@ -180,23 +189,28 @@ def find_long_hair(
         outmost = np.where(rows < brow, half.edge[rows] - _TEMPLE * height, np.inf)
         inner, outer, hem = _follow(half, rows, hair, skin, (inmost, outmost), mouth, height)
         sides.append(SideHair(middle + sign * inner, middle + sign * outer, hem))
-    own = _own(coarse, person, shown, hair, logs)
-    return LongHair(rows, (sides[0], sides[1]), own, height)
+    own = part * (hair.distance(logs) < _ALIKE)
+    return LongHair(rows, (sides[0], sides[1]), own.astype(np.float32), height)
 
 
-def _own(
-    coarse: np.ndarray, person: np.ndarray, shown: np.ndarray, hair: _Colour, logs: np.ndarray
-) -> np.ndarray:
-    """(W, W) how surely each pixel is hair and neither backdrop nor clothes."""
+def _backdrop(coarse: np.ndarray, person: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """(W, W, 3) logarithms of the backdrop's colours, behind the person as beside it."""
     away = cv2.distanceTransform((~person).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     known = ((away > _BACKDROP) & shown).astype(np.float32)
-    backdrop = np.log(np.maximum(push_pull(coarse.astype(np.float32), known), 8.0))
-    towards = hair.mean - backdrop
-    apart = (towards**2).sum(axis=2)
-    part = ((logs - backdrop) * towards).sum(axis=2) / np.maximum(apart, 1e-6)
+    return _logs(push_pull(coarse.astype(np.float32), known))
+
+
+def _logs(colours: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(colours.astype(np.float64), 8.0))
+
+
+def _part_of(logs: np.ndarray, backdrop: np.ndarray, hair: np.ndarray) -> np.ndarray:
+    """(W, W) in [0, 1]: how much of each pixel is hair, (3,), and not (W, W, 3) backdrop."""
+    towards = hair - backdrop
+    apart = (towards**2).sum(axis=-1)
+    part = ((logs - backdrop) * towards).sum(axis=-1) / np.maximum(apart, 1e-6)
     # Hair of the backdrop's colour may look as it likes.
-    part = np.where(apart > _APART**2, smoothstep(*_PART, part), 1.0)
-    return (part * (hair.distance(logs) < _ALIKE)).astype(np.float32)
+    return np.where(apart > _APART**2, smoothstep(*_PART, part), 1.0)
 
 
 def _reach(mask: np.ndarray) -> np.ndarray:
@@ -213,10 +227,11 @@ def _held(edge: np.ndarray) -> np.ndarray:
 
 
 def _beside(half: _Half, judged: slice) -> np.ndarray:
-    """(N, 3) colours beyond the head's outline."""
+    """(R, K) bool: what of the judged rows lies beyond the head's outline, but for the rim."""
     column = np.arange(half.person.shape[1])
-    pick = (column > half.edge[judged, None]) & (column < half.reach[judged, None] - _RIM)
-    return half.logs[judged][pick]
+    return np.asarray(
+        (column > half.edge[judged, None]) & (column < half.reach[judged, None] - _RIM)
+    )
 
 
 def _follow(
