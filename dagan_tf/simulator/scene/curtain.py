@@ -44,6 +44,8 @@ _FADE_IN, _FADE_OUT, _RAGGED = 0.2, 0.1, 0.08
 _HIDES = 0.1
 # Nearer to the person's outline than the first a pixel may be backdrop, beyond the second not.
 _INSIDE = (0.03, 0.08)
+# Parts of a pixel that are hair from which on it is shown, and gives its colour to what is filled.
+_SHOWN, _FILLS = (0.2, 0.5), (0.6, 0.9)
 # Its inner side is so much darker, a factor; strands are drawn out by so much, one over a factor.
 _INNER, _DRAWN_OUT = 0.55, 0.5
 
@@ -135,9 +137,9 @@ def hang_curtain(
         normals=np.concatenate([one.normals for one in sheets]),
         triangles=np.concatenate([one.triangles + k * count for k, one in enumerate(sheets)]),
         visible=np.concatenate([one.front for one in sheets]),
-        inside=(smoothstep(*_INSIDE, deep) * at_vertices(hair.own, points[:, :2])).astype(
-            np.float32
-        ),
+        inside=(
+            smoothstep(*_INSIDE, deep) * smoothstep(*_SHOWN, at_vertices(hair.own, points[:, :2]))
+        ).astype(np.float32),
         filling=np.concatenate([one.filling for one in sheets]),
         cover=np.concatenate([one.cover for one in sheets]),
         grain_places=canvas.per(work) * np.concatenate([one.grain_places for one in sheets]),
@@ -266,7 +268,8 @@ def _row_colours(
     """(N, 3) mean colour of the hair's outer half in each row, even where a row shows none."""
     outside = one._replace(inner=0.5 * (one.inner + one.outer))
     alone = hair._replace(sides=(outside, outside)).mask(len(coarse))
-    own = (hair.own * alone * cv2.erode(person.astype(np.uint8), np.ones((5, 5))))[hair.rows]
+    own = smoothstep(*_FILLS, hair.own)
+    own = (own * alone * cv2.erode(person.astype(np.uint8), np.ones((5, 5))))[hair.rows]
     # What a front shows of it is in the shade of what is beside it.
     weights = own * (coarse[hair.rows] @ LUMA) ** 2
     share = weights.sum(axis=1)

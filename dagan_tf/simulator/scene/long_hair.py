@@ -14,7 +14,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from dagan_tf.faces.filling import push_pull
-from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
+from dagan_tf.simulator.head.regions import HeadRegions
 
 # There is long hair if the person reaches beyond the head's outline by the first part of the height
 # (brow to chin) in more than the second share of the rows on one side, the third on the other.
@@ -39,10 +39,11 @@ _SURE, _SPREAD, _RIM = 4.0, 0.05, 2
 # Hair ends where less than this share of a row is like it (within so many squared deviations), or
 # where it is thinner than this, and stays so, in heights.
 _LEAST_ALIKE, _ALIKE, _THIN, _STAYS = 0.35, 16.0, 0.06, 0.06
-# A pixel whose colour lies on the way from the backdrop's to the hair's is backdrop up to the first
-# part of it, hair from the second on; if both are farther apart than this, nats. What lies so near
-# to the person, pixels, tells nothing of the backdrop.
-_PART, _APART, _BACKDROP = (0.35, 0.7), 0.5, 3.0
+# How much of a pixel is hair is asked where hair and backdrop are farther apart than this, nats. What
+# lies so near to the person, pixels, tells nothing of the backdrop.
+_APART, _BACKDROP = 0.5, 3.0
+# Hair's colours are those of pixels that are hair by more than this, if so many of all are.
+_CLEAR, _ENOUGH = 0.6, 0.25
 # Smoothing of its edges, heights.
 _SMOOTH = 0.05
 
@@ -67,8 +68,8 @@ class LongHair(NamedTuple):
     Attributes:
         rows: (N,) int64, one apart.
         sides: the one at smaller x and the other one.
-        own: (W, W) float32 in [0, 1], how surely a pixel, if it lies in the hair, is hair: neither
-            backdrop between locks nor clothes.
+        own: (W, W) float32 in [0, 1], what part of a pixel, if it lies in the hair, is hair:
+            neither backdrop between locks nor clothes.
         height: brow to chin, pixels.
     """
 
@@ -166,19 +167,26 @@ def find_long_hair(
     least, most = sorted(float(one.mean()) for one in beyond)
     if least < _LEAST_ROWS or most < _MOST_ROWS:
         return None
-    at = np.clip(np.rint(places).astype(np.int64), 0, side - 1)
-    face = (regions.front > 0.9) & (regions.mouth < 0.1)
-    face &= (places[:, 1] > brow + _BELOW_BROW * height) & (places[:, 1] < mouth)
     beside = np.zeros((side, side), bool)
     for half, out in zip(halves, outwards, strict=True):
         beside[judged, out] |= _beside(half, judged)
     backdrop = _backdrop(coarse, person, shown)
-    # Locks are looked through: what is least like the backdrop is hair, and then what is like that.
-    far = np.linalg.norm(logs - backdrop, axis=2)
-    sure = beside & (far >= np.median(far[beside]))
-    part = _part_of(logs, backdrop, logs[sure].mean(axis=0))
-    hair = _Colour.of(logs[beside & (part > 0.5)])
-    skin = _Colour.of(logs[at[face, 1], at[face, 0]])
+    at = np.clip(np.rint(places).astype(np.int64), 0, side - 1)
+    colours = logs[at[:, 1], at[:, 0]]
+    face = (regions.front > 0.9) & (regions.mouth < 0.1)
+    face &= (places[:, 1] > brow + _BELOW_BROW * height) & (places[:, 1] < mouth)
+    skin = _Colour.of(colours[face])
+    # Locks are looked through: hair is what is less like the backdrop and more like the scalp's.
+    scalp = (regions.hair > 0.9) & (places[:, 1] < brow) & person[at[:, 1], at[:, 0]]
+    part = np.ones((side, side))
+    if scalp.any():
+        part = _part_of(logs, backdrop, np.median(colours[scalp], axis=0))
+    hair = _Colour.of(logs[beside])
+    clear = beside & (part > _CLEAR)
+    if clear.sum() > _ENOUGH * beside.sum():
+        part *= _Colour.of(logs[clear]).distance(logs) < _ALIKE
+    else:
+        part *= hair.distance(logs) < _ALIKE
     rows = np.arange(max(round(brow - _ABOVE_BROW * height), 0), round(_LOWEST * side))
     eyes = np.abs(landmarks[[36, 45], 0] - middle)
     sides = []
@@ -189,8 +197,7 @@ def find_long_hair(
         outmost = np.where(rows < brow, half.edge[rows] - _TEMPLE * height, np.inf)
         inner, outer, hem = _follow(half, rows, hair, skin, (inmost, outmost), mouth, height)
         sides.append(SideHair(middle + sign * inner, middle + sign * outer, hem))
-    own = part * (hair.distance(logs) < _ALIKE)
-    return LongHair(rows, (sides[0], sides[1]), own.astype(np.float32), height)
+    return LongHair(rows, (sides[0], sides[1]), part.astype(np.float32), height)
 
 
 def _backdrop(coarse: np.ndarray, person: np.ndarray, shown: np.ndarray) -> np.ndarray:
@@ -210,7 +217,7 @@ def _part_of(logs: np.ndarray, backdrop: np.ndarray, hair: np.ndarray) -> np.nda
     apart = (towards**2).sum(axis=-1)
     part = ((logs - backdrop) * towards).sum(axis=-1) / np.maximum(apart, 1e-6)
     # Hair of the backdrop's colour may look as it likes.
-    return np.where(apart > _APART**2, smoothstep(*_PART, part), 1.0)
+    return np.where(apart > _APART**2, np.clip(part, 0.0, 1.0), 1.0)
 
 
 def _reach(mask: np.ndarray) -> np.ndarray:
