@@ -45,7 +45,7 @@ _HIDES = 0.1
 # Nearer to the person's outline than the first a pixel may be backdrop, beyond the second not.
 _INSIDE = (0.03, 0.08)
 # Parts of a pixel that are hair from which on it is shown, and gives its colour to what is filled.
-_SHOWN, _FILLS = (0.2, 0.5), (0.6, 0.9)
+_SHOWN, _FILLS = (0.2, 0.5), (0.75, 0.95)
 # Its inner side is so much darker, a factor; strands are drawn out by so much, one over a factor.
 _INNER, _DRAWN_OUT = 0.55, 0.5
 

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from dagan_tf.faces.filling import push_pull
-from dagan_tf.simulator.head.regions import HeadRegions
+from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
 
 # There is long hair if the person reaches beyond the head's outline by the first part of the height
 # (brow to chin) in more than the second share of the rows on one side, the third on the other.
@@ -39,9 +39,10 @@ _SURE, _SPREAD, _RIM = 4.0, 0.05, 2
 # Hair ends where less than this share of a row is like it (within so many squared deviations), or
 # where it is thinner than this, and stays so, in heights.
 _LEAST_ALIKE, _ALIKE, _THIN, _STAYS = 0.35, 16.0, 0.06, 0.06
-# How much of a pixel is hair is asked where hair and backdrop are farther apart than this, nats. What
-# lies so near to the person, pixels, tells nothing of the backdrop.
-_APART, _BACKDROP = 0.5, 3.0
+# How much of a pixel is hair is asked where hair and backdrop are farther apart than this, nats.
+# A colour that is no mixture of both, off by so much, is hair in the shade, or gloss. What lies so
+# near to the person, pixels, tells nothing of the backdrop.
+_APART, _OFF, _BACKDROP = 0.5, (0.15, 0.4), 3.0
 # Hair's colours are those of pixels that are hair by more than this, if so many of all are.
 _CLEAR, _ENOUGH = 0.6, 0.25
 # Smoothing of its edges, heights.
@@ -187,10 +188,11 @@ def find_long_hair(
         part *= _Colour.of(logs[clear]).distance(logs) < _ALIKE
     else:
         part *= hair.distance(logs) < _ALIKE
+    part = cv2.GaussianBlur(part, (0, 0), 1.0)
     rows = np.arange(max(round(brow - _ABOVE_BROW * height), 0), round(_LOWEST * side))
     eyes = np.abs(landmarks[[36, 45], 0] - middle)
     sides = []
-    for half, eye, sign in zip(halves, np.sort(eyes)[::1], (-1, 1), strict=True):
+    for half, eye, sign in zip(halves, eyes, (-1, 1), strict=True):
         neck = half.edge[rows] - _OVER_NECK * height
         inmost = np.where(rows < chin, np.minimum(eye, neck), neck)
         # Beside the forehead all that the head's outline meets is hair.
@@ -213,11 +215,13 @@ def _logs(colours: np.ndarray) -> np.ndarray:
 
 def _part_of(logs: np.ndarray, backdrop: np.ndarray, hair: np.ndarray) -> np.ndarray:
     """(W, W) in [0, 1]: how much of each pixel is hair, (3,), and not (W, W, 3) backdrop."""
-    towards = hair - backdrop
-    apart = (towards**2).sum(axis=-1)
-    part = ((logs - backdrop) * towards).sum(axis=-1) / np.maximum(apart, 1e-6)
+    towards, away = hair - backdrop, logs - backdrop
+    apart = np.maximum((towards**2).sum(axis=-1), 1e-6)
+    along = (away * towards).sum(axis=-1) / apart
+    off = np.linalg.norm(away - along[..., None] * towards, axis=-1)
+    part = np.maximum(np.clip(along, 0.0, 1.0), smoothstep(*_OFF, off))
     # Hair of the backdrop's colour may look as it likes.
-    return np.where(apart > _APART**2, np.clip(part, 0.0, 1.0), 1.0)
+    return np.where(apart > _APART**2, part, 1.0)
 
 
 def _reach(mask: np.ndarray) -> np.ndarray:
