@@ -20,16 +20,17 @@ from dagan_tf.simulator.head.relief import raise_relief
 from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.render.grid import CANVAS_FRAMES, SUPERSAMPLING, grids
 from dagan_tf.simulator.render.occlusion import sky_seen
-from dagan_tf.simulator.render.rasterizer import Raster, rasterize
+from dagan_tf.simulator.render.rasterizer import rasterize
 from dagan_tf.simulator.render.sampling import sample
-from dagan_tf.simulator.render.shading import Shaded, shade, soften_rim
+from dagan_tf.simulator.render.shading import shade, soften_rim
 from dagan_tf.simulator.scene import surroundings as scene
 from dagan_tf.simulator.scene.backdrop import MARGIN, clean_plate
-from dagan_tf.simulator.scene.curtain import Curtain, hang_curtain, lay_over
+from dagan_tf.simulator.scene.curtain import Curtain, draw_before
 from dagan_tf.simulator.scene.foreground import person_mask
 from dagan_tf.simulator.scene.hair import fit_outline, growth_along_rays
 from dagan_tf.simulator.scene.long_hair import find_long_hair
 from dagan_tf.simulator.scene.outline import outline_radii, smooth_radii
+from dagan_tf.simulator.scene.sheets import hang_curtain
 from dagan_tf.simulator.scene.surroundings import HeadOutline
 from dagan_tf.simulator.scene.texture import HeadTexture, head_texture
 
@@ -41,6 +42,8 @@ NEUTRAL_GREY = 127.5
 # The learned profile of a front is added to photos turned by less than the first, degrees, and not
 # to those turned by more than the second.
 RELIEF_FRONT = (15.0, 40.0)
+# Long hair is sought in photos turned by less, degrees.
+LONG_HAIR_FRONT = 25.0
 # Under long hair the head grows to its outline from the brow on, and fully so many heights (brow to
 # chin) above it.
 SCALP = 0.35
@@ -59,7 +62,6 @@ class PreparedPhoto:
         shown: (C, C) float32, 1 inside the photo, 0 beyond its edges.
         outline: the head's in the photo, in pixels of the frame.
         curtain: its long hair, or None.
-        hanging: (K, 3) float32, the curtain's vertices, model units; None without one.
     """
 
     fit: FaceFit
@@ -70,7 +72,6 @@ class PreparedPhoto:
     shown: np.ndarray
     outline: HeadOutline
     curtain: Curtain | None
-    hanging: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,21 +130,21 @@ class SceneMaker:
         person = person_mask(small, bare)
         scale = work.per(canvas)
         centre = canvas.carry(projected[self._regions.skull, :2].mean(axis=0), work)
-        hair = None
+        hair, regions = None, self._regions
         if person is not None:
-            places = canvas.carry(projected[:, :2], work)
-            hair = find_long_hair(
-                small, person, work.averaged(shown) > 0.5, bare, places,
-                places[self.model.landmark_vertices], self._regions,
-            )  # fmt: skip
-            regions = self._regions
+            if abs(fit.pose.yaw) < LONG_HAIR_FRONT:
+                places = canvas.carry(projected[:, :2], work)
+                hair = find_long_hair(
+                    small, person, work.averaged(shown) > 0.5, bare, places,
+                    places[self.model.landmark_vertices], regions,
+                )  # fmt: skip
             if hair is not None:
                 # What hangs beside the face is the curtain's.
                 regions = replace(regions, grows=regions.grows * self._scalp)
             radii = outline_radii(bare, centre)
             growth = growth_along_rays(radii, person, centre, work.averaged(shown) > 0.5)
             projected = fit_outline(projected, regions, growth, _finite(radii) / scale)
-        vertices = _unproject(camera, projected)
+        vertices = camera.unproject(projected)
         normals = self._mesh.normals(vertices) @ camera.rotation.T.astype(np.float32)
         placed = canvas.carry_depth(projected, work)
         raster = rasterize(placed, self.model.triangles, work.side, work.side)
@@ -162,10 +163,11 @@ class SceneMaker:
             lowest = np.where(np.arange(work.side) < chin[0], *hems)
         above = np.arange(work.side)[:, None] < lowest
         whole = head if person is None else head | person
-        curtain, hanging = None, None
+        curtain = None
         if hair is not None and person is not None:
-            curtain = hang_curtain(hair, small, person, depth, projected, self._regions, self.grids)
-            hanging = _unproject(camera, curtain.vertices)
+            curtain = hang_curtain(
+                hair, small, person, depth, projected, camera, self._regions, self.grids
+            )
         plate, kept = clean_plate(laid, small, whole & above, whole, MARGIN * height, shown)
         radii = outline_radii(np.isfinite(self._head_depth(projected)), centre)
         outline = HeadOutline(
@@ -174,7 +176,7 @@ class SceneMaker:
             neck=canvas.carry(self._neck(camera, vertices), frame),
         )
         return PreparedPhoto(
-            fit, vertices, texture, plate, kept, shown.astype(np.float32), outline, curtain, hanging
+            fit, vertices, texture, plate, kept, shown.astype(np.float32), outline, curtain
         )
 
     def draw(self, prepared: PreparedPhoto, pose: Pose) -> DrawnScene:
@@ -200,7 +202,7 @@ class SceneMaker:
         head = shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
         solid = head.cover > 0.5
         if prepared.curtain is not None:
-            head = self._with_curtain(prepared, camera, raster, head, settled)
+            head = draw_before(head, raster, prepared.curtain, camera, settled, texture)
         head = soften_rim(head)
         skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)
         centre = fine.carry(skull[:2], frame)
@@ -238,31 +240,6 @@ class SceneMaker:
             depth=np.where(covered, head.depth / SUPERSAMPLING - middle, depth).astype(np.float32),
             landmarks=fine.carry(camera.project(points)[:, :2], frame),
         )
-
-    def _with_curtain(
-        self,
-        prepared: PreparedPhoto,
-        camera: Camera,
-        raster: Raster,
-        head: Shaded,
-        settled: float,
-    ) -> Shaded:
-        """The drawn head, (S, S), with the long hair before it; `raster` is the head's."""
-        _, fine, canvas, _ = self.grids
-        curtain, texture = prepared.curtain, prepared.texture
-        assert curtain is not None
-        assert prepared.hanging is not None
-        projected = camera.project(prepared.hanging)
-        turn = (
-            camera.rotation
-            @ rotation_matrix(Pose(prepared.fit.pose.yaw, prepared.fit.pose.pitch)).T
-        )
-        values = curtain.values(curtain.normals @ turn.T.astype(np.float32), settled)
-        hair = rasterize(projected, curtain.triangles, fine.side, fine.side)
-        hidden = hair.depth + curtain.hides * fine.density / canvas.density < raster.depth
-        hair = hair._replace(triangle_ids=np.where(hidden, -1, hair.triangle_ids))
-        drawn = shade(hair, curtain.triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
-        return lay_over(head, drawn)
 
     def _neck(self, camera: Camera, vertices: np.ndarray) -> np.ndarray:
         """(2,) pixel the shoulders go with: the middle of the neck's rim, before it got thinner.
@@ -302,14 +279,6 @@ def _upright(fit: FaceFit, matrix: np.ndarray) -> Camera:
         rotation=rotation_matrix(Pose(fit.pose.yaw, fit.pose.pitch)),
         translation=apply_similarity(matrix, fit.camera.translation[None])[0],
     )
-
-
-def _unproject(camera: Camera, projected: np.ndarray) -> np.ndarray:
-    """(V, 3) float32 model points of `Camera.project`'s result."""
-    points = projected.astype(np.float64)
-    points[:, :2] -= camera.translation
-    points[:, 1] *= -1.0
-    return (points @ camera.rotation / camera.scale).astype(np.float32)
 
 
 def _turn(first: Pose, second: Pose) -> float:

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from dagan_tf.faces.filling import push_pull
-from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
+from dagan_tf.simulator.head.regions import HeadRegions
+from dagan_tf.simulator.scene.hair_colour import Colour, backdrop_logs, hair_part, logs_of
 
 # There is long hair if the person reaches beyond the head's outline by the first part of the height
 # (brow to chin) in more than the second share of the rows on one side, the third on the other.
@@ -33,16 +33,12 @@ _BELOW_BROW = 0.15
 _OVER_NECK, _STEP, _PRICE = 0.1, 3, 1.5
 # Above the brow it lies at least so far within the head's outline, in heights.
 _TEMPLE = 0.06
-# How much a pixel tells of hair or skin, at most, and the least spread of either, nats. Pixels so
-# near to the person's outline are mixed with the backdrop.
-_SURE, _SPREAD, _RIM = 4.0, 0.05, 2
+# How much a pixel tells of hair or skin, at most, nats. Pixels so near to the person's outline are
+# mixed with the backdrop.
+_SURE, _RIM = 4.0, 2
 # Hair ends where less than this share of a row is like it (within so many squared deviations), or
 # where it is thinner than this, and stays so, in heights.
 _LEAST_ALIKE, _ALIKE, _THIN, _STAYS = 0.35, 16.0, 0.06, 0.06
-# How much of a pixel is hair is asked where hair and backdrop are farther apart than this, nats.
-# A colour that is no mixture of both, off by so much, is hair in the shade, or gloss. What lies so
-# near to the person, pixels, tells nothing of the backdrop.
-_APART, _OFF, _BACKDROP = 0.5, (0.15, 0.4), 3.0
 # Hair's colours are those of pixels that are hair by more than this, if so many of all are.
 _CLEAR, _ENOUGH = 0.6, 0.25
 # Smoothing of its edges, heights.
@@ -100,27 +96,6 @@ class _Half(NamedTuple):
     edge: np.ndarray
 
 
-class _Colour(NamedTuple):
-    """Colours as a normal distribution."""
-
-    mean: np.ndarray
-    whitening: np.ndarray
-
-    @classmethod
-    def of(cls, logs: np.ndarray) -> _Colour:
-        """Of (N, 3) logarithms."""
-        spread = np.cov(logs.T) + _SPREAD**2 * np.eye(3)
-        return cls(logs.mean(axis=0), np.linalg.inv(np.linalg.cholesky(spread)))
-
-    def distance(self, logs: np.ndarray) -> np.ndarray:
-        """Squared, in deviations, of (..., 3)."""
-        return np.asarray((((logs - self.mean) @ self.whitening.T) ** 2).sum(axis=-1))
-
-    def likelihood(self, logs: np.ndarray) -> np.ndarray:
-        """Its logarithm but for a constant, of (..., 3)."""
-        return np.log(np.linalg.det(self.whitening)) - 0.5 * self.distance(logs)
-
-
 def find_long_hair(
     coarse: np.ndarray,
     person: np.ndarray,
@@ -156,7 +131,7 @@ def find_long_hair(
     closed = cv2.morphologyEx(
         (person & shown).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((_GAP, _GAP), np.uint8)
     )
-    logs = _logs(cv2.GaussianBlur(coarse, (0, 0), 1.0))
+    logs = logs_of(cv2.GaussianBlur(coarse, (0, 0), 1.0))
     halves = []
     outwards = (slice(middle, None, -1), slice(middle, None))
     for out in outwards:
@@ -171,24 +146,19 @@ def find_long_hair(
     beside = np.zeros((side, side), bool)
     for half, out in zip(halves, outwards, strict=True):
         beside[judged, out] |= _beside(half, judged)
-    backdrop = _backdrop(coarse, person, shown)
     at = np.clip(np.rint(places).astype(np.int64), 0, side - 1)
     colours = logs[at[:, 1], at[:, 0]]
     face = (regions.front > 0.9) & (regions.mouth < 0.1)
     face &= (places[:, 1] > brow + _BELOW_BROW * height) & (places[:, 1] < mouth)
-    skin = _Colour.of(colours[face])
-    # Locks are looked through: hair is what is less like the backdrop and more like the scalp's.
     scalp = (regions.hair > 0.9) & (places[:, 1] < brow) & person[at[:, 1], at[:, 0]]
-    part = np.ones((side, side))
+    skin, hair = Colour.of(colours[face]), Colour.of(logs[beside])
+    own = np.ones((side, side))
     if scalp.any():
-        part = _part_of(logs, backdrop, np.median(colours[scalp], axis=0))
-    hair = _Colour.of(logs[beside])
-    clear = beside & (part > _CLEAR)
-    if clear.sum() > _ENOUGH * beside.sum():
-        part *= _Colour.of(logs[clear]).distance(logs) < _ALIKE
-    else:
-        part *= hair.distance(logs) < _ALIKE
-    part = cv2.GaussianBlur(part, (0, 0), 1.0)
+        middle_of_scalp = np.median(colours[scalp], axis=0)
+        own = hair_part(logs, backdrop_logs(coarse, person, shown), middle_of_scalp)
+    clear = beside & (own > _CLEAR)
+    alike = Colour.of(logs[clear]) if clear.sum() > _ENOUGH * beside.sum() else hair
+    own = cv2.GaussianBlur(own * (alike.distance(logs) < _ALIKE), (0, 0), 1.0)
     rows = np.arange(max(round(brow - _ABOVE_BROW * height), 0), round(_LOWEST * side))
     eyes = np.abs(landmarks[[36, 45], 0] - middle)
     sides = []
@@ -199,29 +169,7 @@ def find_long_hair(
         outmost = np.where(rows < brow, half.edge[rows] - _TEMPLE * height, np.inf)
         inner, outer, hem = _follow(half, rows, hair, skin, (inmost, outmost), mouth, height)
         sides.append(SideHair(middle + sign * inner, middle + sign * outer, hem))
-    return LongHair(rows, (sides[0], sides[1]), part.astype(np.float32), height)
-
-
-def _backdrop(coarse: np.ndarray, person: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """(W, W, 3) logarithms of the backdrop's colours, behind the person as beside it."""
-    away = cv2.distanceTransform((~person).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    known = ((away > _BACKDROP) & shown).astype(np.float32)
-    return _logs(push_pull(coarse.astype(np.float32), known))
-
-
-def _logs(colours: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(colours.astype(np.float64), 8.0))
-
-
-def _part_of(logs: np.ndarray, backdrop: np.ndarray, hair: np.ndarray) -> np.ndarray:
-    """(W, W) in [0, 1]: how much of each pixel is hair, (3,), and not (W, W, 3) backdrop."""
-    towards, away = hair - backdrop, logs - backdrop
-    apart = np.maximum((towards**2).sum(axis=-1), 1e-6)
-    along = (away * towards).sum(axis=-1) / apart
-    off = np.linalg.norm(away - along[..., None] * towards, axis=-1)
-    part = np.maximum(np.clip(along, 0.0, 1.0), smoothstep(*_OFF, off))
-    # Hair of the backdrop's colour may look as it likes.
-    return np.where(apart > _APART**2, part, 1.0)
+    return LongHair(rows, (sides[0], sides[1]), own.astype(np.float32), height)
 
 
 def _reach(mask: np.ndarray) -> np.ndarray:
@@ -248,8 +196,8 @@ def _beside(half: _Half, judged: slice) -> np.ndarray:
 def _follow(
     half: _Half,
     rows: np.ndarray,
-    hair: _Colour,
-    skin: _Colour,
+    hair: Colour,
+    skin: Colour,
     limits: tuple[np.ndarray, np.ndarray],
     mouth: float,
     height: float,
