@@ -19,11 +19,13 @@ from dagan_tf.simulator.scene.lighting import LUMA
 from dagan_tf.simulator.scene.long_hair import LongHair, SideHair
 
 # Columns of a sheet from its front edge to its widest place, and from there to the back's middle;
-# rows of the photo's work grid from one of the sheet's to the next.
+# rows of the photo's work grid from one of the sheet's to the next. The first column is tucked in.
 _FRONT, _BACK, _STEP = 10, 11, 2
 # All that follows in heights, brow to chin. The sheet is at least so thick, and its front edge lies
 # so far before the ears' middle: least and most, and behind a bare ear.
 _THICK, _BEFORE, _BEHIND_EAR = 0.05, (0.05, 0.6), -0.12
+# From its front edge it is tucked in, behind cheek and neck, by this much inwards and backwards.
+_TUCK = (0.1, 0.25)
 # Its widest place lies so far behind the ears' middle, and behind its front edge.
 _WIDEST = 0.05
 # An ear is bare if the hair's edge is no farther in than this from the head's outline, in rows so
@@ -74,7 +76,8 @@ def hang_curtain(
     covers = [_cover(hair, one, shape) for one, shape in zip(hair.sides, shapes, strict=True)]
     strands = [_strands(shape).reshape(-1, 2) for shape in shapes]
     rows, columns = shapes[0].shape[:2]
-    front = np.broadcast_to(np.arange(columns) < _FRONT, (2, rows, columns))
+    column = np.arange(columns)
+    front = np.broadcast_to((column > 0) & (column <= _FRONT), (2, rows, columns))
     distance = cv2.distanceTransform(person.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     deep = at_vertices(distance, points[:, :2]) / hair.height
     own = smoothstep(*_SHOWN, at_vertices(hair.own, points[:, :2]))
@@ -112,8 +115,16 @@ def _shape(
     first = np.linspace(0.0, 0.5 * np.pi, _FRONT, endpoint=False)
     second = np.linspace(0.0, 0.5 * np.pi, _BACK)
     inner, outer, front, widest = (one[:, None] for one in (inner, outer, front, widest))
-    x = [inner + (outer - inner) * np.sin(first), middle + (outer - middle) * np.cos(second)]
-    z = [widest + (front - widest) * np.cos(first), widest + (back - widest) * np.sin(second)]
+    x = [
+        inner - sign * _TUCK[0] * height,
+        inner + (outer - inner) * np.sin(first),
+        middle + (outer - middle) * np.cos(second),
+    ]
+    z = [
+        front - _TUCK[1] * height,
+        widest + (front - widest) * np.cos(first),
+        widest + (back - widest) * np.sin(second),
+    ]
     across = np.concatenate(x, axis=1)
     return np.stack(
         [across, np.broadcast_to(rows[:, None], across.shape), np.concatenate(z, axis=1)], axis=2
@@ -153,13 +164,13 @@ def _before_ear(
 def _normals(shape: np.ndarray) -> np.ndarray:
     """(R, C, 3) unit normals of a sheet, outwards, camera axes (y up)."""
     across = np.cross(np.gradient(shape, axis=1), np.gradient(shape, axis=0))
-    # Its front edge is seen from before.
-    out = np.sign(across[:, 0, 2].sum()) * across * [1.0, -1.0, 1.0]
+    # Its front is seen from before.
+    out = np.sign(across[:, _FRONT // 2, 2].sum()) * across * [1.0, -1.0, 1.0]
     return np.asarray(out / np.maximum(np.linalg.norm(out, axis=2, keepdims=True), 1e-9))
 
 
 def _cover(hair: LongHair, one: SideHair, shape: np.ndarray) -> np.ndarray:
-    """(R, C) how opaque a sheet is: soft at its upper end, its front edge and its hem."""
+    """(R, C) how opaque a sheet is: soft at its upper end and at its hem."""
     rows, height = shape[..., 1], hair.height
     cover = smoothstep(0.0, _FADE_IN * height, rows - rows[0])
     if np.isfinite(one.hem):
@@ -167,7 +178,6 @@ def _cover(hair: LongHair, one: SideHair, shape: np.ndarray) -> np.ndarray:
         hem = one.hem + _RAGGED * height * gaussian_filter(draws, 0.7)
         fade = 0.5 * _FADE_OUT * height
         cover = cover * (1.0 - smoothstep(-fade, fade, rows - hem))
-    cover[:, 0] = 0.0
     return cover
 
 
