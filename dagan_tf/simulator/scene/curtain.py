@@ -15,7 +15,7 @@ from dagan_tf.simulator.render import shading
 from dagan_tf.simulator.render.camera import Camera
 from dagan_tf.simulator.render.grid import SUPERSAMPLING
 from dagan_tf.simulator.render.rasterizer import Raster, rasterize
-from dagan_tf.simulator.render.shading import Shaded, shade
+from dagan_tf.simulator.render.shading import Shaded, shade, soften_rim
 from dagan_tf.simulator.scene.texture import STRETCH, HeadTexture
 
 # Its inner side is so much darker, a factor, between these cosines to the line of sight.
@@ -102,10 +102,10 @@ def draw_before(
     hidden = hair.depth + curtain.hides * camera.scale < raster.depth
     hair = hair._replace(triangle_ids=np.where(hidden, np.int32(-1), hair.triangle_ids))
     normals = curtain.normals @ camera.rotation.T.astype(np.float32)
-    drawn = shade(
-        hair, curtain.triangles, curtain.values(normals, settled), texture.photo, texture.grain,
-        SUPERSAMPLING,
-    )  # fmt: skip
+    values = curtain.values(normals, settled)
+    drawn = soften_rim(
+        shade(hair, curtain.triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
+    )
     rest = 1.0 - drawn.cover
     nearest = np.where(drawn.cover > 0.5, np.maximum(drawn.depth, head.depth), head.depth)
     return Shaded(

@@ -213,7 +213,7 @@ def _row_colours(
     half = hair._replace(sides=(outside, outside)).mask(len(coarse))
     own = smoothstep(*_FILLS, hair.own) * cv2.erode(person.astype(np.uint8), np.ones((5, 5)))
     # Of hair of which nothing is sure, what there is. What is beside it shades it: the brighter.
-    weights = (half * (own + 1e-3))[hair.rows] * (1.0 + coarse[hair.rows] @ LUMA) ** 2
+    weights = (half * (own + 1e-6))[hair.rows] * (1.0 + coarse[hair.rows] @ LUMA) ** 2
     total, share = (coarse[hair.rows] * weights[..., None]).sum(axis=1), weights.sum(axis=1)
     blur = _COLOUR_SMOOTH * hair.height
     total = gaussian_filter1d(total, blur, axis=0) + 1e-3 * total.mean(axis=0)
