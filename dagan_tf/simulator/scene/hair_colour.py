@@ -15,7 +15,7 @@ _SPREAD, _BLACK = 0.05, 8.0
 # How much of a pixel is hair is asked where hair and backdrop are farther apart than this, nats.
 # A colour that is no mixture of both, off by so much, is hair in the shade, or gloss. What lies so
 # near to the person, pixels, tells nothing of the backdrop.
-_APART, _OFF, _NEAR = 0.5, (0.15, 0.4), 3.0
+_APART, _OFF, _NEAR = 0.5, (0.3, 0.6), 3.0
 
 
 class Colour(NamedTuple):

@@ -137,7 +137,9 @@ def find_long_hair(
     for out in outwards:
         mine = closed[:, out] > 0
         halves.append(
-            _Half(logs[:, out], mine, shown[:, out], _reach(mine), _held(_reach(bare[:, out])))
+            _Half(
+                logs[:, out], mine, shown[:, out], _reach(mine), _held(_reach(bare[:, out]), chin)
+            )
         )
     beyond = [(half.reach - half.edge)[judged] > _WIDE * height for half in halves]
     least, most = sorted(float(one.mean()) for one in beyond)
@@ -177,12 +179,11 @@ def _reach(mask: np.ndarray) -> np.ndarray:
     return np.asarray(np.logical_and.accumulate(mask, axis=1).sum(axis=1))
 
 
-def _held(edge: np.ndarray) -> np.ndarray:
-    """The same, below the last row of the head as in that row."""
-    last = np.flatnonzero(edge).max(initial=0)
-    out = edge.copy()
-    out[last + 1 :] = edge[last]
-    return out
+def _held(edge: np.ndarray, chin: float) -> np.ndarray:
+    """The same of a head, whose neck goes on below its cut."""
+    below = np.flatnonzero((np.arange(len(edge)) > chin) & (edge > 0))
+    neck = np.median(edge[below]) if len(below) else 0.0
+    return np.where(np.arange(len(edge)) > chin, np.maximum(edge, neck), edge)
 
 
 def _beside(half: _Half, judged: slice) -> np.ndarray:
@@ -205,11 +206,11 @@ def _follow(
     """Inner and outer edge, columns, and the hem of one side."""
     outer = half.reach[rows].astype(np.float64)
     there = half.shown[rows].any(axis=1)
-    for k in range(1, len(rows)):
-        if not there[k]:
-            outer[k] = outer[k - 1]
-        elif rows[k] > mouth:
-            outer[k] = min(outer[k], outer[k - 1] + _FLARE)
+    for k in np.flatnonzero(rows > mouth):
+        outer[k] = outer[k - 1]
+        if there[k]:
+            most = outer[k - 1] + _FLARE
+            outer[k] = min(_end_of_run(half.person[rows[k]], int(outer[k - 1]) - 1), most)
     seen = half.logs[rows]
     tells = np.clip(hair.likelihood(seen) - skin.likelihood(seen), -_SURE, _SURE)
     inner = _boundary(
@@ -229,6 +230,15 @@ def _follow(
         for one in (inner.astype(np.float64), outer)
     ]
     return smooth[0], smooth[1], hem
+
+
+def _end_of_run(person: np.ndarray, column: int) -> int:
+    """Where the person ends who is at a column, or before it; hair may hang free of the neck."""
+    inside = np.flatnonzero(person[: column + 1])
+    if not len(inside):
+        return 0
+    beyond = np.flatnonzero(~person[inside[-1] :])
+    return int(inside[-1] + beyond[0]) if len(beyond) else len(person)
 
 
 def _boundary(tells: np.ndarray, inmost: np.ndarray, outer: np.ndarray) -> np.ndarray:

@@ -32,7 +32,9 @@ _WIDEST = 0.05
 # near to the ear's middle.
 _BARE, _EAR = 0.03, 0.15
 # Smoothing down the rows: of its front edge's depth, of its colour.
-_SMOOTH, _COLOUR_SMOOTH = 0.16, 0.1
+_SMOOTH, _COLOUR_SMOOTH = 0.16, 0.25
+# A row's colour is the mean of all rows by this part, more where it shows less.
+_ALL = 0.03
 # It fades in over this much from its upper end, and out over the second about its hem, which goes
 # up and down by the third (deviation before it is smoothed).
 _FADE_IN, _FADE_OUT, _RAGGED = 0.2, 0.1, 0.08
@@ -213,9 +215,9 @@ def _row_colours(
     half = hair._replace(sides=(outside, outside)).mask(len(coarse))
     own = smoothstep(*_FILLS, hair.own) * cv2.erode(person.astype(np.uint8), np.ones((5, 5)))
     # Of hair of which nothing is sure, what there is. What is beside it shades it: the brighter.
-    weights = (half * (own + 1e-6))[hair.rows] * (1.0 + coarse[hair.rows] @ LUMA) ** 2
+    weights = (half * (own + 1e-6))[hair.rows] * (1.0 + coarse[hair.rows] @ LUMA)
     total, share = (coarse[hair.rows] * weights[..., None]).sum(axis=1), weights.sum(axis=1)
     blur = _COLOUR_SMOOTH * hair.height
-    total = gaussian_filter1d(total, blur, axis=0) + 1e-3 * total.mean(axis=0)
-    share = gaussian_filter1d(share, blur) + 1e-3 * share.mean()
+    total = gaussian_filter1d(total, blur, axis=0) + _ALL * total.mean(axis=0)
+    share = gaussian_filter1d(share, blur) + _ALL * share.mean()
     return np.asarray(total / np.maximum(share, 1e-9)[:, None])
