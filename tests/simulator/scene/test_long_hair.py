@@ -6,9 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
+from dagan_tf.simulator.fitting.fit import FaceFit
+from dagan_tf.simulator.fitting.framing import frame_camera
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import head_regions
-from dagan_tf.simulator.render.camera import Camera
+from dagan_tf.simulator.render.camera import Pose
+from dagan_tf.simulator.render.grid import CANVAS_FRAMES
 from dagan_tf.simulator.render.rasterizer import rasterize
 from dagan_tf.simulator.scene.hair_colour import Colour, hair_part, logs_of
 from dagan_tf.simulator.scene.long_hair import _boundary, find_long_hair
@@ -18,13 +21,17 @@ WALL, SKIN, BROWN, SHIRT = (90, 120, 200), (205, 160, 140), (70, 45, 30), (235, 
 
 
 class Person:
-    """A front of the mean head on a wall, in flat colours; its hair is drawn by hand."""
+    """A front of the mean head on a wall, in flat colours, as on the work grid; hair is added."""
 
     def __init__(self) -> None:
         model = MorphableModel.load()
         self.regions = head_regions(model.mean, model.landmark_vertices)
-        scale = 82.0 / self.regions.height
-        self.camera = Camera(scale, np.eye(3), np.array([128.0, 118.0]))
+        zeros = [
+            np.zeros(len(n), np.float32) for n in (model.identity_modes, model.expression_modes)
+        ]
+        nobody = FaceFit(None, Pose(0.0), *zeros, 0.0)
+        self.camera = frame_camera(model, nobody, Pose(0.0), SIDE, zoom=1.0 / CANVAS_FRAMES)
+        self.fit = replace(nobody, camera=self.camera)
         self.placed = self.camera.project(model.vertices())
         raster = rasterize(self.placed, model.triangles, SIDE, SIDE)
         self.bare = raster.triangle_ids >= 0
