@@ -106,6 +106,23 @@ def test_it_ends_where_the_neck_or_the_shirt_is_seen(someone):
     assert someone.find().sides[1].hem == pytest.approx(chin + 5, abs=4)
 
 
+def test_on_a_shirt_it_ends_where_the_colour_changes(someone):
+    someone.hang()
+    hem = someone.landmarks[8, 1] + 10
+    beside = np.abs(someone.columns - someone.middle) > 25
+    someone.add((someone.rows > hem) & beside, SHIRT)
+    hair = someone.find()
+    assert hair.sides[0].hem == pytest.approx(hem, abs=4)
+    assert hair.own[int(hem) + 8, 70] < 0.1
+
+
+def test_over_a_collar_of_its_colour_it_leaves_the_neck_free(someone):
+    someone.hang()
+    someone.add(someone.rows > someone.landmarks[8, 1] + 12, BROWN)
+    for sign, one in zip((-1, 1), someone.find().sides, strict=True):
+        assert (sign * (one.inner - someone.middle) > 15.0).all()
+
+
 def test_hair_that_ends_at_the_ears_is_short(someone):
     someone.hang(hem=someone.brow + 35)
     assert someone.find() is None
