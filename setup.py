@@ -62,6 +62,7 @@ setup(
         "dagan_tf.presets.refiner": ["*.yaml"],
         "dagan_tf.presets.recogniser": ["*.yaml"],
         "dagan_tf.simulator.head.assets": ["*.npz", "*.md"],
+        "dagan_tf.simulator.scene.assets": ["*.tflite", "*.md"],
     },
     install_requires=[
         "absl-py",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TOP = ("benchmarks", "dagan_tf", "serving", "tests", "trainer")
-DATA_SUFFIXES = (".json", ".npz", ".yaml", ".html", ".j2", ".md", ".typed")
+DATA_SUFFIXES = (".json", ".npz", ".yaml", ".html", ".j2", ".md", ".tflite", ".typed")
 MODULE = rf"({'|'.join(TOP)})(\.\w+)+"
 SCRIPT = rf"({'|'.join(TOP)})(/\w+)+\.py"
 # Modules whose package's name differs from theirs.

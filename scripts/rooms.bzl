@@ -2,7 +2,7 @@
 
 load("@rules_python//python:defs.bzl", "py_binary", "py_library", "py_test")
 
-_DATA = ["*.html", "*.j2", "*.json", "*.md", "*.npz", "*.typed", "*.yaml"]
+_DATA = ["*.html", "*.j2", "*.json", "*.md", "*.npz", "*.tflite", "*.typed", "*.yaml"]
 _RUN_PYTEST = "//scripts:run_pytest.py"
 
 def room(deps = [], programs = []):

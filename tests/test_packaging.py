@@ -61,7 +61,7 @@ def test_the_wheel_holds_all_modules_and_their_data(wheel):
         str(path.relative_to(ROOT))
         for top in TOPS
         for path in (ROOT / top).rglob("*")
-        if path.suffix in (".py", ".npz", ".html", ".j2", ".typed")
+        if path.suffix in (".py", ".npz", ".html", ".j2", ".tflite", ".typed")
         or (path.suffix == ".yaml" and top == "dagan_tf")
     }
     assert wanted - names == set()

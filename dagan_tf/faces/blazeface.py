@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
 from dagan_tf.core.pixels import to_signed
+from dagan_tf.core.tflite import load_tflite
 from dagan_tf.faces.alignment import (
     apply_similarity,
     invert_similarity,
@@ -158,7 +158,7 @@ class _Runner:
             matrix: (2, 3) similarity from the photo's pixels to its pixels.
         """
         if self._loaded is None:
-            self._loaded = load_tflite(self.net.file)
+            self._loaded = load_tflite(weight_path(self.net.file))
             self._anchors = _anchors(self.net)
         self._loaded.setInput(to_signed(square.transpose(2, 0, 1)[None]))
         boxes, scores = self._loaded.forward(list(self.net.outputs))
@@ -174,20 +174,6 @@ class _Runner:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"net": self.net, "_loaded": None}
-
-
-def load_tflite(name: str) -> Any:
-    """A network from a TFLite file, run by OpenCV: nothing here needs TensorFlow.
-
-    Args:
-        name: as in `faces.weights`.
-    """
-    path = str(weight_path(name))
-    # OpenCV 5's new engine returns one output at a time only.
-    classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)
-    if classic is None:
-        return cv2.dnn.readNetFromTFLite(path)
-    return cv2.dnn.readNetFromTFLite(path, classic)
 
 
 def _anchors(net: Net) -> np.ndarray:

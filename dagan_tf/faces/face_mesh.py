@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 
 from dagan_tf.core.pixels import to_unit
+from dagan_tf.core.tflite import load_tflite
 from dagan_tf.faces.alignment import apply_similarity, invert_similarity, warp_similarity
-from dagan_tf.faces.blazeface import load_tflite
 from dagan_tf.faces.detector import FaceBox, check_photo
 from dagan_tf.faces.keypoints import roll_of
-from dagan_tf.faces.weights import FACE_MESH
+from dagan_tf.faces.weights import FACE_MESH, weight_path
 
 POINTS = 468
 _SIZE = 192
@@ -62,7 +62,7 @@ class MeshPredictor:
 
     def _run(self, photo: np.ndarray, centre: np.ndarray, side: float, roll: float) -> np.ndarray:
         if self._net is None:
-            self._net = load_tflite(FACE_MESH)
+            self._net = load_tflite(weight_path(FACE_MESH))
         cosine, sine = np.cos(np.radians(roll)), np.sin(np.radians(roll))
         turn = _SIZE / side * np.array([[cosine, sine], [-sine, cosine]])
         matrix = np.column_stack([turn, (_SIZE - 1) / 2 - turn @ centre])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dagan_tf.faces.blazeface import FAR, NEAR, BlazeFace, load_tflite
+from dagan_tf.core.tflite import load_tflite
+from dagan_tf.faces.blazeface import FAR, NEAR, BlazeFace
 from dagan_tf.faces.keypoints import roll_of, yaw_of
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.faces.weights import weight_path
@@ -24,7 +25,7 @@ def test_opencv_answers_as_tensorflow_s_interpreter(net, astronaut):
     oracle.set_tensor(oracle.get_input_details()[0]["index"], values[None])
     oracle.invoke()
     wanted = {one["name"]: oracle.get_tensor(one["index"]) for one in oracle.get_output_details()}
-    ours = load_tflite(net.file)
+    ours = load_tflite(weight_path(net.file))
     ours.setInput(np.ascontiguousarray(values.transpose(2, 0, 1)[None]))
     for name, found in zip(net.outputs, ours.forward(list(net.outputs)), strict=True):
         np.testing.assert_allclose(found.reshape(wanted[name].shape), wanted[name], atol=2e-3)

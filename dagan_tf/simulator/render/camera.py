@@ -99,3 +99,17 @@ class Camera:
         points[:, 1] *= -1.0
         points[:, :2] += np.asarray(self.translation, np.float64)
         return points.astype(np.float32)
+
+    def unproject(self, points: np.ndarray) -> np.ndarray:
+        """The inverse of `project`.
+
+        Args:
+            points: (V, 3) what `project` returns.
+
+        Returns:
+            (V, 3) float32 model units.
+        """
+        back = points.astype(np.float64)
+        back[:, :2] -= self.translation
+        back[:, 1] *= -1.0
+        return (back @ self.rotation / self.scale).astype(np.float32)

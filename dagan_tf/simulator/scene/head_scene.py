@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -26,9 +26,12 @@ from dagan_tf.simulator.render.sampling import sample
 from dagan_tf.simulator.render.shading import shade, soften_rim
 from dagan_tf.simulator.scene import surroundings as scene
 from dagan_tf.simulator.scene.backdrop import MARGIN, clean_plate
+from dagan_tf.simulator.scene.curtain import Curtain, draw_before
 from dagan_tf.simulator.scene.foreground import person_mask
 from dagan_tf.simulator.scene.hair import fit_outline, growth_along_rays
+from dagan_tf.simulator.scene.long_hair import find_long_hair
 from dagan_tf.simulator.scene.outline import outline_radii, smooth_radii
+from dagan_tf.simulator.scene.sheets import hang_curtain
 from dagan_tf.simulator.scene.surroundings import HeadOutline
 from dagan_tf.simulator.scene.texture import HeadTexture
 from dagan_tf.simulator.scene.texture_reading import head_texture
@@ -41,6 +44,11 @@ NEUTRAL_GREY = 127.5
 # The learned profile of a front is added to photos turned by less than the first, degrees, and not
 # to those turned by more than the second.
 RELIEF_FRONT = (15.0, 40.0)
+# Long hair is sought in photos turned by less, degrees.
+LONG_HAIR_FRONT = 25.0
+# Under long hair the head grows to its outline from the brow on, and fully so many heights (brow to
+# chin) above it.
+SCALP = 0.35
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +64,7 @@ class PreparedPhoto:
         kept: (C, C) float32 in [0, 1], what of the plate is the photo's own.
         shown: (C, C) float32, 1 inside the photo, 0 beyond its edges.
         outline: the head's in the photo, in pixels of the frame.
+        curtain: its long hair, or None.
     """
 
     fit: FaceFit
@@ -66,6 +75,7 @@ class PreparedPhoto:
     kept: np.ndarray
     shown: np.ndarray
     outline: HeadOutline
+    curtain: Curtain | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +109,10 @@ class SceneMaker:
             0.0, NECK_FADE * float(np.ptp(mean[:, 1])), self._mesh.rim_distance
         ).astype(np.float32)
         self._regions = head_regions(mean, model.landmark_vertices)
+        brow = float(mean[model.landmark_vertices[17:27], 1].mean())
+        self._scalp = smoothstep(brow, brow + SCALP * self._regions.height, mean[:, 1]).astype(
+            np.float32
+        )
         self._sky = sky_seen(mean, self._mesh.normals(mean), model.triangles)
         # A head without a neck's cut stands on its lowest vertices.
         rim = self._mesh.rim_distance == 0.0
@@ -114,16 +128,27 @@ class SceneMaker:
         if self.model.nape is not None:
             face = face + self.model.nape
         projected = camera.project(face)
-        bare = self._head_mask(projected)
+        depth = self._head_depth(projected)
+        bare = np.isfinite(depth)
         small = work.averaged(laid)
         person = person_mask(small, bare)
         scale = work.per(canvas)
         centre = canvas.carry(projected[self._regions.skull, :2].mean(axis=0), work)
+        hair, regions = None, self._regions
         if person is not None:
+            if abs(fit.pose.yaw) < LONG_HAIR_FRONT:
+                places = canvas.carry(projected[:, :2], work)
+                hair = find_long_hair(
+                    small, person, work.averaged(shown) > 0.5, bare, places,
+                    places[self.model.landmark_vertices], regions,
+                )  # fmt: skip
+            if hair is not None:
+                # What hangs beside the face is the curtain's.
+                regions = replace(regions, grows=regions.grows * self._scalp)
             radii = outline_radii(bare, centre)
             growth = growth_along_rays(radii, person, centre, work.averaged(shown) > 0.5)
-            projected = fit_outline(projected, self._regions, growth, _finite(radii) / scale)
-        vertices = _unproject(camera, projected)
+            projected = fit_outline(projected, regions, growth, _finite(radii) / scale)
+        vertices = camera.unproject(projected)
         normals = self._mesh.normals(vertices) @ camera.rotation.T.astype(np.float32)
         placed = canvas.carry_depth(projected, work)
         raster = rasterize(placed, self.model.triangles, work.side, work.side)
@@ -135,10 +160,20 @@ class SceneMaker:
         )  # fmt: skip
         height = float(np.ptp(projected[self._regions.skull, 1])) * scale
         chin = canvas.carry(projected[self.model.landmark_vertices[8], :2], work)
-        above = np.arange(work.side)[:, None] < chin[1]
+        lowest = np.full(work.side, chin[1])
+        if hair is not None:
+            # Below the chin it would stay behind, or pieces of what it hides.
+            hems = [max(float(chin[1]), one.hem) for one in hair.sides]
+            lowest = np.where(np.arange(work.side) < chin[0], *hems)
+        above = np.arange(work.side)[:, None] < lowest
         whole = head if person is None else head | person
+        curtain = None
+        if hair is not None and person is not None:
+            curtain = hang_curtain(
+                hair, small, person, depth, projected, camera, self._regions, self.grids
+            )
         plate, kept = clean_plate(laid, small, whole & above, whole, MARGIN * height, shown)
-        radii = outline_radii(self._head_mask(projected), centre)
+        radii = outline_radii(np.isfinite(self._head_depth(projected)), centre)
         outline = HeadOutline(
             centre=work.carry(centre, frame),
             radii=_finite(radii) / (scale * canvas.density),
@@ -148,7 +183,7 @@ class SceneMaker:
         if tone is not None and self.model.mirror is not None:
             tone = tone.of_person(texture.local, texture.visible, self.model.mirror)
         return PreparedPhoto(
-            fit, vertices, texture, tone, plate, kept, shown.astype(np.float32), outline
+            fit, vertices, texture, tone, plate, kept, shown.astype(np.float32), outline, curtain
         )
 
     def draw(self, prepared: PreparedPhoto, pose: Pose) -> DrawnScene:
@@ -170,14 +205,16 @@ class SceneMaker:
         )
         triangles = self._mesh.front_facing(projected)
         raster = rasterize(projected, triangles, fine.side, fine.side)
-        head = soften_rim(
-            shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
-        )
+        head = shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
+        solid = head.cover > 0.5
+        if prepared.curtain is not None:
+            head = draw_before(head, raster, prepared.curtain, camera, settled, texture)
+        head = soften_rim(head)
         skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)
         centre = fine.carry(skull[:2], frame)
         target = HeadOutline(
             centre,
-            _finite(outline_radii(head.cover > 0.5, centre)),
+            _finite(outline_radii(solid, centre)),
             fine.carry(self._neck(camera, prepared.vertices), frame),
         )
         around = scene.surroundings(prepared.outline, target, size)
@@ -232,12 +269,12 @@ class SceneMaker:
         landmarks = self.model.landmarks(fit.identity, fit.expression)
         return raise_relief(points, landmarks, front * self.model.relief.offsets(fit.identity))
 
-    def _head_mask(self, projected: np.ndarray) -> np.ndarray:
-        """(W, W) bool: the head without the part of the neck that fades."""
+    def _head_depth(self, projected: np.ndarray) -> np.ndarray:
+        """(W, W) of the head without the part of the neck that fades; -inf off it."""
         _, _, canvas, work = self.grids
         solid = self.model.triangles[(self._coverage[self.model.triangles] > 0.5).all(axis=1)]
         placed = canvas.carry_depth(projected, work)
-        return rasterize(placed, solid, work.side, work.side).triangle_ids >= 0
+        return rasterize(placed, solid, work.side, work.side).depth
 
 
 def _upright(fit: FaceFit, matrix: np.ndarray) -> Camera:
@@ -248,14 +285,6 @@ def _upright(fit: FaceFit, matrix: np.ndarray) -> Camera:
         rotation=rotation_matrix(Pose(fit.pose.yaw, fit.pose.pitch)),
         translation=apply_similarity(matrix, fit.camera.translation[None])[0],
     )
-
-
-def _unproject(camera: Camera, projected: np.ndarray) -> np.ndarray:
-    """(V, 3) float32 model points of `Camera.project`'s result."""
-    points = projected.astype(np.float64)
-    points[:, :2] -= camera.translation
-    points[:, 1] *= -1.0
-    return (points @ camera.rotation / camera.scale).astype(np.float32)
 
 
 def _turn(first: Pose, second: Pose) -> float:

@@ -54,3 +54,9 @@ def test_projection_in_pixels():
     points = camera.project(np.array([[1.0, 2.0, 3.0]]))
     assert points.dtype == np.float32
     np.testing.assert_allclose(points, [[110, 30, 30]])
+
+
+def test_unproject_undoes_project():
+    camera = Camera(37.0, rotation_matrix(Pose(20, -10, 5)), np.array([40.0, 60.0]))
+    points = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    np.testing.assert_allclose(camera.unproject(camera.project(points)), points, atol=1e-5)

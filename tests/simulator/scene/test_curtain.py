@@ -1,0 +1,131 @@
+"""A curtain hangs where the photo shows the hair, covers ear and nape, and ends at its hem."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dagan_tf.simulator.fitting.framing import frame_camera
+from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.render import shading
+from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
+from dagan_tf.simulator.render.grid import grids
+from dagan_tf.simulator.scene import head_scene
+from dagan_tf.simulator.scene.head_scene import SceneMaker
+from dagan_tf.simulator.scene.sheets import hang_curtain
+from tests.simulator.scene.test_long_hair import BROWN, SKIN, Person
+
+GRIDS = grids(224)
+
+
+def hung(person: Person):
+    """The curtain of a made-up person, and the work grid's places of its vertices."""
+    canvas, work = GRIDS.canvas, GRIDS.work
+    scale = canvas.per(work)
+    camera = Camera(
+        person.camera.scale * scale,
+        person.camera.rotation,
+        work.carry(person.camera.translation, canvas),
+    )
+    curtain = hang_curtain(
+        person.find(), person.photo, person.person, person.depth,
+        work.carry_depth(person.placed, canvas), camera, person.regions, GRIDS,
+    )  # fmt: skip
+    return curtain, canvas.carry(curtain.positions, work), camera
+
+
+@pytest.fixture
+def someone() -> Person:
+    return Person()
+
+
+def test_its_front_lies_on_the_hair_that_the_photo_shows(someone):
+    someone.hang()
+    curtain, places, camera = hung(someone)
+    shown = (curtain.visible > 0) & (places[:, 1] > someone.brow + 5)
+    shown &= places[:, 1] < someone.landmarks[48:60, 1].mean()
+    beside = np.abs(places[shown, 0] - someone.middle)
+    assert beside.min() > 36.0
+    assert beside.max() < 71.0
+    np.testing.assert_allclose(
+        camera.project(curtain.vertices)[:, :2], curtain.positions, atol=0.01
+    )
+    # What is seen faces the camera, and the back does not.
+    assert (curtain.facing[curtain.visible > 0] > -0.05).all()
+    assert curtain.normals[curtain.vertices[:, 2].argmin(), 2] < -0.9
+
+
+def test_its_colour_is_the_hair_s_and_neither_wall_nor_skin(someone):
+    someone.hang()
+    curtain, _, _ = hung(someone)
+    assert np.abs(curtain.filling - BROWN).max() < 12.0
+
+
+def test_it_goes_round_to_the_back_and_behind_the_ears(someone):
+    someone.hang()
+    curtain, _, _ = hung(someone)
+    head = someone.camera.unproject(someone.placed)
+    ear = head[someone.regions.ear > 0.9]
+    assert np.abs(curtain.vertices[:, 0]).max() > np.abs(ear[:, 0]).max()
+    assert curtain.vertices[:, 2].min() == pytest.approx(head[:, 2].min(), abs=0.1)
+    assert curtain.vertices[:, 2].max() > ear[:, 2].max()
+
+
+def test_without_a_hem_it_goes_on_and_with_one_it_ends_there(someone):
+    someone.hang()
+    curtain, places, _ = hung(someone)
+    lowest = places[:, 1] > 200
+    assert (curtain.cover[lowest] == 1.0).all()
+    hem = someone.landmarks[8, 1] + 5
+    short = Person()
+    short.hang(hem=hem)
+    curtain, places, _ = hung(short)
+    assert (curtain.cover[places[:, 1] > hem + 20] == 0.0).all()
+    above = (places[:, 1] < hem - 20) & (places[:, 1] > short.brow)
+    assert (curtain.cover[above] == 1.0).all()
+
+
+def test_settled_views_trust_the_photo_only_where_it_is_not_stretched(someone):
+    someone.hang()
+    curtain, _, _ = hung(someone)
+    front, side = (
+        curtain.values(curtain.normals @ rotation_matrix(Pose(yaw)).T.astype(np.float32), settled)
+        for yaw, settled in ((0.0, 0.0), (90.0, 1.0))
+    )
+    np.testing.assert_array_equal(front[:, shading.TRUST], curtain.visible)
+    edge_on = (curtain.visible > 0) & (curtain.facing < 0.2) & (curtain.normals[:, 0] < 0)
+    assert edge_on.any()
+    assert side[edge_on, shading.TRUST].max() < 0.05
+    # Its inner side is darker.
+    assert side[:, shading.HAIR_COLOUR].min() < 0.7 * side[:, shading.HAIR_COLOUR].max()
+
+
+def test_a_turned_view_shows_hair_where_the_ear_would_be(monkeypatch):
+    model = replace(MorphableModel.load(), relief=None, turned_tone=None, nape=None)
+    maker = SceneMaker(model, 96, "none")
+    near = (maker._regions.ear > 0.9) & (model.mean[:, 0] < 0)
+    colours = []
+    for long in (False, True):
+        someone = Person()
+        if long:
+            someone.hang()
+        monkeypatch.setattr(head_scene, "person_mask", lambda *_, found=someone: found.person)
+        prepared = maker.prepare(someone.photo, someone.fit)
+        assert (prepared.curtain is not None) == long
+        seen = frame_camera(model, someone.fit, Pose(80.0), 96).project(model.vertices())
+        x, y = np.rint(seen[near, :2].mean(axis=0)).astype(int)
+        view = maker.draw(prepared, Pose(80.0))
+        colours.append(view.image[y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1)))
+        assert view.head[y, x] == 255
+    # An ear's hollows are in the shade.
+    assert colours[0].mean() > 0.5 * np.mean(SKIN)
+    assert np.abs(colours[1] - BROWN).mean() < 25.0
+
+
+def test_hair_is_sought_in_fronts_only(monkeypatch):
+    someone = Person()
+    someone.hang()
+    maker = SceneMaker(MorphableModel.load(), 96, "none")
+    monkeypatch.setattr(head_scene, "person_mask", lambda *_: someone.person)
+    turned = replace(someone.fit, pose=Pose(40.0))
+    assert maker.prepare(someone.photo, turned).curtain is None
