@@ -17,11 +17,12 @@ TOLD_APART, LEAST_SEEN, DARKEST = 0.35, 8, 6.0
 SCALP_FACING, FACE_FACING = 0.1, 0.5
 # Rounds of smoothing by which skin and hair go on beyond the hairline.
 BEYOND = 6
+# Likeness to hair below which a place gives hair no colour, and from which on it gives it all.
+SURELY_HAIR = (0.6, 0.9)
 # A head is bald if less than this part of what is seen of its scalp differs from the skin.
 BALD = 0.05
-# What differs is gloss if it is less than this part and so many times brighter than skin that is
-# darker than the last, grey levels.
-GLOSS, GLOSS_LIGHT, GLOSS_SKIN = 0.4, 1.35, 90.0
+# What differs is gloss if it is less than this part and so many times brighter than the skin.
+GLOSS, GLOSS_LIGHT = 0.4, 1.35
 
 
 def of_one_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -39,24 +40,30 @@ def of_one_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(1.0 - smoothstep(1.8, 3.2, off))
 
 
-def grown_hair(colours: np.ndarray, scalp: np.ndarray, face: np.ndarray) -> np.ndarray:
+def grown_hair(
+    colours: np.ndarray, scalp: np.ndarray, face: np.ndarray, like: np.ndarray | None
+) -> np.ndarray:
     """(V,) what of the scalp gives hair its colour.
 
     A bare forehead or scalp is not hair's colour, unless there is hardly anything else. Nor is the
-    gloss on black hair, which is all that differs from black skin.
+    gloss on black hair, which is all that differs from black skin, or on a bald head.
 
     Args:
         colours: (V, 3).
         scalp: (V,) how well the photo shows it, 0 where no hair could grow.
         face: (V,) the same of the face without its beard: grey hair is like a grey beard.
+        like: (V,) what `like_hair` found, or None: half-way lie thin hair and the edge of a lock.
     """
     unlike = scalp * (1.0 - of_one_colour(colours, face))
     few = unlike.sum() < GLOSS * scalp.sum()
     if few and face.any() and unlike.any():
         light, skin = (middle_colour(colours, part).mean() for part in (unlike, face))
-        if skin < GLOSS_SKIN and light > GLOSS_LIGHT * skin:
+        if light > GLOSS_LIGHT * skin:
             return scalp * (1.0 - unlike)
-    return unlike if unlike.sum() > BALD * scalp.sum() else scalp
+    if unlike.sum() <= BALD * scalp.sum():
+        return scalp
+    dense = unlike if like is None else unlike * smoothstep(*SURELY_HAIR, like)
+    return dense if dense.sum() > LEAST_SEEN else unlike
 
 
 def own_colours(coarse: np.ndarray, own: np.ndarray) -> np.ndarray:

@@ -32,6 +32,8 @@ _STRAND, _STRAND_STRENGTH = (0.9, 7.0), 0.08
 _COARSEST = 10.0
 # Nats by which hair that is surely there differs from skin.
 _UNLIKE = 0.4
+# Hair that differs by less than this part of it is bare skin: its gloss is no strand.
+_BALD = 0.4
 # Patches of hair: side, overlap, how many places are tried for each, least places to choose from.
 _QUILT, _OVERLAP, _TRIED, _LEAST_PLACES = 20, 6, 40, 2000
 # A strand is at most so much darker and lighter than what is around it, factors.
@@ -76,7 +78,7 @@ def _skin(luma: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 def _hair(luma: np.ndarray, hair: np.ndarray, apart: float) -> np.ndarray:
     unknown = np.float32(_STRAND_STRENGTH * apart) * _noise(*_STRAND)
-    if not hair.any():
+    if apart < _BALD or not hair.any():
         return unknown
     luma, hair = _about(luma, hair)
     # Backdrop and skin beside the hair must not pass for a strand: means are of hair alone.

@@ -36,8 +36,6 @@ HAIR_GRAZING = (0.08, 0.35)
 # first a pixel may be backdrop, farther than the second it is not.
 INSIDE = (0.012, 0.04)
 FILL_INSIDE = (0.02, 0.05)
-# Likeness to hair below which a place gives hair no colour, and from which on it gives it all.
-SURELY_HAIR = (0.6, 0.9)
 # Skin that is filled keeps below this quantile of the brightness that is seen of it.
 BRIGHT = 0.8
 # Pixels of the work grid so near to the person's outline may be backdrop.
@@ -126,10 +124,7 @@ def head_texture(
     known = (known * plain).astype(np.float32)
     above_mouth = rest[:, 1] > rest[regions.mouth > 0.5, 1].max(initial=-np.inf)
     # What only this head's hairline makes hair may be a shadow: it gives hair no colour.
-    grown = grown_hair(even, known * np.minimum(hair, general), skin * above_mouth)
-    if like is not None:
-        # Between the two lie thin hair and the edge of a lock.
-        grown = grown * smoothstep(*SURELY_HAIR, like)
+    grown = grown_hair(even, known * np.minimum(hair, general), skin * above_mouth, like)
     sure = np.where(hair > 0.5, grown * of_one_colour(even, grown), known * alike)
     # The outermost pixels mix hair and backdrop: enough to show, not to fill from.
     sure *= smoothstep(*FILL_INSIDE, depth_inside)

@@ -22,34 +22,50 @@ def head(hairs):
 
 def test_little_grey_hair_above_a_grey_beard_is_hair():
     colours, scalp = head(hairs=10)
-    grown = grown_hair(colours, scalp, np.repeat([1.0, 0.0], [100, 200]))
+    grown = grown_hair(colours, scalp, np.repeat([1.0, 0.0], [100, 200]), None)
     np.testing.assert_allclose(grown[200:210], 1.0)
     assert grown[210:].max() < 0.1
     assert grown[:200].max() == 0
     # Held against face and beard alike, it passes for skin, and the head for bald.
-    with_beard = grown_hair(colours, scalp, np.repeat([1.0, 0.0], [200, 100]))
+    with_beard = grown_hair(colours, scalp, np.repeat([1.0, 0.0], [200, 100]), None)
     np.testing.assert_array_equal(with_beard, scalp)
 
 
 def test_a_scalp_of_the_skin_s_colour_is_bald():
     colours, scalp = head(hairs=0)
     face = np.repeat([1.0, 0.0], [100, 200])
-    np.testing.assert_array_equal(grown_hair(colours, scalp, face), scalp)
+    np.testing.assert_array_equal(grown_hair(colours, scalp, face, None), scalp)
     # A few dark points, as a shadow has, are no hair.
     few = round(100 * BALD) - 1
-    np.testing.assert_array_equal(grown_hair(*head(few), face), scalp)
+    np.testing.assert_array_equal(grown_hair(*head(few), face, None), scalp)
 
 
 def test_gloss_on_black_hair_is_not_its_colour():
     colours, scalp = head(hairs=0)
     black = 0.3 * colours  # hair and skin alike
     black[200:225] = 220.0  # what shines
-    grown = grown_hair(black, scalp, np.repeat([1.0, 0.0], [100, 200]))
+    grown = grown_hair(black, scalp, np.repeat([1.0, 0.0], [100, 200]), None)
     assert grown[200:225].max() < 0.1
     assert np.median(grown[225:]) > 0.9
     # White hair is no gloss: there is much of it.
     black[200:280] = 220.0
-    assert grown_hair(black, scalp, np.repeat([1.0, 0.0], [100, 200]))[200:280].min() > 0.9
+    assert grown_hair(black, scalp, np.repeat([1.0, 0.0], [100, 200]), None)[200:280].min() > 0.9
+
+
+def test_the_edge_of_a_lock_gives_hair_no_colour():
+    colours, scalp = head(hairs=60)
+    like = np.repeat([0.0, 1.0, 0.5, 0.0], [200, 40, 20, 40])
+    grown = grown_hair(colours, scalp, np.repeat([1.0, 0.0], [100, 200]), like)
+    assert grown[200:240].min() > 0.9
+    assert grown[240:260].max() == 0.0
+
+
+def test_gloss_on_a_bald_head_is_no_white_hair():
+    colours, scalp = head(hairs=0)
+    colours[200:225] = 250.0
+    grown = grown_hair(colours, scalp, np.repeat([1.0, 0.0], [100, 200]), None)
+    assert grown[200:225].max() < 0.1
+    assert np.median(grown[225:]) > 0.9
 
 
 def test_likeness_to_hair_is_the_way_from_skin_to_hair_in_logarithms():
