@@ -118,7 +118,7 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
     top = smoothstep(brow + 0.30 * height, brow + 0.62 * height, y)
     loose = np.maximum(sides, top) * smoothstep(chin, mouth, y)
     # Below the ears hair hangs free of the head: a jaw or neck grown out to it would be skin.
-    grows = smoothstep(mouth, mouth + 0.15 * height, y)
+    grows = smoothstep(mouth + 0.15 * height, mouth + 0.45 * height, y)
     front = smoothstep(ear, ear + 0.15 * height, z) * smoothstep(chin, chin + 0.1 * height, y)
     lips = points[48:60]
     away = (mean[:, :2] - lips[:, :2].mean(axis=0)) / (0.5 * np.ptp(lips[:, :2], axis=0))
