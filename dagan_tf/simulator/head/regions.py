@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 # The hairline in profile: (height above the brow, depth before the ear's front), both in face
 # heights (brow to chin). Hair grows behind and above it; before the ear it comes down as a
@@ -38,6 +39,8 @@ _JAW_EDGE, _JAW_SHADE = (0.0, 0.05), (0.1, 0.75)
 _JAW_ROUNDED = (-0.07, 0.03)
 # The face's middle ends between these multiples of the eyes' outer corners' distance from it.
 _EYE_SIDE = (0.75, 1.1)
+# How far from its landmarks an eyebrow reaches, face heights.
+_BROW = 0.05
 # The mouth ends between these multiples of the lips' half axes.
 _LIPS = (1.0, 1.4)
 
@@ -67,6 +70,7 @@ class HeadRegions:
             less down the neck; 0 on face, ears and hair.
         jaw_edge: (V,) float32 in [0, 1], the same with the rounded edge itself.
         skull: (V,) bool, above the chin.
+        brows: (V,) bool, at the eyebrows.
         scalp: (V,) bool, above the brows, where everybody has hair who has any.
         height: brow to chin, model units.
     """
@@ -83,6 +87,7 @@ class HeadRegions:
     under_jaw: np.ndarray
     jaw_edge: np.ndarray
     skull: np.ndarray
+    brows: np.ndarray
     scalp: np.ndarray
     height: float
 
@@ -141,9 +146,16 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
         under_jaw=(_below_jaw(mean, points, height, _JAW_EDGE) * bare).astype(np.float32),
         jaw_edge=(_below_jaw(mean, points, height, _JAW_ROUNDED) * bare).astype(np.float32),
         skull=y > chin,
+        brows=_near(mean, points[17:27], _BROW * height),
         scalp=(hair > 0.95) & (y > brow - 0.1 * height),
         height=height,
     )
+
+
+def _near(mean: np.ndarray, points: np.ndarray, distance: float) -> np.ndarray:
+    """(V,) bool: no farther than this from one of the points, or from midway between two."""
+    places = np.concatenate([points, 0.5 * (points[1:] + points[:-1])])
+    return np.asarray(cKDTree(places).query(mean)[0] < distance)
 
 
 def _below_jaw(

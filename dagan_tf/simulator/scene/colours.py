@@ -7,6 +7,7 @@ import numpy as np
 
 from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
+from dagan_tf.simulator.scene.lighting import LUMA
 
 # Hair that differs from skin by less, nats, cannot be told from it.
 LIKE_SKIN = 0.15
@@ -21,6 +22,12 @@ BEYOND = 6
 SURELY_HAIR = (0.6, 0.9)
 # A head is bald if less than this part of what is seen of its scalp differs from the skin.
 BALD = 0.05
+# Parts of where hair grows: with less of it shown, and less found to be hair, the photo does not
+# tell what hair there is.
+SHOWN, FOUND = 0.085, 0.0065
+# The darkest of the eyebrows, a quantile: the rest is skin between the hairs. How much farther than
+# it the hair lies from the skin, in logarithms.
+DARK_BROW, BEYOND_BROW = 0.1, 0.4
 # What differs is gloss if it is less than this part and so many times brighter than the skin.
 GLOSS, GLOSS_LIGHT = 0.4, 1.35
 
@@ -64,6 +71,50 @@ def grown_hair(
         return scalp
     dense = unlike if like is None else unlike * smoothstep(*SURELY_HAIR, like)
     return dense if dense.sum() > LEAST_SEEN else unlike
+
+
+def hair_is_hidden(grown: np.ndarray, scalp: np.ndarray, grows: np.ndarray) -> bool:
+    """Whether a photo shows too little of a head to say what hair it has.
+
+    Args:
+        grown: (V,) what `grown_hair` returned.
+        scalp: (V,) how well the photo shows each place where hair grows.
+        grows: (V,) in [0, 1], where it grows.
+    """
+    whole = float(grows.sum())
+    bald = grown.sum() >= scalp.sum()
+    found = 0.0 if bald else float(grown.sum())
+    return float(scalp.sum()) < SHOWN * whole and found < FOUND * whole
+
+
+def brow_colour(
+    photo: np.ndarray, places: np.ndarray, reach: int, skin: np.ndarray
+) -> np.ndarray | None:
+    """(3,) the colour of the eyebrows' hairs, about that of the hair.
+
+    Even the darkest of a brow is half skin: its colour lies on the way from skin's to hair's.
+
+    Args:
+        photo: (C, C, 3) uint8.
+        places: (N, 2) float32, vertices of the brows that the photo shows, pixels.
+        reach: how far around them to look, pixels.
+        skin: (3,) the skin's colour.
+
+    Returns:
+        The colour; None if hardly any is shown.
+    """
+    if len(places) < LEAST_SEEN:
+        return None
+    marks = np.zeros(photo.shape[:2], np.uint8)
+    for x, y in places:
+        cv2.circle(marks, (round(float(x)), round(float(y))), reach, 1, cv2.FILLED)
+    shown = marks > 0
+    if not shown.any():
+        return None
+    colours = cv2.GaussianBlur(photo, (0, 0), 0.7)[shown].astype(np.float32)
+    luma = colours @ LUMA
+    dark = np.maximum(np.median(colours[luma <= np.quantile(luma, DARK_BROW)], axis=0), 1.0)
+    return np.asarray(dark * np.minimum(dark / np.maximum(skin, 1.0), 1.0) ** BEYOND_BROW)
 
 
 def own_colours(coarse: np.ndarray, own: np.ndarray) -> np.ndarray:

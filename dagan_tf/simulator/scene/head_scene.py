@@ -250,8 +250,7 @@ class SceneMaker:
     def _neck(self, camera: Camera, vertices: np.ndarray) -> np.ndarray:
         """(2,) pixel that the shoulders go with: the middle of the rim of the fitted neck.
 
-        The middle of the neck that was made thinner lies elsewhere, and would push the shoulders
-        before the throat.
+        That of the neck made thinner lies elsewhere: the shoulders would stand before the throat.
         """
         rim = vertices[self._rim]
         if self.model.nape is not None:

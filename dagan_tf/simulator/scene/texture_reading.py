@@ -13,8 +13,10 @@ from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
 from dagan_tf.simulator.render.grid import Grid, Grids
 from dagan_tf.simulator.render.rasterizer import Raster
 from dagan_tf.simulator.scene.colours import (
+    brow_colour,
     continued,
     grown_hair,
+    hair_is_hidden,
     hair_share,
     like_hair,
     middle_colour,
@@ -42,6 +44,8 @@ BRIGHT = 0.8
 RIM = 2.5
 # The same, pixels of the work grid, for hair to take strands from.
 HAIR_INSIDE = (1.0, 3.0)
+# How far around a vertex of a brow its hairs are sought, as a part of the head's height.
+BROW_REACH = 0.02
 # What is filled tends to the middle colour of the skin, or of the hair, within a few vertices.
 PULL = 0.01
 # How far behind the nearest surface a vertex may lie and still count as seen, as a part of the
@@ -124,7 +128,15 @@ def head_texture(
     known = (known * plain).astype(np.float32)
     above_mouth = rest[:, 1] > rest[regions.mouth > 0.5, 1].max(initial=-np.inf)
     # What only this head's hairline makes hair may be a shadow: it gives hair no colour.
-    grown = grown_hair(even, known * np.minimum(hair, general), skin * above_mouth, like)
+    scalp = known * np.minimum(hair, general)
+    grown = grown_hair(even, scalp, skin * above_mouth, like)
+    unseen = None
+    if hair_is_hidden(grown, scalp, np.minimum(hair, general)):
+        brows = regions.brows & (seen > 0.5)
+        of_skin = middle_colour(even, skin)
+        unseen = brow_colour(photo, positions[brows], round(BROW_REACH * height), of_skin)
+    if unseen is not None:
+        grown = np.zeros_like(grown)
     sure = np.where(hair > 0.5, grown * of_one_colour(even, grown), known * alike)
     # The outermost pixels mix hair and backdrop: enough to show, not to fill from.
     sure *= smoothstep(*FILL_INSIDE, depth_inside)
@@ -135,8 +147,8 @@ def head_texture(
         even = sure[:, None] * even + by_mirror[:, None] * even[mirror]
         sure = sure + by_mirror
         even /= np.maximum(sure, 1e-6)[:, None]
-    for part in (hair > 0.5, hair <= 0.5):
-        middle = middle_colour(even[part], sure[part])
+    for part, given in ((hair > 0.5, unseen), (hair <= 0.5, None)):
+        middle = middle_colour(even[part], sure[part]) if given is None else given
         even[part] = (sure[part, None] * even[part] + PULL * middle) / (sure[part, None] + PULL)
     filling = mesh.fill(even, sure + PULL, hair > 0.5)
     contrast = np.log(middle_of(filling, hair > 0.9) / middle_of(filling, hair < 0.1))

@@ -1,6 +1,12 @@
 import numpy as np
 
-from dagan_tf.simulator.scene.colours import BALD, grown_hair, like_hair
+from dagan_tf.simulator.scene.colours import (
+    BALD,
+    brow_colour,
+    grown_hair,
+    hair_is_hidden,
+    like_hair,
+)
 
 BROWN, GREY = (180.0, 120.0, 90.0), (120.0, 120.0, 122.0)
 
@@ -87,3 +93,28 @@ def test_what_cannot_be_told_apart_is_not_guessed():
     colours[20:] = 20.0
     assert like_hair(colours, hair, skin) is not None
     assert like_hair(colours, hair & (np.arange(40) < 25), skin) is None
+
+
+def test_what_hair_there_is_is_hidden_only_where_little_of_the_head_is_shown():
+    grows = np.repeat([0.0, 1.0], [100, 100])
+    scalp, none = 0.9 * grows, np.zeros(200)
+    few = np.where(np.arange(200) < 105, 0.9 * grows, 0.0)  # 5 of 100 places
+    # Bald, as far as it is shown (`grown_hair` returns the scalp itself), or hair all over.
+    assert not hair_is_hidden(scalp, scalp, grows)
+    assert hair_is_hidden(few, few, grows)
+    assert hair_is_hidden(none, none, grows)
+    assert not hair_is_hidden(0.5 * few, few, grows)
+
+
+def test_brows_tell_the_hair_s_colour():
+    photo = np.full((60, 60, 3), (200, 150, 130), np.uint8)
+    photo[28:33, 10:50] = (100, 75, 65)
+    places = np.stack([np.linspace(12, 47, 10), np.full(10, 30.0)], axis=1).astype(np.float32)
+    skin = np.array([200.0, 150.0, 130.0])
+    # Half as bright as the skin, and .4 of the way, in logarithms, farther.
+    found = brow_colour(photo, places, 4, skin)
+    np.testing.assert_allclose(found, np.array([100, 75, 65]) * 0.5**0.4, rtol=0.03)
+    assert brow_colour(photo, places[:3], 4, skin) is None
+    # Brighter brows than skin, as of an old man, stay as they are.
+    white = brow_colour(np.full_like(photo, 240), places, 4, skin)
+    np.testing.assert_allclose(white, 240.0)

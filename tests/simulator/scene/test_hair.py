@@ -24,6 +24,7 @@ def ball(loose):
         front=np.zeros(4000, np.float32),
         skull=np.ones(4000, bool),
         scalp=np.zeros(4000, bool),
+        brows=np.zeros(4000, bool),
         middle=np.zeros(4000, np.float32),
         cheeks=np.zeros(4000, bool),
         chin=np.zeros(4000, bool),
