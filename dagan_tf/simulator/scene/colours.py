@@ -9,6 +9,8 @@ from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
 from dagan_tf.simulator.scene.lighting import LUMA
 
+# Nats by which skin's hue differs from itself, and those by which it is no skin.
+OTHER_HUE = (0.15, 0.3)
 # Hair that differs from skin by less, nats, cannot be told from it.
 LIKE_SKIN = 0.15
 # The same for telling where hair ends; fewest vertices to tell by; and what is added to levels
@@ -28,6 +30,8 @@ SHOWN, FOUND = 0.085, 0.0065
 # The darkest of the eyebrows, a quantile: the rest is skin between the hairs. How much farther than
 # it the hair lies from the skin, in logarithms.
 DARK_BROW, BEYOND_BROW = 0.1, 0.4
+# Hair of another hue than skin is at most so many times as bright, softly between these.
+BRIGHTER = (1.1, 1.25)
 # What differs is gloss if it is less than this part and so many times brighter than the skin.
 GLOSS, GLOSS_LIGHT = 0.4, 1.35
 
@@ -47,6 +51,20 @@ def of_one_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(1.0 - smoothstep(1.8, 3.2, off))
 
 
+def of_one_hue(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(V,) in [0, 1]: how alike each colour's hue is to the weighted median's, whatever its light.
+
+    A white collar is about as bright as skin, and a shaded neck much darker: brightness does not
+    tell them apart.
+    """
+    use = weights > 0.3
+    if use.sum() < LEAST_SEEN:
+        return np.ones(len(colours))
+    hues = -np.diff(np.log(np.maximum(colours, 4.0)), axis=1)
+    off = np.abs(hues - np.median(hues[use], axis=0)).sum(axis=1)
+    return np.asarray(1.0 - smoothstep(*OTHER_HUE, off))
+
+
 def grown_hair(
     colours: np.ndarray, scalp: np.ndarray, face: np.ndarray, like: np.ndarray | None
 ) -> np.ndarray:
@@ -61,12 +79,15 @@ def grown_hair(
         face: (V,) the same of the face without its beard: grey hair is like a grey beard.
         like: (V,) what `like_hair` found, or None: half-way lie thin hair and the edge of a lock.
     """
-    unlike = scalp * (1.0 - of_one_colour(colours, face))
-    few = unlike.sum() < GLOSS * scalp.sum()
-    if few and face.any() and unlike.any():
-        light, skin = (middle_colour(colours, part).mean() for part in (unlike, face))
+    # White hair is as bright as fair skin, and of another hue; gloss has that hue, but is brighter.
+    apart = 1.0 - of_one_colour(colours, face)
+    brightness = colours @ LUMA / max(float(middle_colour(colours, face) @ LUMA), 1.0)
+    white = (1.0 - of_one_hue(colours, face)) * (1.0 - smoothstep(*BRIGHTER, brightness))
+    glossy, unlike = scalp * apart, scalp * np.maximum(apart, white)
+    if glossy.sum() < GLOSS * scalp.sum() and face.any() and glossy.any():
+        light, skin = (middle_colour(colours, part).mean() for part in (glossy, face))
         if light > GLOSS_LIGHT * skin:
-            return scalp * (1.0 - unlike)
+            return scalp * (1.0 - np.maximum(apart, white))
     if unlike.sum() <= BALD * scalp.sum():
         return scalp
     dense = unlike if like is None else unlike * smoothstep(*SURELY_HAIR, like)

@@ -22,6 +22,7 @@ from dagan_tf.simulator.scene.colours import (
     middle_colour,
     middle_of,
     of_one_colour,
+    of_one_hue,
     own_colours,
     sure_hair_and_skin,
 )
@@ -46,6 +47,8 @@ RIM = 2.5
 HAIR_INSIDE = (1.0, 3.0)
 # How far around a vertex of a brow its hairs are sought, as a part of the head's height.
 BROW_REACH = 0.02
+# Likeness to hair below which the side's hair does not show what the photo shows there.
+LIKE_HAIR = (0.2, 0.5)
 # What is filled tends to the middle colour of the skin, or of the hair, within a few vertices.
 PULL = 0.01
 # How far behind the nearest surface a vertex may lie and still count as seen, as a part of the
@@ -116,16 +119,22 @@ def head_texture(
     shade = (1.0 - (1.0 - hair) * (1.0 - shaded)).astype(np.float32)
     even = colours / (light_on_skin(normals, light, hair) * shade)[:, None]
     alike = of_one_colour(even, skin)
+    # Of the neck nothing is shown that may be a collar.
+    alike *= np.where(regions.skull, 1.0, of_one_hue(even, skin * regions.skull))
     # Hair that falls over a cheek, or the collar behind a jaw, would be spread over a turned head
     # as a stain.
     plain = np.maximum(alike, regions.front * smoothstep(0.45, 0.7, facing))
     # An ear or a temple seen from the front is a strip that a turned head would show smeared.
     edge_on = regions.loose * (1.0 - smoothstep(0.6, 0.85, facing))
     # A stain between two vertices is seen at one of them only.
-    plain = np.maximum(mesh.least_around(np.minimum(plain, 1.0 - edge_on)), hair)
+    whole = mesh.least_around(np.minimum(plain, 1.0 - edge_on))
     # Teeth and the line between the lips are no stains.
-    plain = np.maximum(plain, regions.mouth)
+    plain = np.maximum(whole, np.maximum(hair, regions.mouth))
     known = (known * plain).astype(np.float32)
+    if like is not None:
+        # Nor is the ear shown that the photo shows edge-on where the view's hair is.
+        hairy = hair * np.maximum(regions.middle, smoothstep(*LIKE_HAIR, like))
+        plain = np.maximum(whole, np.maximum(hairy, regions.mouth))
     above_mouth = rest[:, 1] > rest[regions.mouth > 0.5, 1].max(initial=-np.inf)
     # What only this head's hairline makes hair may be a shadow: it gives hair no colour.
     scalp = known * np.minimum(hair, general)

@@ -6,6 +6,7 @@ from dagan_tf.simulator.scene.colours import (
     grown_hair,
     hair_is_hidden,
     like_hair,
+    of_one_hue,
 )
 
 BROWN, GREY = (180.0, 120.0, 90.0), (120.0, 120.0, 122.0)
@@ -34,7 +35,7 @@ def test_little_grey_hair_above_a_grey_beard_is_hair():
     assert grown[:200].max() == 0
     # Held against face and beard alike, it passes for skin, and the head for bald.
     with_beard = grown_hair(colours, scalp, np.repeat([1.0, 0.0], [200, 100]), None)
-    np.testing.assert_array_equal(with_beard, scalp)
+    np.testing.assert_allclose(with_beard, scalp, atol=0.1)
 
 
 def test_a_scalp_of_the_skin_s_colour_is_bald():
@@ -118,3 +119,20 @@ def test_brows_tell_the_hair_s_colour():
     # Brighter brows than skin, as of an old man, stay as they are.
     white = brow_colour(np.full_like(photo, 240), places, 4, skin)
     np.testing.assert_allclose(white, 240.0)
+
+
+def test_white_hair_is_as_bright_as_skin_and_no_skin():
+    colours, scalp = head(hairs=0)
+    colours[200:260] = np.mean(BROWN)
+    grown = grown_hair(colours, scalp, np.repeat([1.0, 0.0], [100, 200]), None)
+    assert grown[200:260].min() > 0.9
+    assert grown[260:].max() < 0.1
+
+
+def test_a_hue_is_told_from_skin_s_whatever_its_light():
+    skin = np.array([180.0, 120.0, 90.0])
+    shades, greys = skin * np.linspace(0.4, 1.3, 20)[:, None], np.full((10, 3), 130.0)
+    alike = of_one_hue(np.concatenate([shades, greys]), np.repeat([1.0, 0.0], [20, 10]))
+    np.testing.assert_allclose(alike, np.repeat([1.0, 0.0], [20, 10]), atol=1e-6)
+    few = np.repeat([1.0, 0.0], [4, 26])
+    np.testing.assert_array_equal(of_one_hue(np.concatenate([shades, greys]), few), 1.0)
