@@ -79,12 +79,22 @@ def test_a_photo_without_a_face_is_named(folders, crops):
 
 
 def test_a_profile_lies_where_the_simulated_one_does(crops):
-    """The "real" profile is a simulated one: the two crops show the same."""
+    """The "real" profile is a simulated one: the two crops show the same, a few pixels apart.
+
+    The one is framed by what the detector finds, the other by the head that was drawn.
+    """
     real, simulated = (np.asarray(crops.images[row], int) for row in (1, 2))
-    apart = np.abs(real - simulated).mean()
-    moved = np.abs(np.roll(real, SIZE // 8, axis=1) - simulated).mean()
-    assert apart < 0.5 * moved
-    assert apart < 0.5 * np.abs(real[:, ::-1] - simulated).mean()
+    inner = slice(SIZE // 8, -SIZE // 8)
+    reach = range(-SIZE // 8, SIZE // 8 + 1)
+    apart = {
+        (x, y): np.abs(np.roll(real, (y, x), (0, 1)) - simulated)[inner, inner].mean()
+        for x in reach
+        for y in reach
+    }
+    shift = min(apart, key=lambda place: apart[place])
+    assert np.abs(shift).max() <= SIZE // 12
+    mirrored = np.abs(real[:, ::-1] - simulated)[inner, inner].mean()
+    assert apart[shift] < 0.2 * mirrored
     np.testing.assert_allclose(crops.landmarks[1], crops.landmarks[2], atol=0.05 * SIZE)
 
 

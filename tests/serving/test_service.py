@@ -218,9 +218,12 @@ def test_stop_lets_requests_under_way_end(base):
         RefinerClient(running.address, retry=once) as client,
         futures.ThreadPoolExecutor(1) as pool,
     ):
-        client.refine(images[:1])  # Connected and traced.
+        client.refine(images)  # Connected and traced.
+        began = time.perf_counter()
+        client.refine(images)
+        took = time.perf_counter() - began
         answer = pool.submit(client.refine, images)
-        time.sleep(0.1)  # The request is on its way, and takes longer than this.
+        time.sleep(0.6 * took)  # Half-way: it has been sent, and is not answered.
         assert not answer.done()
         running.stop(grace_seconds=30)
         assert answer.result().shape == images.shape
