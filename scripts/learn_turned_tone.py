@@ -70,13 +70,17 @@ class Face(NamedTuple):
 
 
 def face_of(model: MorphableModel, regions: HeadRegions) -> Face:
-    """Where a front is read."""
+    """Where a front is read: beside the nose, where no beard grows, and where a beard grows."""
     facing = Mesh(model.mean, model.triangles).normals(model.mean)[:, 2]
+    points, height = model.mean[model.landmark_vertices].astype(np.float64), regions.height
+    brow, chin, mouth = points[17:27, 1].mean(), points[8, 1], points[48:60, 1].mean()
+    x, y = model.mean[:, 0], model.mean[:, 1].astype(np.float64)
+    face = (regions.front > 0.5) & (regions.mouth < 0.05)
+    cheeks = face & (np.abs(x) > 0.2 * height) & (y < brow - 0.33 * height) & (y > mouth)
+    lower = face & (y < points[33, 1]) & (y > chin - 0.05 * height) & (x <= 0.0)
     return Face(
-        np.flatnonzero(regions.cheeks & (facing > CHEEK_FACING)).astype(np.int32),
-        np.flatnonzero(regions.chin & (facing > LOWER_FACING) & (model.mean[:, 0] <= 0.0)).astype(
-            np.int32
-        ),
+        np.flatnonzero(cheeks & (facing > CHEEK_FACING)).astype(np.int32),
+        np.flatnonzero(lower & (facing > LOWER_FACING)).astype(np.int32),
     )
 
 

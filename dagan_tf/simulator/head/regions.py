@@ -64,8 +64,6 @@ class HeadRegions:
         front: (V,) float32 in [0, 1], 1 on the face; 0 behind the jaw's corners and on the neck.
         mouth: (V,) float32 in [0, 1], 1 on the lips and what is seen between them.
         middle: (V,) float32 in [0, 1], 1 between the eyes' outer corners, 0 beside them.
-        cheeks: (V,) bool, beside the nose, where no beard grows.
-        chin: (V,) bool, where a beard grows that a front shows.
         under_jaw: (V,) float32 in [0, 1], how deep in the shade of the jaw: 1 just below its edge,
             less down the neck; 0 on face, ears and hair.
         jaw_edge: (V,) float32 in [0, 1], the same with the rounded edge itself.
@@ -82,8 +80,6 @@ class HeadRegions:
     front: np.ndarray
     mouth: np.ndarray
     middle: np.ndarray
-    cheeks: np.ndarray
-    chin: np.ndarray
     under_jaw: np.ndarray
     jaw_edge: np.ndarray
     skull: np.ndarray
@@ -130,9 +126,7 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
     lips_share = 1.0 - smoothstep(*_LIPS, np.hypot(away[:, 0], away[:, 1]))
     lips_share *= z > lips[:, 2].min() - 0.1 * height
     bare = (1.0 - hair) * (1.0 - ear_share)
-    face = (front > 0.5) & (lips_share < 0.05)
-    beside = np.abs(mean[:, 0]) > 0.2 * height
-    nose, eyes = points[33, 1], float(np.abs(points[[36, 45], 0]).mean())
+    eyes = float(np.abs(points[[36, 45], 0]).mean())
     return HeadRegions(
         hair=hair.astype(np.float32),
         loose=loose.astype(np.float32),
@@ -141,8 +135,6 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
         front=front.astype(np.float32),
         mouth=lips_share.astype(np.float32),
         middle=(1.0 - smoothstep(*_EYE_SIDE, np.abs(mean[:, 0]) / eyes)).astype(np.float32),
-        cheeks=face & beside & (y < brow - 0.33 * height) & (y > mouth),
-        chin=face & (y < nose) & (y > chin - 0.05 * height),
         under_jaw=(_below_jaw(mean, points, height, _JAW_EDGE) * bare).astype(np.float32),
         jaw_edge=(_below_jaw(mean, points, height, _JAW_ROUNDED) * bare).astype(np.float32),
         skull=y > chin,

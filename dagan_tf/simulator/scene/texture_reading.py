@@ -106,8 +106,7 @@ def head_texture(
     like = like_hair(colours, *sure_hair_and_skin(regions, seen * facing))
     general = regions.hair
     if hairline is not None and mirror is not None:
-        grows = hairline.hair(like, seen, regions.hair, mirror)
-        regions = replace(regions, hair=grows)
+        regions = replace(regions, hair=hairline.hair(like, seen, general, mirror))
     hair = regions.hair
     grazing = (1.0 - hair) * smoothstep(*GRAZING, facing) + hair * smoothstep(*HAIR_GRAZING, facing)
     known = visible * inside * grazing
@@ -137,10 +136,11 @@ def head_texture(
         plain = np.maximum(whole, np.maximum(hairy, regions.mouth))
     above_mouth = rest[:, 1] > rest[regions.mouth > 0.5, 1].max(initial=-np.inf)
     # What only this head's hairline makes hair may be a shadow: it gives hair no colour.
-    scalp = known * np.minimum(hair, general)
+    grows = np.minimum(hair, general)
+    scalp = known * grows
     grown = grown_hair(even, scalp, skin * above_mouth, like)
     unseen = None
-    if hair_is_hidden(grown, scalp, np.minimum(hair, general)):
+    if hair_is_hidden(grown, scalp, grows):
         brows = regions.brows & (seen > 0.5)
         of_skin = middle_colour(even, skin)
         unseen = brow_colour(photo, positions[brows], round(BROW_REACH * height), of_skin)

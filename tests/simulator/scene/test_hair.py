@@ -26,8 +26,6 @@ def ball(loose):
         scalp=np.zeros(4000, bool),
         brows=np.zeros(4000, bool),
         middle=np.zeros(4000, np.float32),
-        cheeks=np.zeros(4000, bool),
-        chin=np.zeros(4000, bool),
         height=1.0,
     )
     return points.astype(np.float32), regions
