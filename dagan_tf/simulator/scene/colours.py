@@ -11,6 +11,8 @@ from dagan_tf.simulator.scene.lighting import LUMA
 
 # Nats by which skin's hue differs from itself, and those by which it is no skin.
 OTHER_HUE = (0.15, 0.3)
+# What skin of one hue differs by from its median, nats, at most.
+ONE_HUE = 0.16
 # Hair that differs from skin by less, nats, cannot be told from it.
 LIKE_SKIN = 0.15
 # The same for telling where hair ends; fewest vertices to tell by; and what is added to levels
@@ -62,6 +64,8 @@ def of_one_hue(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return np.ones(len(colours))
     hues = -np.diff(np.log(np.maximum(colours, 4.0)), axis=1)
     off = np.abs(hues - np.median(hues[use], axis=0)).sum(axis=1)
+    # Where skin itself has many hues, as with a grey beard among it, hue tells less.
+    off -= max(float(np.median(off[use])) - ONE_HUE, 0.0)
     return np.asarray(1.0 - smoothstep(*OTHER_HUE, off))
 
 
@@ -84,7 +88,8 @@ def grown_hair(
     brightness = colours @ LUMA / max(float(middle_colour(colours, face) @ LUMA), 1.0)
     white = (1.0 - of_one_hue(colours, face)) * (1.0 - smoothstep(*BRIGHTER, brightness))
     glossy, unlike = scalp * apart, scalp * np.maximum(apart, white)
-    if glossy.sum() < GLOSS * scalp.sum() and face.any() and glossy.any():
+    # So few as a bald head has of shadows say nothing of gloss either.
+    if BALD * scalp.sum() < glossy.sum() < GLOSS * scalp.sum() and face.any():
         light, skin = (middle_colour(colours, part).mean() for part in (glossy, face))
         if light > GLOSS_LIGHT * skin:
             return scalp * (1.0 - np.maximum(apart, white))
