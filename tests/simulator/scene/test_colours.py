@@ -6,6 +6,7 @@ from dagan_tf.simulator.scene.colours import (
     grown_hair,
     hair_is_hidden,
     like_hair,
+    of_one_colour,
     of_one_hue,
 )
 
@@ -123,8 +124,13 @@ def test_brows_tell_the_hair_s_colour():
 
 def test_white_hair_is_as_bright_as_skin_and_no_skin():
     colours, scalp = head(hairs=0)
+    # Light and shade on the face reach as far as to the hair's colour.
+    shades = np.exp(np.random.default_rng(1).normal(0.0, 0.25, (300, 1)))
+    colours *= np.where(np.arange(300)[:, None] < 100, shades, 1.0)
     colours[200:260] = np.mean(BROWN)
-    grown = grown_hair(colours, scalp, np.repeat([1.0, 0.0], [100, 200]), None)
+    face = np.repeat([1.0, 0.0], [100, 200])
+    assert of_one_colour(colours, face)[200:260].min() > 0.5
+    grown = grown_hair(colours, scalp, face, None)
     assert grown[200:260].min() > 0.9
     assert grown[260:].max() < 0.1
 
