@@ -22,12 +22,26 @@ TONE = 13
 GAIN = 16
 # Colour of the filling where it is hair, by channel; RED to BLUE are of skin then.
 HAIR_COLOUR = 19
-# Whole vector registers, for the compiler: the last two are of no use.
+# Place in the pores, beside V.
+PORES_X, PORES_Z = 22, 23
+# Whole vector registers, for the compiler.
 COLUMNS = 24
 # How far strands move the hairline, in shares of hair, and the shares between which it lies.
 _RAGGED, _HAIRLINE = 0.3, (0.0, 1.0)
 # Standard deviation of the blur along the outline, pixels of the frame.
 RIM_BLUR = 0.8
+
+
+class Grain(NamedTuple):
+    """Fine structure of what is filled; both repeat.
+
+    Attributes:
+        strands: (G, G) float32, by what part of itself hair changes.
+        pores: (P, P, P) float32, what is added to skin, grey levels, along z, y and x.
+    """
+
+    strands: np.ndarray
+    pores: np.ndarray
 
 
 class Shaded(NamedTuple):
@@ -51,7 +65,7 @@ def shade(
     triangles: np.ndarray,
     values: np.ndarray,
     photo: np.ndarray,
-    grain: np.ndarray,
+    grain: Grain,
     fineness: int,
 ) -> Shaded:
     """Colours each fine pixel from the photo where it is trusted, else from the filling.
@@ -60,12 +74,12 @@ def shade(
         raster: (S * fineness) squared.
         triangles: (T, 3) int32, those of the raster.
         values: (V, 24) float32, columns as named above: place of the vertex and of its mirror
-            image in the photo, trust in each, filling, coverage, place in the grain (u, v), share
-            of hair, the three channels of what is added to the photo's colour, and the three of
-            what all of it is multiplied by.
+            image in the photo, trust in each, filling, coverage, place in the strands (u, v), share
+            of hair, the three channels of what is added to the photo's colour, the three of
+            what all of it is multiplied by, those of hair's filling, and x and z of the place in
+            the pores, whose y is v.
         photo: (C, C, 3) uint8.
-        grain: (2, G, G) float32, repeated: fine structure added to the filling where there is
-            skin, and by what part of itself it changes where there is hair.
+        grain: fine structure of the filling.
         fineness: fine pixels a pixel of the frame, each way.
 
     Returns:
@@ -78,7 +92,7 @@ def shade(
     depth = np.full((size, size), -np.inf, np.float32)
     out = Shaded(colour, cover, seen, depth)
     _shade(
-        *raster, triangles, np.ascontiguousarray(values, np.float32), photo, grain, fineness, *out
+        *raster, triangles, np.ascontiguousarray(values, np.float32), photo, *grain, fineness, *out
     )
     return out
 
@@ -109,6 +123,7 @@ def soften_rim(head: Shaded) -> Shaded:
     int32[:, ::1],
     float32[:, ::1],
     uint8[:, :, ::1],
+    float32[:, ::1],
     float32[:, :, ::1],
     int64,
     float32[:, :, ::1],
@@ -125,7 +140,8 @@ def _shade(  # type: ignore[no-untyped-def]
     triangles,
     values,
     photo,
-    grain,
+    strands,
+    pores,
     fineness,
     colour,
     cover,
@@ -139,7 +155,8 @@ def _shade(  # type: ignore[no-untyped-def]
     """
     # X and Y of what is read off the photo, and how much each counts.
     limits = np.array([photo.shape[1] - 1.001, photo.shape[0] - 1.001], np.float32)
-    zero, one, side = np.float32(0.0), np.float32(1.0), np.int32(grain.shape[1])
+    zero, one = np.float32(0.0), np.float32(1.0)
+    side, block = np.int32(strands.shape[0]), np.int32(pores.shape[0])
     most, three, four = np.float32(255.0), np.float32(3.0), np.float32(4.0)
     ragged, low, high = np.float32(_RAGGED), np.float32(_HAIRLINE[0]), np.float32(_HAIRLINE[1])
     share, least = np.float32(1.0 / (fineness * fineness)), np.float32(0.004)
@@ -190,13 +207,15 @@ def _shade(  # type: ignore[no-untyped-def]
                         rgb[k] += weights[source] * shown
             if filled > least:
                 u = np.int32(np.floor(mixed[U])) % side
-                v = np.int32(np.floor(mixed[V])) % side
+                down = np.int32(np.floor(mixed[V]))
                 hair = mixed[HAIR]
-                strand = grain[1, v, u]
+                strand = strands[down % side, u]
                 hair = (hair + ragged * strand * hair * (one - hair) * four - low) / (high - low)
                 hair = min(max(hair, zero), one)
                 hair *= hair * (three - hair - hair)
-                pore = (one - hair) * grain[0, v, u]
+                across = np.int32(np.floor(mixed[PORES_X])) % block
+                deep = np.int32(np.floor(mixed[PORES_Z])) % block
+                pore = (one - hair) * pores[deep, down % block, across]
                 strand = hair * (one + strand)
                 for k in range(3):
                     skin = (one - hair) * mixed[RED + k]

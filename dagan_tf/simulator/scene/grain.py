@@ -1,8 +1,7 @@
-"""Fine structure for what a photo does not show: pores of skin, strands of hair.
+"""Strands of hair that a photo does not show.
 
-Skin is noise as strong as on the skin that the photo shows; of noise nothing is seen twice. Hair is
-no noise: its strands are quilted from patches of the hair that the photo shows (Efros and Freeman,
-SIGGRAPH 2001, with soft seams). Both are tiles that repeat without seams.
+Hair is no noise: its strands are quilted from patches of the hair that the photo shows (Efros and
+Freeman, SIGGRAPH 2001, with soft seams) to a tile that repeats without seams.
 """
 
 from __future__ import annotations
@@ -17,15 +16,8 @@ from scipy.ndimage import gaussian_filter
 from dagan_tf.core.compiled import compiled
 from dagan_tf.simulator.render.sampling import sample
 
-# Side of the tiles, pixels of the photo.
+# Side of the tile, pixels of the photo.
 SIDE = 192
-# Pores and blotches: deviation of the blur, pixels of the photo, and its part of the noise.
-_PORES = ((0.8, 0.8), (1.8, 0.45), (3.5, 0.2))
-# The most contrast taken over from skin, deviation in grey levels, of black skin, and what is added
-# with its brightness: freckles and stubble are no pores.
-MOST_PORES, MOST_BRIGHT_PORES = 1.2, 0.01
-# Fewest vertices of skin to judge by.
-_LEAST_SKIN = 20
 # Without enough hair to learn from: how far a strand reaches across and along, and its contrast.
 _STRAND, _STRAND_STRENGTH = (0.9, 7.0), 0.08
 # Coarser than this, pixels of the photo (deviation of a blur), is no lock but shape.
@@ -42,41 +34,18 @@ HAIR_RANGE = (0.35, 2.6)
 _DARKEST = 10.0
 
 
-def grain(
-    photo: np.ndarray, positions: np.ndarray, skin: np.ndarray, hair: np.ndarray, contrast: float
-) -> np.ndarray:
-    """Tiles of fine structure.
+def strands(luma: np.ndarray, hair: np.ndarray, contrast: float) -> np.ndarray:
+    """A tile of strands.
 
     Args:
-        photo: (C, C, 3) uint8.
-        positions: (V, 2) float32, where the head's vertices lie in it.
-        skin: (V,) in [0, 1], how surely the photo shows skin there.
+        luma: (C, C) float32, the photo's brightness, grey levels.
         hair: (C, C) float32 in [0, 1], how surely a pixel is hair.
         contrast: how much hair and skin differ in colour, nats; a bald head has no strands.
 
     Returns:
-        (2, 192, 192) float32: what is added to skin, grey levels, and what is added to a factor of
-        1 on hair; both of mean 0.
+        (192, 192) float32: what is added to a factor of 1 on hair; its mean is 0.
     """
-    luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return np.stack(
-        [_skin(luma, positions[skin > 0.6]), _hair(luma, hair, min(1.0, contrast / _UNLIKE))]
-    )
-
-
-def _skin(luma: np.ndarray, places: np.ndarray) -> np.ndarray:
-    if len(places) <= _LEAST_SKIN:
-        return np.zeros((SIDE, SIDE), np.float32)
-    contrast = at_vertices(np.abs(luma - cv2.GaussianBlur(luma, (0, 0), 2.5)), places)
-    # 0.6745: half of all normal draws lie within so many deviations.
-    seen = float(np.median(contrast)) / 0.6745
-    bright = float(np.median(at_vertices(luma, places)))
-    tile = sum(part * _noise(blur, blur) for blur, part in _PORES)
-    strength = min(seen, MOST_PORES + MOST_BRIGHT_PORES * bright) / float(np.std(tile))
-    return np.asarray(strength * tile, np.float32)
-
-
-def _hair(luma: np.ndarray, hair: np.ndarray, apart: float) -> np.ndarray:
+    apart = min(1.0, contrast / _UNLIKE)
     unknown = np.float32(_STRAND_STRENGTH * apart) * _noise(*_STRAND)
     if apart < _BALD or not hair.any():
         return unknown

@@ -54,8 +54,9 @@ class HeadTexture:
         shade: (V,) float32, factor on the filling, less than 1 where the head shades itself.
         light: (3,) direction of the light, camera axes.
         brightest: the skin's brightness where the photo shows it bright; the filling's limit.
-        grain: (2, G, G) float32, fine structure of skin and hair.
-        grain_places: (V, 2) float32, places in the grain.
+        grain: fine structure of skin and hair.
+        grain_places: (V, 2) float32, places in the strands.
+        pore_places: (V, 2) float32, x and z of places in the pores; y is that in the strands.
         regions: the head's regions, hair where this head has it.
     """
 
@@ -71,8 +72,9 @@ class HeadTexture:
     shade: np.ndarray
     light: np.ndarray
     brightest: float
-    grain: np.ndarray
+    grain: shading.Grain
     grain_places: np.ndarray
+    pore_places: np.ndarray
     regions: HeadRegions
 
     def values(
@@ -117,6 +119,7 @@ class HeadTexture:
         out[:, shading.TONE : shading.TONE + 3] = edge_on[:, None] * (filled - self.local)
         out[:, shading.COVER] = coverage
         out[:, shading.U : shading.V + 1] = self.grain_places
+        out[:, shading.PORES_X : shading.PORES_Z + 1] = self.pore_places
         out[:, shading.HAIR] = regions.hair
         # What the photo shows well is lit as it shows it; the rest gives way to it broadly.
         guessed = mesh.smooth(1.0 - trust * (1.0 - edge_on), BROAD)[:, None]

@@ -12,6 +12,7 @@ from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
 from dagan_tf.simulator.render.grid import Grid, Grids
 from dagan_tf.simulator.render.rasterizer import Raster
+from dagan_tf.simulator.render.shading import Grain
 from dagan_tf.simulator.scene.colours import (
     brow_colour,
     continued,
@@ -26,8 +27,9 @@ from dagan_tf.simulator.scene.colours import (
     own_colours,
     sure_hair_and_skin,
 )
-from dagan_tf.simulator.scene.grain import at_vertices, grain
+from dagan_tf.simulator.scene.grain import at_vertices, strands
 from dagan_tf.simulator.scene.lighting import LUMA, estimate_light, light_on_skin
+from dagan_tf.simulator.scene.pores import pores
 from dagan_tf.simulator.scene.texture import HeadTexture
 
 # Cosine between surface and line of sight: below the first a point gives no colour to the
@@ -165,13 +167,15 @@ def head_texture(
     of_skin, of_hair = (continued(filling, part, mesh) for part in (hair <= 0.5, hair > 0.5))
     above = np.arange(work.side)[:, None] < places[regions.mouth > 0.5, 1].min(initial=np.inf)
     colour = [middle_colour(even[part], sure[part]) for part in (hair > 0.5, hair <= 0.5)]
-    strands = hair_share(coarse, *colour) * above * smoothstep(*HAIR_INSIDE, distance)
+    sure_hair = hair_share(coarse, *colour) * above * smoothstep(*HAIR_INSIDE, distance)
     seen_skin = colours[skin > 0.6] if (skin > 0.6).any() else colours
     brightest = max(float(np.quantile(seen_skin @ LUMA, BRIGHT)), 1.0)
     skin_only = known * (1.0 - hair)
     around = np.arctan2(rest[:, 0], rest[:, 2]) * float(np.abs(rest[:, 0]).max())
     per_unit = height / float(np.ptp(rest[regions.skull, 1]))
     grain_places = per_unit * np.stack([around, -rest[:, 1]], axis=1)
+    luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    apart = float(np.abs(contrast).mean())
     return HeadTexture(
         photo=photo,
         positions=positions,
@@ -186,10 +190,11 @@ def head_texture(
         shade=shade,
         light=light,
         brightest=brightest,
-        grain=grain(
-            photo, positions, skin_only, canvas.spread(strands), float(np.abs(contrast).mean())
+        grain=Grain(
+            strands(luma, canvas.spread(sure_hair), apart), pores(luma, positions, skin_only)
         ),
         grain_places=grain_places.astype(np.float32),
+        pore_places=(per_unit * rest[:, [0, 2]]).astype(np.float32),
         regions=regions,
     )
 
