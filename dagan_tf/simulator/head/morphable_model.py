@@ -15,6 +15,7 @@ import numpy as np
 
 from dagan_tf.errors import DaganError
 from dagan_tf.simulator.head import openings
+from dagan_tf.simulator.head.ears import Ear
 from dagan_tf.simulator.head.formats.reader import read_model_arrays
 from dagan_tf.simulator.head.hairline import Hairline
 from dagan_tf.simulator.head.nape import nape_offsets
@@ -61,6 +62,7 @@ class MorphableModel:
         turned_tone: how its colours change when it turns, or None if unknown.
         hairline: how its hair ends at the side, or None for a hairline like everybody's.
         nape: (V, 3) float32, what makes its neck as thin as necks are, or None.
+        ear: what is drawn in place of its own ears, or None.
     """
 
     name: str
@@ -76,6 +78,7 @@ class MorphableModel:
     turned_tone: TurnedTone | None = None
     hairline: Hairline | None = None
     nape: np.ndarray | None = None
+    ear: Ear | None = None
 
     @classmethod
     def load(cls, path: str | PathLike[str] | None = None) -> MorphableModel:
@@ -110,6 +113,7 @@ class MorphableModel:
             turned_tone=TurnedTone.load(),
             hairline=Hairline.load(),
             nape=nape_offsets(whole.mean, whole.landmark_vertices),
+            ear=Ear.load(),
         )
 
     def vertices(

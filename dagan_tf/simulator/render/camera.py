@@ -113,3 +113,11 @@ class Camera:
         back[:, :2] -= self.translation
         back[:, 1] *= -1.0
         return (back @ self.rotation / self.scale).astype(np.float32)
+
+
+def turn_between(first: Pose, second: Pose) -> float:
+    """Degrees between two poses, roll apart."""
+    between = rotation_matrix(Pose(first.yaw, first.pitch)).T @ rotation_matrix(
+        Pose(second.yaw, second.pitch)
+    )
+    return float(np.degrees(np.arccos(np.clip((np.trace(between) - 1.0) / 2.0, -1.0, 1.0))))

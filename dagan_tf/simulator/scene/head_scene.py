@@ -18,7 +18,7 @@ from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import head_regions, smoothstep
 from dagan_tf.simulator.head.relief import raise_relief
 from dagan_tf.simulator.head.turned_tone import TurnedTone
-from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
+from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix, turn_between
 from dagan_tf.simulator.render.grid import CANVAS_FRAMES, SUPERSAMPLING, grids
 from dagan_tf.simulator.render.occlusion import sky_seen
 from dagan_tf.simulator.render.rasterizer import rasterize
@@ -27,10 +27,11 @@ from dagan_tf.simulator.render.shading import shade, soften_rim
 from dagan_tf.simulator.scene import surroundings as scene
 from dagan_tf.simulator.scene.backdrop import MARGIN, clean_plate
 from dagan_tf.simulator.scene.curtain import Curtain, draw_before
+from dagan_tf.simulator.scene.ear_texture import EarTexture, ear_maker
 from dagan_tf.simulator.scene.foreground import person_mask
 from dagan_tf.simulator.scene.hair import fit_outline, growth_along_rays
 from dagan_tf.simulator.scene.long_hair import find_long_hair
-from dagan_tf.simulator.scene.outline import outline_radii, smooth_radii
+from dagan_tf.simulator.scene.outline import finite_radii, outline_radii
 from dagan_tf.simulator.scene.sheets import hang_curtain
 from dagan_tf.simulator.scene.surroundings import HeadOutline
 from dagan_tf.simulator.scene.texture import HeadTexture
@@ -65,6 +66,7 @@ class PreparedPhoto:
         shown: (C, C) float32, 1 inside the photo, 0 beyond its edges.
         outline: the head's in the photo, in pixels of the frame.
         curtain: its long hair, or None.
+        ears: what is drawn in place of the head's own ears, or None.
     """
 
     fit: FaceFit
@@ -76,6 +78,7 @@ class PreparedPhoto:
     shown: np.ndarray
     outline: HeadOutline
     curtain: Curtain | None
+    ears: EarTexture | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +116,8 @@ class SceneMaker:
         self._scalp = smoothstep(brow, brow + SCALP * self._regions.height, mean[:, 1]).astype(
             np.float32
         )
+        self._ears = ear_maker(model, self._regions)
+        self._drawn = self._mesh if self._ears is None else self._ears.mesh
         self._sky = sky_seen(mean, self._mesh.normals(mean), model.triangles)
         # A head without a neck's cut stands on its lowest vertices.
         rim = self._mesh.rim_distance == 0.0
@@ -147,7 +152,7 @@ class SceneMaker:
                 regions = replace(regions, grows=regions.grows * self._scalp)
             radii = outline_radii(bare, centre)
             growth = growth_along_rays(radii, person, centre, work.averaged(shown) > 0.5)
-            projected = fit_outline(projected, regions, growth, _finite(radii) / scale)
+            projected = fit_outline(projected, regions, growth, finite_radii(radii) / scale)
         vertices = camera.unproject(projected)
         normals = self._mesh.normals(vertices) @ camera.rotation.T.astype(np.float32)
         placed = canvas.carry_depth(projected, work)
@@ -176,15 +181,19 @@ class SceneMaker:
         radii = outline_radii(np.isfinite(self._head_depth(projected)), centre)
         outline = HeadOutline(
             centre=work.carry(centre, frame),
-            radii=_finite(radii) / (scale * canvas.density),
+            radii=finite_radii(radii) / (scale * canvas.density),
             neck=canvas.carry(self._neck(camera, vertices), frame),
         )
         tone = self.model.turned_tone
         if tone is not None and self.model.mirror is not None:
             tone = tone.of_person(texture.local, texture.visible, self.model.mirror)
+        ears = None
+        if self._ears is not None:
+            ears = self._ears.read(vertices, camera, shown, texture.brightest)
         return PreparedPhoto(
-            fit, vertices, texture, tone, plate, kept, shown.astype(np.float32), outline, curtain
-        )
+            fit, vertices, texture, tone, plate, kept, shown.astype(np.float32), outline, curtain,
+            ears,
+        )  # fmt: skip
 
     def draw(self, prepared: PreparedPhoto, pose: Pose) -> DrawnScene:
         """Draws one view."""
@@ -194,7 +203,7 @@ class SceneMaker:
         camera = frame_camera(self.model, fit, pose, fine.side)
         projected = camera.project(prepared.vertices)
         normals = self._mesh.normals(prepared.vertices) @ camera.rotation.T.astype(np.float32)
-        settled = float(smoothstep(*SETTLED, _turn(fit.pose, pose)))
+        settled = float(smoothstep(*SETTLED, turn_between(fit.pose, pose)))
         texture = prepared.texture
         gain: np.ndarray | float = 1.0
         turn = pose.yaw - fit.pose.yaw
@@ -203,8 +212,12 @@ class SceneMaker:
         values = texture.values(
             normals, settled, self._mesh, self.model.mirror, self._coverage, gain, turn
         )
-        triangles = self._mesh.front_facing(projected)
-        raster = rasterize(projected, triangles, fine.side, fine.side)
+        placed = projected
+        if prepared.ears is not None:
+            values = prepared.ears.values(values, settled)
+            placed = camera.project(prepared.ears.laid.vertices(prepared.vertices))
+        triangles = self._drawn.front_facing(placed)
+        raster = rasterize(placed, triangles, fine.side, fine.side)
         head = shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
         solid = head.cover > 0.5
         if prepared.curtain is not None:
@@ -214,7 +227,7 @@ class SceneMaker:
         centre = fine.carry(skull[:2], frame)
         target = HeadOutline(
             centre,
-            _finite(outline_radii(solid, centre)),
+            finite_radii(outline_radii(solid, centre)),
             fine.carry(self._neck(camera, prepared.vertices), frame),
         )
         around = scene.surroundings(prepared.outline, target, size)
@@ -284,17 +297,3 @@ def _upright(fit: FaceFit, matrix: np.ndarray) -> Camera:
         rotation=rotation_matrix(Pose(fit.pose.yaw, fit.pose.pitch)),
         translation=apply_similarity(matrix, fit.camera.translation[None])[0],
     )
-
-
-def _turn(first: Pose, second: Pose) -> float:
-    """Degrees between two poses, roll apart."""
-    between = rotation_matrix(Pose(first.yaw, first.pitch)).T @ rotation_matrix(
-        Pose(second.yaw, second.pitch)
-    )
-    return float(np.degrees(np.arccos(np.clip((np.trace(between) - 1.0) / 2.0, -1.0, 1.0))))
-
-
-def _finite(radii: np.ndarray) -> np.ndarray:
-    """Smoothed radii; where a head reaches the image's edge, the largest that is known."""
-    known = radii[np.isfinite(radii)]
-    return smooth_radii(np.where(np.isfinite(radii), radii, known.max() if len(known) else 1.0))

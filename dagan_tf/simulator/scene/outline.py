@@ -64,3 +64,9 @@ def along_rays(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """
     ray = np.degrees(np.arctan2(offsets[:, 1], offsets[:, 0])) * (RAYS / 360.0)
     return np.interp(ray, np.arange(RAYS), values, period=RAYS)
+
+
+def finite_radii(radii: np.ndarray) -> np.ndarray:
+    """Smoothed radii; where a head reaches the image's edge, the largest that is known."""
+    known = radii[np.isfinite(radii)]
+    return smooth_radii(np.where(np.isfinite(radii), radii, known.max() if len(known) else 1.0))

@@ -1,1 +1,1 @@
-"""The packaged head model and its relief; HEAD.md says where they come from."""
+"""The packaged head model, its relief and its ears; HEAD.md says where they come from."""
