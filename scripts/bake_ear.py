@@ -32,8 +32,9 @@ STANDS_OFF, BACK, MIDDLE, HEIGHT, TURNED = 0.03, 0.555, 0.395, 0.43, -0.14
 # its hollows end so far above the skin, which is not hollow under them: how dark they are tells
 # their depth.
 UNDER, DIVES, HOLLOWS, FLOOR = 0.025, (0.74, 0.96), 0.72, 0.012
-# How much deeper the finest folds are drawn, and over how many rounds of smoothing they are found.
-CRISP, FINE = 0.7, 8
+# How much of the broad shade is drawn and of that of the finest folds, and over how many rounds
+# of smoothing these are told apart: lamps draw folds harder than an even sky does.
+BROAD, CRISP, FINE = 0.95, 2.0, 8
 # Least light outside the hollows, as the skin below a lobe is bright itself.
 LEAST = 0.6
 # Gloss: how much light, from where (behind, below, out), and how narrow.
@@ -121,7 +122,8 @@ def main() -> None:
     # What stands off there is the rim itself, which does not dive.
     edge = smoothstep(*DIVES, away[kept]) * (1.0 - smoothstep(0.03, 0.07, off[kept]))
     logs = np.log(np.maximum(lit(places, normals, triangles), 0.02))
-    light = np.exp(logs + CRISP * (logs - mesh.smooth(logs, FINE)))[kept]
+    broad = mesh.smooth(logs, FINE)
+    light = np.exp(BROAD * broad + CRISP * (logs - broad))[kept]
     light = np.where(away[kept] < HOLLOWS, light, np.maximum(light, LEAST))
     gloss = np.maximum(normals[kept] @ np.array(LAMP), 0.0) ** NARROW
     light = light * (1.0 + GLOSS * gloss)

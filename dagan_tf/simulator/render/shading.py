@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numba import float32, int32, int64, uint8
+from numba import float32, int8, int32, int64, uint8
 
 from dagan_tf.core.compiled import compiled
 from dagan_tf.simulator.render.rasterizer import Raster
@@ -37,11 +37,13 @@ class Grain(NamedTuple):
 
     Attributes:
         strands: (G, G) float32, by what part of itself hair changes.
-        pores: (P, P, P) float32, what is added to skin, grey levels, along z, y and x.
+        pores: (P, P, P) int8 along z, y and x, P a power of 2.
+        strength: times which they are added to skin, grey levels.
     """
 
     strands: np.ndarray
     pores: np.ndarray
+    strength: float
 
 
 class Shaded(NamedTuple):
@@ -124,7 +126,8 @@ def soften_rim(head: Shaded) -> Shaded:
     float32[:, ::1],
     uint8[:, :, ::1],
     float32[:, ::1],
-    float32[:, :, ::1],
+    int8[:, :, ::1],
+    float32,
     int64,
     float32[:, :, ::1],
     float32[:, ::1],
@@ -142,6 +145,7 @@ def _shade(  # type: ignore[no-untyped-def]
     photo,
     strands,
     pores,
+    strength,
     fineness,
     colour,
     cover,
@@ -156,7 +160,7 @@ def _shade(  # type: ignore[no-untyped-def]
     # X and Y of what is read off the photo, and how much each counts.
     limits = np.array([photo.shape[1] - 1.001, photo.shape[0] - 1.001], np.float32)
     zero, one = np.float32(0.0), np.float32(1.0)
-    side, block = np.int32(strands.shape[0]), np.int32(pores.shape[0])
+    side, last = np.int32(strands.shape[0]), np.int32(pores.shape[0] - 1)
     most, three, four = np.float32(255.0), np.float32(3.0), np.float32(4.0)
     ragged, low, high = np.float32(_RAGGED), np.float32(_HAIRLINE[0]), np.float32(_HAIRLINE[1])
     share, least = np.float32(1.0 / (fineness * fineness)), np.float32(0.004)
@@ -213,13 +217,13 @@ def _shade(  # type: ignore[no-untyped-def]
                 hair = (hair + ragged * strand * hair * (one - hair) * four - low) / (high - low)
                 hair = min(max(hair, zero), one)
                 hair *= hair * (three - hair - hair)
-                across = np.int32(np.floor(mixed[PORES_X])) % block
-                deep = np.int32(np.floor(mixed[PORES_Z])) % block
-                pore = (one - hair) * pores[deep, down % block, across]
+                across = np.int32(np.floor(mixed[PORES_X])) & last
+                deep = np.int32(np.floor(mixed[PORES_Z])) & last
+                pore = strength * np.float32(pores[deep, down & last, across])
                 strand = hair * (one + strand)
                 for k in range(3):
-                    skin = (one - hair) * mixed[RED + k]
-                    rgb[k] += filled * (skin + strand * mixed[HAIR_COLOUR + k] + pore)
+                    skin = (one - hair) * (mixed[RED + k] + pore)
+                    rgb[k] += filled * (skin + strand * mixed[HAIR_COLOUR + k])
             for k in range(3):
                 colour[i, j, k] += part * min(max(rgb[k] * mixed[GAIN + k], zero), most)
             cover[i, j] += part

@@ -17,7 +17,7 @@ from dagan_tf.simulator.scene.grain import at_vertices
 from dagan_tf.simulator.scene.lighting import LUMA, rolled_off
 
 # How much of the light counts, by channel: light that went through the skin is red, so shadows are.
-_RED_SHADOWS = (0.72, 0.87, 0.95)
+_RED_SHADOWS = (0.65, 0.95, 1.08)
 # What the ear is brightened by where it gets as much light as the skin around it, by channel.
 _TINT = (0.97, 0.95, 0.95)
 # How much the shade of the ear on the head counts, light that it takes from nothing, and rounds of
@@ -80,7 +80,8 @@ class EarTexture:
     def _shades(self) -> np.ndarray:
         """(2 N, 3) float32, factors by channel."""
         light = self.laid.light[:, None]
-        return np.asarray(light ** np.array(_RED_SHADOWS, np.float32) * np.array(_TINT, np.float32))
+        shadows = np.minimum(light, 1.0) ** np.array(_RED_SHADOWS, np.float32)
+        return np.asarray(shadows * np.maximum(light, 1.0) * np.array(_TINT, np.float32))
 
 
 class EarMaker:

@@ -29,7 +29,7 @@ from dagan_tf.simulator.scene.colours import (
 )
 from dagan_tf.simulator.scene.grain import at_vertices, strands
 from dagan_tf.simulator.scene.lighting import LUMA, estimate_light, light_on_skin
-from dagan_tf.simulator.scene.pores import pores
+from dagan_tf.simulator.scene.pores import pore_block, pore_strength
 from dagan_tf.simulator.scene.texture import HeadTexture
 
 # Cosine between surface and line of sight: below the first a point gives no colour to the
@@ -191,7 +191,9 @@ def head_texture(
         light=light,
         brightest=brightest,
         grain=Grain(
-            strands(luma, canvas.spread(sure_hair), apart), pores(luma, positions, skin_only)
+            strands(luma, canvas.spread(sure_hair), apart),
+            pore_block(),
+            pore_strength(luma, positions, skin_only),
         ),
         grain_places=grain_places.astype(np.float32),
         pore_places=(per_unit * rest[:, [0, 2]]).astype(np.float32),

@@ -21,7 +21,7 @@ def scene():
     values[:, shading.HAIR_COLOUR : shading.HAIR_COLOUR + 3] = (100, 80, 60)
     values[:, shading.GAIN : shading.GAIN + 3] = 1.0
     photo = np.random.default_rng(0).integers(0, 200, (SIDE, SIDE, 3)).astype(np.uint8)
-    grain = shading.Grain(np.zeros((8, 8), np.float32), np.zeros((4, 4, 4), np.float32))
+    grain = shading.Grain(np.zeros((8, 8), np.float32), np.zeros((4, 4, 4), np.int8), 2.0)
     raster = rasterize(corners, triangles, SIDE, SIDE)
 
     def draw(fineness=1, **columns):
@@ -65,7 +65,7 @@ def test_coverage_and_grain(scene):
     faded = scene(COVER=0.25)
     np.testing.assert_allclose(faded.colour, 0.25 * scene.photo, atol=0.2)
     np.testing.assert_allclose(faded.cover, 0.25, rtol=1e-5)
-    scene.grain.pores[:], scene.grain.strands[:] = 4.0, 0.5
+    scene.grain.pores[:], scene.grain.strands[:] = 2, 0.5
     skin = scene(COVER=1.0, TRUST=0.0, HAIR=0.0)
     np.testing.assert_allclose(skin.colour[0, 0], [14, 24, 34], rtol=1e-5)
     hair = scene(HAIR=1.0)
@@ -73,10 +73,10 @@ def test_coverage_and_grain(scene):
 
 
 def test_pores_lie_in_space(scene):
-    scene.grain.pores[1, 2, 3] = 5.0
+    scene.grain.pores[1, 2, 3] = -2
     at = {"V": 2.5 + 4, "PORES_X": 3.5 - 8, "PORES_Z": 1.5}
     struck = scene(TRUST=0.0, HAIR=0.0, **at).colour[..., 0]
-    np.testing.assert_allclose(struck, 15, rtol=1e-5)
+    np.testing.assert_allclose(struck, 6, rtol=1e-5)
     for column in at:
         beside = scene(**at | {column: at[column] + 1}).colour[..., 0]
         np.testing.assert_allclose(beside, 10, rtol=1e-5)
