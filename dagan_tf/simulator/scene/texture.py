@@ -95,8 +95,8 @@ class HeadTexture:
             (V, 24) float32.
         """
         regions = self.regions
-        stretch = self.facing / np.maximum(normals[:, 2], 0.15)
-        well = self.inside * smoothstep(*STRETCH, stretch)
+        towards = np.maximum(normals[:, 2], 0.15)
+        well = self.inside * smoothstep(*STRETCH, self.facing / towards)
         trust = self.visible * (1.0 - settled * (1.0 - well))
         # Softened inwards only: trust never grows past what was seen.
         trust = np.minimum(trust, mesh.smooth(trust, 2))
@@ -107,8 +107,11 @@ class HeadTexture:
         out[:, shading.MIRROR_X : shading.MIRROR_Y + 1] = self.positions[partner]
         out[:, shading.TRUST] = trust
         # Only where the other side is seen better: on a frontal photo both are seen alike badly.
-        better = 0.0 if mirror is None else np.maximum(self.known[mirror] - self.known, 0.0)
-        out[:, shading.MIRROR_TRUST] = better
+        if mirror is not None:
+            better = np.maximum(self.known[mirror] - self.known, 0.0)
+            out[:, shading.MIRROR_TRUST] = better * smoothstep(
+                *STRETCH, self.facing[mirror] / towards
+            )
         softened = 1.0 + FILL_LIGHT * (now - 1.0)
         filled = self.filling * (softened * self.shade)[:, None]
         out[:, shading.RED : shading.BLUE + 1] = filled

@@ -74,3 +74,25 @@ def test_the_jaw_s_edge_is_darker_half_way_to_the_profile_only(model, fit):
         np.testing.assert_allclose(darker[edge == 1.0], 1.0 - TURNED_JAW, atol=1e-5)
         np.testing.assert_allclose(darker[edge == 0.0], 1.0, atol=1e-6)
     np.testing.assert_allclose(gains(90.0), gains(0.0), atol=1e-6)
+
+
+def test_what_the_other_side_shows_edge_on_is_not_smeared_over_a_turned_head(model, fit):
+    maker = SceneMaker(replace(model, turned_tone=None), 96, "none")
+    prepared = maker.prepare(np.full((PHOTO_SIDE, PHOTO_SIDE, 3), 128, np.uint8), fit)
+    far = (prepared.texture.known == 0.0) & (prepared.texture.known[model.mirror] > 0.5)
+    assert far.sum() > 100
+
+    def mirrored(facing):
+        texture = replace(
+            prepared.texture,
+            facing=np.full(len(far), facing, np.float32),
+            known=far[model.mirror].astype(np.float32),
+        )
+        turned = np.tile(np.float32([0.0, 0.0, 1.0]), (len(far), 1))
+        values = texture.values(
+            turned, 1.0, maker._mesh, model.mirror, maker._coverage, 1.0, -90.0
+        )  # fmt: skip
+        return values[far, shading.MIRROR_TRUST]
+
+    np.testing.assert_allclose(mirrored(0.9), 1.0)
+    np.testing.assert_allclose(mirrored(0.2), 0.0)
