@@ -7,6 +7,7 @@ import numpy as np
 
 from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
+from dagan_tf.simulator.scene.hair_pixels import near_places
 from dagan_tf.simulator.scene.lighting import LUMA
 
 # Nats by which skin's hue differs from itself, and those by which it is no skin.
@@ -131,10 +132,7 @@ def brow_colour(
     """
     if len(places) < LEAST_SEEN:
         return None
-    marks = np.zeros(photo.shape[:2], np.uint8)
-    for x, y in places:
-        cv2.circle(marks, (round(float(x)), round(float(y))), reach, 1, cv2.FILLED)
-    shown = marks > 0
+    shown = near_places(places, reach, len(photo))
     if not shown.any():
         return None
     colours = cv2.GaussianBlur(photo, (0, 0), 0.7)[shown].astype(np.float32)
@@ -200,13 +198,16 @@ def sure_hair_and_skin(regions: HeadRegions, facing: np.ndarray) -> tuple[np.nda
     return regions.scalp & (facing > SCALP_FACING), bare & (facing > FACE_FACING)
 
 
-def like_hair(colours: np.ndarray, hair: np.ndarray, skin: np.ndarray) -> np.ndarray | None:
+def like_hair(
+    colours: np.ndarray, hair: np.ndarray, skin: np.ndarray, pure: np.ndarray | None
+) -> np.ndarray | None:
     """How far each colour is on the way from skin's to hair's.
 
     Args:
         colours: (V, 3) grey levels.
         hair: (V,) bool, which of them are surely hair.
         skin: (V,) bool, which are surely skin.
+        pure: (3,) the hair's colour where it is known, as from `dark_hair`; else that of `hair`.
 
     Returns:
         (V,) float32 in [-0.2, 1.2], 0 like the skin, 1 like the hair; None where the two cannot be
@@ -216,7 +217,8 @@ def like_hair(colours: np.ndarray, hair: np.ndarray, skin: np.ndarray) -> np.nda
         return None
     logs = np.log(colours + DARKEST)
     of_skin = np.median(logs[skin], axis=0)
-    way = np.median(logs[hair], axis=0) - of_skin
+    of_hair = np.median(logs[hair], axis=0) if pure is None else np.log(pure + DARKEST)
+    way = of_hair - of_skin
     if np.sqrt((way * way).mean()) < TOLD_APART:
         return None
     return np.clip((logs - of_skin) @ way / (way @ way), -0.2, 1.2).astype(np.float32)

@@ -80,9 +80,12 @@ def test_likeness_to_hair_is_the_way_from_skin_to_hair_in_logarithms():
     levels = np.array([144.0, 24.0, 54.0, 300.0, 6.0])  # 150, 30, 60, 306 and 12 with what is added
     colours = np.repeat(np.repeat(levels, 10)[:, None], 3, axis=1)
     skin, hair = np.arange(50) < 10, (np.arange(50) >= 10) & (np.arange(50) < 20)
-    like = like_hair(colours, hair, skin)
+    like = like_hair(colours, hair, skin, None)
     np.testing.assert_allclose(like[:20], [0.0] * 10 + [1.0] * 10, atol=1e-6)
     np.testing.assert_allclose(like[20:30], np.log(150 / 60) / np.log(150 / 30), atol=1e-6)
+    # Held against hair that is known to be darker than what is seen of it, that is half-way.
+    darker = like_hair(colours, hair, skin, np.full(3, 0.0))  # 6 with what is added
+    np.testing.assert_allclose(darker[10:20], np.log(150 / 30) / np.log(150 / 6), atol=1e-6)
     # Neither a highlight nor a shadow counts for more than skin and hair themselves by far.
     np.testing.assert_allclose(like[30:], [-0.2] * 10 + [1.2] * 10, atol=1e-6)
 
@@ -91,10 +94,10 @@ def test_what_cannot_be_told_apart_is_not_guessed():
     colours = np.full((40, 3), 100.0)
     colours[20:] = 100.0 * np.exp(-0.2)
     skin, hair = np.arange(40) < 20, np.arange(40) >= 20
-    assert like_hair(colours, hair, skin) is None
+    assert like_hair(colours, hair, skin, None) is None
     colours[20:] = 20.0
-    assert like_hair(colours, hair, skin) is not None
-    assert like_hair(colours, hair & (np.arange(40) < 25), skin) is None
+    assert like_hair(colours, hair, skin, None) is not None
+    assert like_hair(colours, hair & (np.arange(40) < 25), skin, None) is None
 
 
 def test_what_hair_there_is_is_hidden_only_where_little_of_the_head_is_shown():
