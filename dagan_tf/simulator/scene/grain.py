@@ -60,7 +60,7 @@ def grain(
     """
     luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
     return np.stack(
-        [_skin(luma, positions[skin > 0.6]), _hair(luma, hair, min(1.0, contrast / _UNLIKE))]
+        [_skin(luma, positions[skin > 0.6]), strands(luma, hair, min(1.0, contrast / _UNLIKE))]
     )
 
 
@@ -76,7 +76,17 @@ def _skin(luma: np.ndarray, places: np.ndarray) -> np.ndarray:
     return np.asarray(strength * tile, np.float32)
 
 
-def _hair(luma: np.ndarray, hair: np.ndarray, apart: float) -> np.ndarray:
+def strands(luma: np.ndarray, hair: np.ndarray, apart: float) -> np.ndarray:
+    """A tile of hair.
+
+    Args:
+        luma: (C, C) float32, brightness of the photo.
+        hair: (C, C) float32 in [0, 1], how surely a pixel is hair.
+        apart: in [0, 1], how far what is hair differs from skin: gloss on a bald head does not.
+
+    Returns:
+        (192, 192) float32, what is added to a factor of 1.
+    """
     unknown = np.float32(_STRAND_STRENGTH * apart) * _noise(*_STRAND)
     if apart < _BALD or not hair.any():
         return unknown
