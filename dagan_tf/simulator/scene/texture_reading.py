@@ -19,6 +19,7 @@ from dagan_tf.simulator.scene.colours import (
     grown_hair,
     hair_is_hidden,
     hair_share,
+    is_skin,
     like_hair,
     middle_colour,
     middle_of,
@@ -159,15 +160,16 @@ def head_texture(
         if pure is None or like is None
         else scalp * smoothstep(*SURELY_HAIR, like)
     )
-    unseen = None
+    of_skin, unseen = middle_colour(even, skin), pure
     if hair_is_hidden(grown, scalp, grows):
         brows = regions.brows & (seen > 0.5)
-        of_skin = middle_colour(even, skin)
-        unseen = brow_colour(photo, positions[brows], round(BROW_REACH * height), of_skin)
-    if unseen is not None:
-        grown = np.zeros_like(grown)
-    elif pure is not None:
-        unseen = pure
+        from_brows = brow_colour(photo, positions[brows], round(BROW_REACH * height), of_skin)
+        if from_brows is not None:
+            grown, unseen = np.zeros_like(grown), from_brows
+    # A bald head has no hair at its sides either, of which nobody knows the colour.
+    bald = unseen is None and is_skin(middle_colour(even, grown), of_skin)
+    if bald:
+        plain = np.maximum(whole, regions.mouth)
     sure = np.where(hair > 0.5, grown * of_one_colour(even, grown), known * alike)
     # The outermost pixels mix hair and backdrop: enough to show, not to fill from.
     sure *= smoothstep(*FILL_INSIDE, depth_inside)
@@ -212,7 +214,7 @@ def head_texture(
             photo, positions, skin_only, canvas.spread(strands), float(np.abs(contrast).mean())
         ),
         grain_places=grain_places.astype(np.float32),
-        regions=regions,
+        regions=replace(regions, hair=np.zeros_like(hair)) if bald else regions,
     )
 
 

@@ -5,6 +5,7 @@ from dagan_tf.simulator.scene.colours import (
     brow_colour,
     grown_hair,
     hair_is_hidden,
+    is_skin,
     like_hair,
     of_one_colour,
     of_one_hue,
@@ -109,6 +110,14 @@ def test_what_hair_there_is_is_hidden_only_where_little_of_the_head_is_shown():
     assert hair_is_hidden(few, few, grows)
     assert hair_is_hidden(none, none, grows)
     assert not hair_is_hidden(0.5 * few, few, grows)
+
+
+def test_gloss_and_shade_on_a_bald_head_are_skin_and_white_or_dark_hair_is_not():
+    skin = np.array(BROWN)
+    for gloss in (skin, 1.3 * skin, 0.8 * skin, skin * [1.1, 1.0, 0.9]):
+        assert is_skin(gloss, skin)
+    for hair in (np.array(GREY), 0.4 * skin, np.array([190.0, 160.0, 140.0])):
+        assert not is_skin(hair, skin)
 
 
 def test_brows_tell_the_hair_s_colour():
