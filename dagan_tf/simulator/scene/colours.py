@@ -149,7 +149,7 @@ def brow_colour(
     """
     if len(places) < LEAST_SEEN:
         return None
-    shown = near_places(places, reach, len(photo))
+    shown = near_places(places, reach, photo.shape[:2])
     if not shown.any():
         return None
     colours = cv2.GaussianBlur(photo, (0, 0), 0.7)[shown].astype(np.float32)

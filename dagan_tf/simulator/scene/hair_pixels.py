@@ -24,9 +24,9 @@ _EVERY, _FEWEST = 3, 40
 _DARKER, _HUE, _FAIR, _GLOSS = 0.45, 0.3, 0.3, 1.3
 
 
-def near_places(places: np.ndarray, reach: int, side: int) -> np.ndarray:
-    """(S, S) bool: what is no farther than `reach` pixels from one of (N, 2) places."""
-    marks = np.zeros((side, side), np.uint8)
+def near_places(places: np.ndarray, reach: int, shape: tuple[int, ...]) -> np.ndarray:
+    """(H, W) bool: what is no farther than `reach` pixels from one of (N, 2) places."""
+    marks = np.zeros(shape, np.uint8)
     for x, y in places:
         cv2.circle(marks, (round(float(x)), round(float(y))), reach, 1, cv2.FILLED)
     return marks > 0
@@ -53,8 +53,15 @@ def dark_hair(
     Returns:
         (3,) grey levels; None where there is no such hair, or more of fairer hair.
     """
-    side = len(photo)
-    within = near_places(scalp, reach, side) & ~near_places(ears, reach, side) & own
+    if not len(scalp):
+        return None
+    # Only what is near the scalp is looked at.
+    low = np.maximum(np.floor(scalp.min(axis=0)).astype(np.int64) - reach, 0)
+    high = np.ceil(scalp.max(axis=0)).astype(np.int64) + reach + 1
+    part = (slice(low[1], high[1]), slice(low[0], high[0]))
+    photo, own = photo[part], own[part]
+    within = near_places(scalp - low, reach, own.shape) & own
+    within &= ~near_places(ears - low, reach, own.shape)
     seen = cv2.GaussianBlur(photo, (0, 0), 0.7)[within][::_EVERY].astype(np.float32)
     if len(seen) < _FEWEST:
         return None

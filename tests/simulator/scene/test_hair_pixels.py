@@ -67,6 +67,6 @@ def test_hardly_any_pixels_tell_nothing():
 
 
 def test_what_is_near_places():
-    near = near_places(np.array([[10.0, 20.0]]), 2, 40)
+    near = near_places(np.array([[10.0, 20.0]]), 2, (40, 40))
     assert near[[20, 22, 20], [10, 10, 12]].all()
     assert near.sum() < 25
