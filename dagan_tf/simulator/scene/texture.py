@@ -124,9 +124,12 @@ class HeadTexture:
         # What the photo shows well is lit as it shows it; the rest gives way to it broadly.
         guessed = mesh.smooth(1.0 - trust * (1.0 - edge_on), BROAD)[:, None]
         gain = np.exp(guessed * np.log(gain))
-        # The lamps of other rooms would turn bright skin white.
-        less = rolled_off((filled * gain) @ LUMA, self.brightest)[:, None] - 1.0
-        held = gain * (1.0 + guessed * (1.0 - regions.hair[:, None]) * less)
+        # The lamps of other rooms would turn bright skin white, and let white hair glow.
+        hair, light = regions.hair[:, None], self.hair_filling @ LUMA
+        most = max(self.brightest, float(light.max()))
+        of_skin = rolled_off((filled * gain) @ LUMA, self.brightest)[:, None] - 1.0
+        of_hair = rolled_off((self.hair_filling * gain) @ LUMA, most)[:, None] - 1.0
+        held = gain * (1.0 + guessed * (of_skin + hair * (of_hair - of_skin)))
         half_way = float(np.sin(np.radians(2.0 * min(abs(turn), 90.0))))
         edge = 1.0 - TURNED_JAW * half_way * regions.jaw_edge
         out[:, shading.GAIN : shading.GAIN + 3] = held * edge[:, None]
