@@ -59,9 +59,7 @@ def grain(
         1 on hair; both of mean 0.
     """
     luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return np.stack(
-        [_skin(luma, positions[skin > 0.6]), strands(luma, hair, min(1.0, contrast / _UNLIKE))]
-    )
+    return np.stack([_skin(luma, positions[skin > 0.6]), strands(luma, hair, contrast)])
 
 
 def _skin(luma: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -76,17 +74,18 @@ def _skin(luma: np.ndarray, places: np.ndarray) -> np.ndarray:
     return np.asarray(strength * tile, np.float32)
 
 
-def strands(luma: np.ndarray, hair: np.ndarray, apart: float) -> np.ndarray:
-    """A tile of hair.
+def strands(luma: np.ndarray, hair: np.ndarray, contrast: float) -> np.ndarray:
+    """A tile of strands.
 
     Args:
-        luma: (C, C) float32, brightness of the photo.
+        luma: (C, C) float32, the photo's brightness, grey levels.
         hair: (C, C) float32 in [0, 1], how surely a pixel is hair.
-        apart: in [0, 1], how far what is hair differs from skin: gloss on a bald head does not.
+        contrast: how much hair and skin differ in colour, nats; a bald head has no strands.
 
     Returns:
-        (192, 192) float32, what is added to a factor of 1.
+        (192, 192) float32: what is added to a factor of 1 on hair; its mean is 0.
     """
+    apart = min(1.0, contrast / _UNLIKE)
     unknown = np.float32(_STRAND_STRENGTH * apart) * _noise(*_STRAND)
     if apart < _BALD or not hair.any():
         return unknown

@@ -86,7 +86,7 @@ def hang_curtain(
     grain_places = [_grain_places(shape).reshape(-1, 2) for shape in shapes]
     luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
     beside = canvas.spread((hair.mask(work.side) * hair.own * person).astype(np.float32))
-    fine = strands(luma, beside, 1.0)
+    fine = strands(luma, beside, np.inf)
     fine = fine * np.float32(min(1.0, _CONTRAST / max(float(fine.std()), 1e-6)))
     rows, columns = shapes[0].shape[:2]
     column = np.arange(columns)
@@ -105,7 +105,7 @@ def hang_curtain(
         inside=(smoothstep(*_INSIDE, deep) * own).astype(np.float32),
         filling=_filling(hair, coarse, person, columns).astype(np.float32),
         cover=np.concatenate([cover.reshape(-1) for cover in covers]).astype(np.float32),
-        grain=np.stack([np.zeros_like(fine), fine]),
+        strands=fine,
         grain_places=(canvas.per(work) * np.concatenate(grain_places)).astype(np.float32),
         hides=_HIDES * hair.height * canvas.per(work) / camera.scale,
     )
