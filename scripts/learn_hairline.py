@@ -81,7 +81,7 @@ def read(simulated: Path, pairs: Path, model: MorphableModel, regions: HeadRegio
         assert listener.heard is not None
         front, seen = listener.heard
         colours = at_places(blurred(one.photo), one.places)
-        side = like_hair(colours, *sure_hair_and_skin(regions, one.facing))
+        side = like_hair(colours, *sure_hair_and_skin(regions, one.facing), None)
         if front is None or side is None:
             continue
         there = at_places((one.mask > 0).astype(np.float32), one.places) > 0.9

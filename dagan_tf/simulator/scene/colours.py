@@ -7,6 +7,7 @@ import numpy as np
 
 from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
+from dagan_tf.simulator.scene.hair_pixels import near_places
 from dagan_tf.simulator.scene.lighting import LUMA
 
 # Nats by which skin's hue differs from itself, and those by which it is no skin.
@@ -26,6 +27,8 @@ BEYOND = 6
 SURELY_HAIR = (0.6, 0.9)
 # A head is bald if less than this part of what is seen of its scalp differs from the skin.
 BALD = 0.05
+# Nats of red over blue by which hair that is not darker than skin by the second is greyer.
+GREYER, MUCH_DARKER = 0.05, 0.3
 # Parts of where hair grows: with less of it shown, and less found to be hair, the photo does not
 # tell what hair there is.
 SHOWN, FOUND = 0.085, 0.0065
@@ -113,6 +116,21 @@ def hair_is_hidden(grown: np.ndarray, scalp: np.ndarray, grows: np.ndarray) -> b
     return float(scalp.sum()) < SHOWN * whole and found < FOUND * whole
 
 
+def is_skin(found: np.ndarray, skin: np.ndarray) -> bool:
+    """Whether what was taken for hair is skin: gloss or shade on a bald head.
+
+    White and grey hair is greyer than skin, other hair much darker.
+
+    Args:
+        found: (3,) its colour.
+        skin: (3,) the skin's.
+    """
+    first, second = (np.log(np.maximum(colour, 4.0)) for colour in (found, skin))
+    redder = float((first[0] - first[2]) - (second[0] - second[2]))
+    darker = float(np.log(max(skin @ LUMA, 4.0) / max(found @ LUMA, 4.0)))
+    return redder > -GREYER and darker < MUCH_DARKER
+
+
 def brow_colour(
     photo: np.ndarray, places: np.ndarray, reach: int, skin: np.ndarray
 ) -> np.ndarray | None:
@@ -131,10 +149,7 @@ def brow_colour(
     """
     if len(places) < LEAST_SEEN:
         return None
-    marks = np.zeros(photo.shape[:2], np.uint8)
-    for x, y in places:
-        cv2.circle(marks, (round(float(x)), round(float(y))), reach, 1, cv2.FILLED)
-    shown = marks > 0
+    shown = near_places(places, reach, photo.shape[:2])
     if not shown.any():
         return None
     colours = cv2.GaussianBlur(photo, (0, 0), 0.7)[shown].astype(np.float32)
@@ -200,13 +215,16 @@ def sure_hair_and_skin(regions: HeadRegions, facing: np.ndarray) -> tuple[np.nda
     return regions.scalp & (facing > SCALP_FACING), bare & (facing > FACE_FACING)
 
 
-def like_hair(colours: np.ndarray, hair: np.ndarray, skin: np.ndarray) -> np.ndarray | None:
+def like_hair(
+    colours: np.ndarray, hair: np.ndarray, skin: np.ndarray, pure: np.ndarray | None
+) -> np.ndarray | None:
     """How far each colour is on the way from skin's to hair's.
 
     Args:
         colours: (V, 3) grey levels.
         hair: (V,) bool, which of them are surely hair.
         skin: (V,) bool, which are surely skin.
+        pure: (3,) the hair's colour where it is known, as from `dark_hair`; else that of `hair`.
 
     Returns:
         (V,) float32 in [-0.2, 1.2], 0 like the skin, 1 like the hair; None where the two cannot be
@@ -216,7 +234,8 @@ def like_hair(colours: np.ndarray, hair: np.ndarray, skin: np.ndarray) -> np.nda
         return None
     logs = np.log(colours + DARKEST)
     of_skin = np.median(logs[skin], axis=0)
-    way = np.median(logs[hair], axis=0) - of_skin
+    of_hair = np.median(logs[hair], axis=0) if pure is None else np.log(pure + DARKEST)
+    way = of_hair - of_skin
     if np.sqrt((way * way).mean()) < TOLD_APART:
         return None
     return np.clip((logs - of_skin) @ way / (way @ way), -0.2, 1.2).astype(np.float32)

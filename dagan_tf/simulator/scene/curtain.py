@@ -36,7 +36,8 @@ class Curtain:
         inside: (K,) float32 in [0, 1], surely hair's own colour there.
         filling: (K, 3) float32, colour where the photo does not show it.
         cover: (K,) float32 in [0, 1], how opaque.
-        grain_places: (K, 2) float32, places in the texture's grain.
+        strands: (G, G) float32, its fine structure; see `grain.py`.
+        grain_places: (K, 2) float32, places in it.
         hides: model units; what of the head stands out of it by less is hidden.
     """
 
@@ -49,6 +50,7 @@ class Curtain:
     inside: np.ndarray
     filling: np.ndarray
     cover: np.ndarray
+    strands: np.ndarray
     grain_places: np.ndarray
     hides: float
 
@@ -103,9 +105,8 @@ def draw_before(
     hair = hair._replace(triangle_ids=np.where(hidden, np.int32(-1), hair.triangle_ids))
     normals = curtain.normals @ camera.rotation.T.astype(np.float32)
     values = curtain.values(normals, settled)
-    drawn = soften_rim(
-        shade(hair, curtain.triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
-    )
+    grain = texture.grain._replace(strands=curtain.strands)
+    drawn = soften_rim(shade(hair, curtain.triangles, values, texture.photo, grain, SUPERSAMPLING))
     rest = 1.0 - drawn.cover
     nearest = np.where(drawn.cover > 0.5, np.maximum(drawn.depth, head.depth), head.depth)
     return Shaded(

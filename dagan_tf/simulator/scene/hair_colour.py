@@ -16,6 +16,10 @@ _SPREAD, _BLACK = 0.05, 8.0
 # A colour that is no mixture of both, off by so much, is hair in the shade, or gloss. What lies so
 # near to the person, pixels, tells nothing of the backdrop.
 _APART, _OFF, _NEAR = 0.5, (0.3, 0.6), 3.0
+# Nats by which a hue differs from all between hair's and skin's when it is neither's.
+_OTHER_HUE = (0.2, 0.35)
+# What is brighter than both by so much, nats, is neither.
+_TOO_LIGHT = (0.0, 0.2)
 
 
 class Colour(NamedTuple):
@@ -83,3 +87,24 @@ def hair_part(logs: np.ndarray, backdrop: np.ndarray, hair: np.ndarray) -> np.nd
     part = np.maximum(np.clip(along, 0.0, 1.0), smoothstep(*_OFF, off))
     # Hair of the backdrop's colour may look as it likes.
     return np.where(apart > _APART**2, part, 1.0)
+
+
+def between_colours(logs: np.ndarray, hair: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """How surely pixels are between hair's and skin's colours: trees and walls have others.
+
+    Hair that shines or is fairer at its ends has hardly another hue, and is no brighter than skin.
+
+    Args:
+        logs: (..., 3) of colours.
+        hair: (3,) the hair's.
+        skin: (3,) the skin's.
+
+    Returns:
+        (...) in [0, 1].
+    """
+    hues, first, last = (-np.diff(one, axis=-1) for one in (logs, hair, skin))
+    way = last - first
+    along = np.clip((hues - first) @ way / max(float(way @ way), 1e-6), 0.0, 1.0)
+    off = np.abs(hues - first - along[..., None] * way).sum(axis=-1)
+    light = (logs - np.maximum(hair, skin)).mean(axis=-1)
+    return (1.0 - smoothstep(*_OTHER_HUE, off)) * (1.0 - smoothstep(*_TOO_LIGHT, light))

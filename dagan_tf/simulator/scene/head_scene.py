@@ -175,7 +175,7 @@ class SceneMaker:
         curtain = None
         if hair is not None and person is not None:
             curtain = hang_curtain(
-                hair, small, person, depth, projected, camera, self._regions, self.grids
+                hair, laid, small, person, depth, projected, camera, self._regions, self.grids
             )
         plate, kept = clean_plate(laid, small, whole & above, whole, MARGIN * height, shown)
         radii = outline_radii(np.isfinite(self._head_depth(projected)), centre)

@@ -14,7 +14,14 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from dagan_tf.simulator.head.regions import HeadRegions
-from dagan_tf.simulator.scene.hair_colour import Colour, backdrop_logs, hair_part, logs_of
+from dagan_tf.simulator.scene.hair_colour import (
+    Colour,
+    backdrop_logs,
+    between_colours,
+    hair_part,
+    logs_of,
+)
+from dagan_tf.simulator.scene.hair_edges import boundary, end_of_run, last_hair
 
 # There is long hair if the person reaches beyond the head's outline by the first part of the height
 # (brow to chin) in more than the second share of the rows on one side, the third on the other.
@@ -28,9 +35,8 @@ _ABOVE_BROW, _LOWEST = 0.45, 0.9
 _GAP, _FLARE = 7, 0.4
 # Skin to compare with lies below the brow by more than this, in heights.
 _BELOW_BROW = 0.15
-# The hair's edge goes at most this far over the neck, in heights; it moves by as many pixels a row,
-# at this price each.
-_OVER_NECK, _STEP, _PRICE = 0.1, 3, 1.5
+# The hair's edge goes at most this far over the neck, in heights.
+_OVER_NECK = 0.1
 # Above the brow it lies at least so far within the head's outline, in heights.
 _TEMPLE = 0.06
 # How much a pixel tells of hair or skin, at most, nats. Pixels so near to the person's outline are
@@ -158,18 +164,20 @@ def find_long_hair(
     if scalp.any():
         middle_of_scalp = np.median(colours[scalp], axis=0)
         own = hair_part(logs, backdrop_logs(coarse, person, shown), middle_of_scalp)
+        own = own * between_colours(logs, middle_of_scalp, skin.mean)
     clear = beside & (own > _CLEAR)
     alike = Colour.of(logs[clear]) if clear.sum() > _ENOUGH * beside.sum() else hair
     own = cv2.GaussianBlur(own * (alike.distance(logs) < _ALIKE), (0, 0), 1.0)
     rows = np.arange(max(round(brow - _ABOVE_BROW * height), 0), round(_LOWEST * side))
     eyes = np.abs(landmarks[[36, 45], 0] - middle)
     sides = []
-    for half, eye, sign in zip(halves, eyes, (-1, 1), strict=True):
+    for half, out, eye, sign in zip(halves, outwards, eyes, (-1, 1), strict=True):
         neck = half.edge[rows] - _OVER_NECK * height
         inmost = np.where(rows < chin, np.minimum(eye, neck), neck)
         # Beside the forehead all that the head's outline meets is hair.
         outmost = np.where(rows < brow, half.edge[rows] - _TEMPLE * height, np.inf)
         inner, outer, hem = _follow(half, rows, hair, skin, (inmost, outmost), mouth, height)
+        outer = np.minimum(outer, last_hair(own[:, out][rows], inner, outer, _SMOOTH * height))
         sides.append(SideHair(middle + sign * inner, middle + sign * outer, hem))
     return LongHair(rows, (sides[0], sides[1]), own.astype(np.float32), height)
 
@@ -210,10 +218,10 @@ def _follow(
         outer[k] = outer[k - 1]
         if there[k]:
             most = outer[k - 1] + _FLARE
-            outer[k] = min(_end_of_run(half.person[rows[k]], int(outer[k - 1]) - 1), most)
+            outer[k] = min(end_of_run(half.person[rows[k]], int(outer[k - 1]) - 1), most)
     seen = half.logs[rows]
     tells = np.clip(hair.likelihood(seen) - skin.likelihood(seen), -_SURE, _SURE)
-    inner = _boundary(
+    inner = boundary(
         tells * (half.person & half.shown)[rows], limits[0], np.minimum(outer, limits[1])
     )
     column = np.arange(seen.shape[1])
@@ -230,45 +238,3 @@ def _follow(
         for one in (inner.astype(np.float64), outer)
     ]
     return smooth[0], smooth[1], hem
-
-
-def _end_of_run(person: np.ndarray, column: int) -> int:
-    """Where the person ends who is at a column, or before it; hair may hang free of the neck."""
-    inside = np.flatnonzero(person[: column + 1])
-    if not len(inside):
-        return 0
-    beyond = np.flatnonzero(~person[inside[-1] :])
-    return int(inside[-1] + beyond[0]) if len(beyond) else len(person)
-
-
-def _boundary(tells: np.ndarray, inmost: np.ndarray, outer: np.ndarray) -> np.ndarray:
-    """(N,) columns that best part skin, inside, from hair, outside, near those of the next rows.
-
-    Args:
-        tells: (N, K) > 0 where a pixel looks like hair, < 0 where it looks like skin.
-        inmost: (N,) least column.
-        outer: (N,) greatest column.
-    """
-    column = np.arange(tells.shape[1])
-    counted = tells * (column >= inmost[:, None])
-    cost = np.cumsum(counted, axis=1) - counted
-    cost[(column < inmost[:, None]) & (column < outer[:, None] - 1)] = np.inf
-    cost[column > outer[:, None]] = np.inf
-    shifts = np.arange(-_STEP, _STEP + 1)
-    best = np.zeros(cost.shape, np.int64)
-    total = cost[0]
-    for k in range(1, len(cost)):
-        padded = np.pad(total, _STEP, constant_values=np.inf)
-        before = np.stack([padded[_STEP + d : _STEP + d + len(column)] for d in shifts])
-        before += _PRICE * np.abs(shifts)[:, None]
-        choice = before.argmin(axis=0)
-        least = before[choice, column]
-        # Where the limits jump there is no neighbour: begin anew from the best.
-        stuck = ~np.isfinite(least)
-        best[k] = np.where(stuck, total.argmin(), column + shifts[choice])
-        total = np.where(stuck, total.min() + _PRICE * len(shifts), least) + cost[k]
-    path = np.empty(len(cost), np.int64)
-    path[-1] = total.argmin()
-    for k in range(len(cost) - 1, 0, -1):
-        path[k - 1] = best[k, path[k]]
-    return path

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter, gaussian_filter1d
+from scipy.ndimage import gaussian_filter, gaussian_filter1d, grey_closing
 
 from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
 from dagan_tf.simulator.render.camera import Camera
 from dagan_tf.simulator.render.grid import Grids
 from dagan_tf.simulator.scene.curtain import Curtain
-from dagan_tf.simulator.scene.grain import at_vertices
+from dagan_tf.simulator.scene.grain import at_vertices, strands
 from dagan_tf.simulator.scene.lighting import LUMA
 from dagan_tf.simulator.scene.long_hair import LongHair, SideHair
 
@@ -31,6 +31,8 @@ _WIDEST = 0.05
 # An ear is bare if the hair's edge is no farther in than this from the head's outline, in rows so
 # near to the ear's middle.
 _BARE, _EAR = 0.03, 0.15
+# Dents of its front edge that are shorter are none.
+_STRAIGHT = 0.6
 # Smoothing down the rows: of its front edge's depth, of its colour.
 _SMOOTH, _COLOUR_SMOOTH = 0.16, 0.25
 # A row's colour is the mean of all rows by this part, more where it shows less.
@@ -44,12 +46,16 @@ _HIDES = 0.1
 _INSIDE = (0.03, 0.08)
 # Parts of a pixel that are hair from which on it is shown, and gives its colour to what is filled.
 _SHOWN, _FILLS = (0.2, 0.5), (0.75, 0.95)
+# Its strands differ by no more than this from their mean, a deviation: a lock that shines would be
+# repeated all over.
+_CONTRAST = 0.15
 # Strands are drawn out down the rows: one over a factor.
 _DRAWN_OUT = 0.5
 
 
 def hang_curtain(
     hair: LongHair,
+    photo: np.ndarray,
     coarse: np.ndarray,
     person: np.ndarray,
     depth: np.ndarray,
@@ -62,13 +68,14 @@ def hang_curtain(
 
     Args:
         hair: where the photo shows it, pixels of the work grid.
-        coarse: (W, W, 3) uint8, the photo.
+        photo: (C, C, 3) uint8.
+        coarse: (W, W, 3) uint8, the photo at a lower resolution.
         person: (W, W) bool.
         depth: (W, W) float32, of the fitted head without hair, pixels; -inf off it.
         projected: (V, 3) the head as `camera` sees it.
         camera: the photo's, to pixels of the canvas.
         regions: the head's.
-        grids: whose work grid has W pixels a side.
+        grids: whose canvas has C pixels a side and whose work grid W.
     """
     canvas, work = grids.canvas, grids.work
     placed = canvas.carry_depth(projected, work)
@@ -76,7 +83,11 @@ def hang_curtain(
     points = np.concatenate([shape.reshape(-1, 3) for shape in shapes]).astype(np.float32)
     seen = np.concatenate([_normals(shape).reshape(-1, 3) for shape in shapes])
     covers = [_cover(hair, one, shape) for one, shape in zip(hair.sides, shapes, strict=True)]
-    strands = [_strands(shape).reshape(-1, 2) for shape in shapes]
+    grain_places = [_grain_places(shape).reshape(-1, 2) for shape in shapes]
+    luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    beside = canvas.spread((hair.mask(work.side) * hair.own * person).astype(np.float32))
+    fine = strands(luma, beside, np.inf)
+    fine = fine * np.float32(min(1.0, _CONTRAST / max(float(fine.std()), 1e-6)))
     rows, columns = shapes[0].shape[:2]
     column = np.arange(columns)
     front = np.broadcast_to((column > 0) & (column <= _FRONT), (2, rows, columns))
@@ -94,7 +105,8 @@ def hang_curtain(
         inside=(smoothstep(*_INSIDE, deep) * own).astype(np.float32),
         filling=_filling(hair, coarse, person, columns).astype(np.float32),
         cover=np.concatenate([cover.reshape(-1) for cover in covers]).astype(np.float32),
-        grain_places=(canvas.per(work) * np.concatenate(strands)).astype(np.float32),
+        strands=fine,
+        grain_places=(canvas.per(work) * np.concatenate(grain_places)).astype(np.float32),
         hides=_HIDES * hair.height * canvas.per(work) / camera.scale,
     )
 
@@ -159,7 +171,11 @@ def _before_ear(
     known = np.isfinite(out)
     if not known.any():
         return np.full(len(rows), low * height)
+    bare = known & (out < low * height)
     out = np.interp(rows, rows[known], out[known])
+    if not bare.any():
+        # Before an ear that it covers it hangs straight down: no flap of cheek reaches behind it.
+        out = grey_closing(out, round(_STRAIGHT * height / _STEP))
     return np.asarray(gaussian_filter1d(out, _SMOOTH * height / _STEP, mode="nearest"))
 
 
@@ -183,7 +199,7 @@ def _cover(hair: LongHair, one: SideHair, shape: np.ndarray) -> np.ndarray:
     return cover
 
 
-def _strands(shape: np.ndarray) -> np.ndarray:
+def _grain_places(shape: np.ndarray) -> np.ndarray:
     """(R, C, 2) places in the grain, pixels of the work grid: a strand keeps its column."""
     around = np.linalg.norm(np.diff(shape, axis=1)[..., ::2], axis=2).mean(axis=0)
     along = np.concatenate([[0.0], np.cumsum(around)])

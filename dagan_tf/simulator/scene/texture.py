@@ -97,8 +97,8 @@ class HeadTexture:
             (V, 24) float32.
         """
         regions = self.regions
-        stretch = self.facing / np.maximum(normals[:, 2], 0.15)
-        well = self.inside * smoothstep(*STRETCH, stretch)
+        towards = np.maximum(normals[:, 2], 0.15)
+        well = self.inside * smoothstep(*STRETCH, self.facing / towards)
         trust = self.visible * (1.0 - settled * (1.0 - well))
         # Softened inwards only: trust never grows past what was seen.
         trust = np.minimum(trust, mesh.smooth(trust, 2))
@@ -109,8 +109,11 @@ class HeadTexture:
         out[:, shading.MIRROR_X : shading.MIRROR_Y + 1] = self.positions[partner]
         out[:, shading.TRUST] = trust
         # Only where the other side is seen better: on a frontal photo both are seen alike badly.
-        better = 0.0 if mirror is None else np.maximum(self.known[mirror] - self.known, 0.0)
-        out[:, shading.MIRROR_TRUST] = better
+        if mirror is not None:
+            better = np.maximum(self.known[mirror] - self.known, 0.0)
+            out[:, shading.MIRROR_TRUST] = better * smoothstep(
+                *STRETCH, self.facing[mirror] / towards
+            )
         softened = 1.0 + FILL_LIGHT * (now - 1.0)
         filled = self.filling * (softened * self.shade)[:, None]
         out[:, shading.RED : shading.BLUE + 1] = filled
@@ -124,9 +127,12 @@ class HeadTexture:
         # What the photo shows well is lit as it shows it; the rest gives way to it broadly.
         guessed = mesh.smooth(1.0 - trust * (1.0 - edge_on), BROAD)[:, None]
         gain = np.exp(guessed * np.log(gain))
-        # The lamps of other rooms would turn bright skin white.
-        less = rolled_off((filled * gain) @ LUMA, self.brightest)[:, None] - 1.0
-        held = gain * (1.0 + guessed * (1.0 - regions.hair[:, None]) * less)
+        # The lamps of other rooms would turn bright skin white, and let white hair glow.
+        hair, light = regions.hair[:, None], self.hair_filling @ LUMA
+        most = max(self.brightest, float(light.max()))
+        of_skin = rolled_off((filled * gain) @ LUMA, self.brightest)[:, None] - 1.0
+        of_hair = rolled_off((self.hair_filling * gain) @ LUMA, most)[:, None] - 1.0
+        held = gain * (1.0 + guessed * (of_skin + hair * (of_hair - of_skin)))
         half_way = float(np.sin(np.radians(2.0 * min(abs(turn), 90.0))))
         edge = 1.0 - TURNED_JAW * half_way * regions.jaw_edge
         out[:, shading.GAIN : shading.GAIN + 3] = held * edge[:, None]

@@ -14,11 +14,13 @@ from dagan_tf.simulator.render.grid import Grid, Grids
 from dagan_tf.simulator.render.rasterizer import Raster
 from dagan_tf.simulator.render.shading import Grain
 from dagan_tf.simulator.scene.colours import (
+    SURELY_HAIR,
     brow_colour,
     continued,
     grown_hair,
     hair_is_hidden,
     hair_share,
+    is_skin,
     like_hair,
     middle_colour,
     middle_of,
@@ -28,6 +30,7 @@ from dagan_tf.simulator.scene.colours import (
     sure_hair_and_skin,
 )
 from dagan_tf.simulator.scene.grain import at_vertices, strands
+from dagan_tf.simulator.scene.hair_pixels import dark_hair
 from dagan_tf.simulator.scene.lighting import LUMA, estimate_light, light_on_skin
 from dagan_tf.simulator.scene.pores import pore_block, pore_strength
 from dagan_tf.simulator.scene.texture import HeadTexture
@@ -49,6 +52,9 @@ RIM = 2.5
 HAIR_INSIDE = (1.0, 3.0)
 # How far around a vertex of a brow its hairs are sought, as a part of the head's height.
 BROW_REACH = 0.02
+# The same for hair or bare scalp; and how far its pixels lie from the person's outline at least,
+# pixels of the work grid.
+HAIR_REACH, HAIR_RIM = 0.03, 1.5
 # Likeness to hair below which the side's hair does not show what the photo shows there.
 LIKE_HAIR = (0.2, 0.5)
 # What is filled tends to the middle colour of the skin, or of the hair, within a few vertices.
@@ -105,8 +111,20 @@ def head_texture(
     # Colours to fill from are local means, so that no freckle is spread over a cheek.
     colours = at_vertices(own_colours(coarse, distance > RIM), places)
     seen = (visible * inside).astype(np.float32)
-    like = like_hair(colours, *sure_hair_and_skin(regions, seen * facing))
     general = regions.hair
+    sure_hair, bare = sure_hair_and_skin(regions, seen * facing)
+    above_mouth = rest[:, 1] > rest[regions.mouth > 0.5, 1].max(initial=-np.inf)
+    beardless, pure = bare & above_mouth, None
+    if beardless.any():
+        pure = dark_hair(
+            photo,
+            positions[visible & (general > 0.5)],
+            positions[visible & (regions.ear > 0.5)],
+            canvas.spread(distance.astype(np.float32)) > HAIR_RIM,
+            round(HAIR_REACH * height),
+            middle_of(colours, beardless),
+        )
+    like = like_hair(colours, sure_hair, bare, pure)
     if hairline is not None and mirror is not None:
         regions = replace(regions, hair=hairline.hair(like, seen, general, mirror))
     hair = regions.hair
@@ -136,18 +154,24 @@ def head_texture(
         # Nor is the ear shown that the photo shows edge-on where the view's hair is.
         hairy = hair * np.maximum(regions.middle, smoothstep(*LIKE_HAIR, like))
         plain = np.maximum(whole, np.maximum(hairy, regions.mouth))
-    above_mouth = rest[:, 1] > rest[regions.mouth > 0.5, 1].max(initial=-np.inf)
     # What only this head's hairline makes hair may be a shadow: it gives hair no colour.
     grows = np.minimum(hair, general)
     scalp = known * grows
-    grown = grown_hair(even, scalp, skin * above_mouth, like)
-    unseen = None
+    grown = (
+        grown_hair(even, scalp, skin * above_mouth, like)
+        if pure is None or like is None
+        else scalp * smoothstep(*SURELY_HAIR, like)
+    )
+    of_skin, unseen = middle_colour(even, skin), pure
     if hair_is_hidden(grown, scalp, grows):
         brows = regions.brows & (seen > 0.5)
-        of_skin = middle_colour(even, skin)
-        unseen = brow_colour(photo, positions[brows], round(BROW_REACH * height), of_skin)
-    if unseen is not None:
-        grown = np.zeros_like(grown)
+        from_brows = brow_colour(photo, positions[brows], round(BROW_REACH * height), of_skin)
+        if from_brows is not None:
+            grown, unseen = np.zeros_like(grown), from_brows
+    # A bald head has no hair at its sides either, of which nobody knows the colour.
+    bald = unseen is None and is_skin(middle_colour(even, grown), of_skin)
+    if bald:
+        plain = np.maximum(whole, regions.mouth)
     sure = np.where(hair > 0.5, grown * of_one_colour(even, grown), known * alike)
     # The outermost pixels mix hair and backdrop: enough to show, not to fill from.
     sure *= smoothstep(*FILL_INSIDE, depth_inside)
@@ -197,7 +221,7 @@ def head_texture(
         ),
         grain_places=grain_places.astype(np.float32),
         pore_places=(per_unit * rest[:, [0, 2]]).astype(np.float32),
-        regions=regions,
+        regions=replace(regions, hair=np.zeros_like(hair)) if bald else regions,
     )
 
 

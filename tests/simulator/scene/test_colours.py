@@ -5,6 +5,7 @@ from dagan_tf.simulator.scene.colours import (
     brow_colour,
     grown_hair,
     hair_is_hidden,
+    is_skin,
     like_hair,
     of_one_colour,
     of_one_hue,
@@ -80,9 +81,12 @@ def test_likeness_to_hair_is_the_way_from_skin_to_hair_in_logarithms():
     levels = np.array([144.0, 24.0, 54.0, 300.0, 6.0])  # 150, 30, 60, 306 and 12 with what is added
     colours = np.repeat(np.repeat(levels, 10)[:, None], 3, axis=1)
     skin, hair = np.arange(50) < 10, (np.arange(50) >= 10) & (np.arange(50) < 20)
-    like = like_hair(colours, hair, skin)
+    like = like_hair(colours, hair, skin, None)
     np.testing.assert_allclose(like[:20], [0.0] * 10 + [1.0] * 10, atol=1e-6)
     np.testing.assert_allclose(like[20:30], np.log(150 / 60) / np.log(150 / 30), atol=1e-6)
+    # Held against hair that is known to be darker than what is seen of it, that is half-way.
+    darker = like_hair(colours, hair, skin, np.full(3, 0.0))  # 6 with what is added
+    np.testing.assert_allclose(darker[10:20], np.log(150 / 30) / np.log(150 / 6), atol=1e-6)
     # Neither a highlight nor a shadow counts for more than skin and hair themselves by far.
     np.testing.assert_allclose(like[30:], [-0.2] * 10 + [1.2] * 10, atol=1e-6)
 
@@ -91,10 +95,10 @@ def test_what_cannot_be_told_apart_is_not_guessed():
     colours = np.full((40, 3), 100.0)
     colours[20:] = 100.0 * np.exp(-0.2)
     skin, hair = np.arange(40) < 20, np.arange(40) >= 20
-    assert like_hair(colours, hair, skin) is None
+    assert like_hair(colours, hair, skin, None) is None
     colours[20:] = 20.0
-    assert like_hair(colours, hair, skin) is not None
-    assert like_hair(colours, hair & (np.arange(40) < 25), skin) is None
+    assert like_hair(colours, hair, skin, None) is not None
+    assert like_hair(colours, hair & (np.arange(40) < 25), skin, None) is None
 
 
 def test_what_hair_there_is_is_hidden_only_where_little_of_the_head_is_shown():
@@ -106,6 +110,14 @@ def test_what_hair_there_is_is_hidden_only_where_little_of_the_head_is_shown():
     assert hair_is_hidden(few, few, grows)
     assert hair_is_hidden(none, none, grows)
     assert not hair_is_hidden(0.5 * few, few, grows)
+
+
+def test_gloss_and_shade_on_a_bald_head_are_skin_and_white_or_dark_hair_is_not():
+    skin = np.array(BROWN)
+    for gloss in (skin, 1.3 * skin, 0.8 * skin, skin * [1.1, 1.0, 0.9]):
+        assert is_skin(gloss, skin)
+    for hair in (np.array(GREY), 0.4 * skin, np.array([190.0, 160.0, 140.0])):
+        assert not is_skin(hair, skin)
 
 
 def test_brows_tell_the_hair_s_colour():

@@ -12,7 +12,7 @@ from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.render.grid import grids
 from dagan_tf.simulator.scene import head_scene
 from dagan_tf.simulator.scene.head_scene import SceneMaker
-from dagan_tf.simulator.scene.sheets import hang_curtain
+from dagan_tf.simulator.scene.sheets import _before_ear, hang_curtain
 from tests.simulator.scene.test_long_hair import BROWN, SKIN, Person
 
 GRIDS = grids(224)
@@ -28,7 +28,8 @@ def hung(person: Person):
         work.carry(person.camera.translation, canvas),
     )
     curtain = hang_curtain(
-        person.find(), person.photo, person.person, person.depth,
+        person.find(), canvas.spread(person.photo.astype(np.float32)).astype(np.uint8),
+        person.photo, person.person, person.depth,
         work.carry_depth(person.placed, canvas), camera, person.regions, GRIDS,
     )  # fmt: skip
     return curtain, canvas.carry(curtain.positions, work), camera
@@ -53,6 +54,30 @@ def test_its_front_lies_on_the_hair_that_the_photo_shows(someone):
     # What is seen faces the camera, and the back does not.
     assert (curtain.facing[curtain.visible > 0] > -0.05).all()
     assert curtain.normals[curtain.vertices[:, 2].argmin(), 2] < -0.9
+
+
+def test_its_strands_are_those_beside_the_face_and_not_too_strong(someone):
+    someone.hang()
+    assert np.abs(hung(someone)[0].strands).max() < 0.02
+    stripes = np.where(someone.columns % 8 < 4, 1.3, 0.75)[..., None]
+    beside = (np.abs(someone.columns - someone.middle) > 38)[..., None] & someone.person[..., None]
+    someone.photo = np.where(beside, someone.photo * stripes, someone.photo).astype(np.uint8)
+    assert 0.1 < hung(someone)[0].strands.std() < 0.16
+
+
+def test_before_a_covered_ear_it_hangs_straight():
+    rows, height = np.arange(200), 100.0
+    # A round cheek: the farther out, the farther back. The hair's edge dodges the ear.
+    depth = np.tile(np.where(np.arange(120) < 100, 60.0 - 0.6 * np.arange(120), -np.inf), (200, 1))
+    dodges = np.abs(rows - 100.0) < 12
+    ear = np.array([95.0, 100.0, 0.0])
+    straight, covered, bare = (
+        _before_ear(depth, rows, np.where(dodges, at, 40.0), 1.0, ear, height) / height
+        for at in (40.0, 85.0, 105.0)
+    )
+    np.testing.assert_allclose(covered, straight, atol=0.01)
+    # Behind a bare ear it goes on behind it.
+    assert bare[100] < straight[100] - 0.15
 
 
 def test_its_colour_is_the_hair_s_and_neither_wall_nor_skin(someone):

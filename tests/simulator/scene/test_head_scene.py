@@ -74,3 +74,48 @@ def test_the_jaw_s_edge_is_darker_half_way_to_the_profile_only(model, fit):
         np.testing.assert_allclose(darker[edge == 1.0], 1.0 - TURNED_JAW, atol=1e-5)
         np.testing.assert_allclose(darker[edge == 0.0], 1.0, atol=1e-6)
     np.testing.assert_allclose(gains(90.0), gains(0.0), atol=1e-6)
+
+
+def test_what_the_other_side_shows_edge_on_is_not_smeared_over_a_turned_head(model, fit):
+    maker = SceneMaker(replace(model, turned_tone=None), 96, "none")
+    prepared = maker.prepare(np.full((PHOTO_SIDE, PHOTO_SIDE, 3), 128, np.uint8), fit)
+    far = (prepared.texture.known == 0.0) & (prepared.texture.known[model.mirror] > 0.5)
+    assert far.sum() > 100
+
+    def mirrored(facing):
+        texture = replace(
+            prepared.texture,
+            facing=np.full(len(far), facing, np.float32),
+            known=far[model.mirror].astype(np.float32),
+        )
+        turned = np.tile(np.float32([0.0, 0.0, 1.0]), (len(far), 1))
+        values = texture.values(
+            turned, 1.0, maker._mesh, model.mirror, maker._coverage, 1.0, -90.0
+        )  # fmt: skip
+        return values[far, shading.MIRROR_TRUST]
+
+    np.testing.assert_allclose(mirrored(0.9), 1.0)
+    np.testing.assert_allclose(mirrored(0.2), 0.0)
+
+
+def test_white_hair_does_not_glow_and_dark_hair_keeps_its_gain(model, fit):
+    maker = SceneMaker(replace(model, turned_tone=None), 96, "none")
+    prepared = maker.prepare(np.full((PHOTO_SIDE, PHOTO_SIDE, 3), 128, np.uint8), fit)
+    hair = np.ones_like(prepared.texture.regions.hair)
+
+    def gains(level):
+        texture = replace(
+            prepared.texture,
+            hair_filling=np.full((len(hair), 3), level, np.float32),
+            visible=np.zeros_like(hair),
+            brightest=150.0,
+            regions=replace(prepared.texture.regions, hair=hair, jaw_edge=0.0 * hair),
+        )
+        normals = np.tile(np.float32([0.0, 0.0, 1.0]), (len(hair), 1))
+        brighter = np.full((len(hair), 3), 1.4, np.float32)
+        return texture.values(
+            normals, 1.0, maker._mesh, model.mirror, maker._coverage, brighter, 90.0
+        )[maker._regions.scalp, shading.GAIN]
+
+    np.testing.assert_allclose(gains(40.0), 1.4, rtol=0.01)
+    assert (gains(200.0) < 1.03).all()

@@ -13,8 +13,9 @@ from dagan_tf.simulator.head.regions import head_regions
 from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.render.grid import CANVAS_FRAMES
 from dagan_tf.simulator.render.rasterizer import rasterize
-from dagan_tf.simulator.scene.hair_colour import Colour, hair_part, logs_of
-from dagan_tf.simulator.scene.long_hair import _boundary, find_long_hair
+from dagan_tf.simulator.scene.hair_colour import Colour, between_colours, hair_part, logs_of
+from dagan_tf.simulator.scene.hair_edges import boundary, last_hair
+from dagan_tf.simulator.scene.long_hair import find_long_hair
 
 SIDE = 256
 WALL, SKIN, BROWN, SHIRT = (90, 120, 200), (205, 160, 140), (70, 45, 30), (235, 235, 230)
@@ -164,10 +165,10 @@ def test_a_boundary_parts_what_tells_and_moves_by_few_pixels_a_row():
     tells = np.where(np.arange(40) < 15, -1.0, 1.0) * np.ones((30, 1))
     # One row tells nonsense.
     tells[12] = 1.0
-    path = _boundary(tells, np.full(30, 3.0), np.full(30, 35.0))
+    path = boundary(tells, np.full(30, 3.0), np.full(30, 35.0))
     np.testing.assert_array_equal(np.delete(path, 12), 15)
     assert abs(path[12] - 15) <= 3
-    limited = _boundary(tells, np.full(30, 18.0), np.full(30, 35.0))
+    limited = boundary(tells, np.full(30, 18.0), np.full(30, 35.0))
     assert limited.min() == 18
 
 
@@ -180,6 +181,36 @@ def test_mixtures_are_told_from_the_backdrop_but_shade_is_hair():
     np.testing.assert_allclose(part, [0.0, 0.5, 1.0], atol=0.05)
     alike = np.broadcast_to(hair + 0.05, (1, 3, 3))
     assert (hair_part(alike, alike, hair) == 1.0).all()
+
+
+def test_trees_and_bright_walls_are_neither_hair_nor_skin():
+    hair, skin = (logs_of(np.array(colour)) for colour in (BROWN, SKIN))
+    way = np.linspace(0.0, 1.0, 5)[:, None]
+    np.testing.assert_allclose(between_colours((1 - way) * hair + way * skin, hair, skin), 1.0)
+    # Gloss of the hair's hue, and hair in the shade.
+    assert between_colours(hair + np.array([[0.8], [-0.4]]), hair, skin).min() > 0.99
+    others = logs_of(np.array([[120, 150, 70], [70, 110, 200], [250, 230, 215]]))
+    assert between_colours(others, hair, skin).max() < 0.1
+
+
+def test_hair_ends_where_other_colours_go_on_beside_it():
+    column = np.arange(60)
+    own = np.where(column < 30, 1.0, 0.1) * np.ones((40, 1))
+    # Backdrop between two locks.
+    own[10:12, 12:] = 0.0
+    last = last_hair(own, np.full(40, 5.0), np.full(40, 50.0), 3.0)
+    np.testing.assert_allclose(last, 30.0, atol=0.5)
+    # It goes no farther than the person.
+    assert last_hair(np.ones((40, 60)), np.full(40, 5.0), np.full(40, 44.0), 3.0).max() <= 45.0
+
+
+def test_the_person_s_outline_is_not_followed_into_a_tree(someone):
+    someone.hang()
+    tree = (someone.columns - someone.middle > 70) & (someone.columns - someone.middle < 95)
+    someone.add(tree & (someone.rows > someone.brow - 50), (120, 150, 70))
+    hair = someone.find()
+    face = (hair.rows > someone.brow) & (hair.rows < someone.landmarks[48:60, 1].mean())
+    np.testing.assert_allclose((hair.sides[1].outer - someone.middle)[face], 70.0, atol=3.0)
 
 
 def test_a_colour_is_nearest_to_its_own():
