@@ -27,8 +27,9 @@ BEYOND = 6
 SURELY_HAIR = (0.6, 0.9)
 # A head is bald if less than this part of what is seen of its scalp differs from the skin.
 BALD = 0.05
-# Nats of red over blue by which hair that is not darker than skin by the second is greyer.
-GREYER, MUCH_DARKER = 0.05, 0.3
+# Nats of red over blue by which white hair is greyer than skin, of green over blue by which fair
+# hair is yellower, and by which other hair is darker.
+GREYER, YELLOWER, MUCH_DARKER = 0.05, 0.2, 0.3
 # Parts of where hair grows: with less of it shown, and less found to be hair, the photo does not
 # tell what hair there is.
 SHOWN, FOUND = 0.085, 0.0065
@@ -119,16 +120,16 @@ def hair_is_hidden(grown: np.ndarray, scalp: np.ndarray, grows: np.ndarray) -> b
 def is_skin(found: np.ndarray, skin: np.ndarray) -> bool:
     """Whether what was taken for hair is skin: gloss or shade on a bald head.
 
-    White and grey hair is greyer than skin, other hair much darker.
+    White and grey hair is greyer than skin, fair hair yellower, other hair much darker.
 
     Args:
         found: (3,) its colour.
         skin: (3,) the skin's.
     """
     first, second = (np.log(np.maximum(colour, 4.0)) for colour in (found, skin))
-    redder = float((first[0] - first[2]) - (second[0] - second[2]))
+    red, green, blue = first - second
     darker = float(np.log(max(skin @ LUMA, 4.0) / max(found @ LUMA, 4.0)))
-    return redder > -GREYER and darker < MUCH_DARKER
+    return bool(red - blue > -GREYER and green - blue < YELLOWER and darker < MUCH_DARKER)
 
 
 def brow_colour(

@@ -169,7 +169,7 @@ def head_texture(
         if from_brows is not None:
             grown, unseen = np.zeros_like(grown), from_brows
     # A bald head has no hair at its sides either, of which nobody knows the colour.
-    bald = unseen is None and is_skin(middle_colour(even, grown), of_skin)
+    bald = like is None and unseen is None and is_skin(middle_colour(even, grown), of_skin)
     if bald:
         plain = np.maximum(whole, regions.mouth)
     sure = np.where(hair > 0.5, grown * of_one_colour(even, grown), known * alike)

@@ -116,7 +116,7 @@ def test_gloss_and_shade_on_a_bald_head_are_skin_and_white_or_dark_hair_is_not()
     skin = np.array(BROWN)
     for gloss in (skin, 1.3 * skin, 0.8 * skin, skin * [1.1, 1.0, 0.9]):
         assert is_skin(gloss, skin)
-    for hair in (np.array(GREY), 0.4 * skin, np.array([190.0, 160.0, 140.0])):
+    for hair in (np.array(GREY), 0.4 * skin, 1.1 * skin * [1.0, 1.0, 0.7]):
         assert not is_skin(hair, skin)
 
 
