@@ -3,9 +3,9 @@
     python scripts/bake_ear.py --face_model=ict_facekit_light.npz
 
 ICT-FaceKit is (c) 2020 USC Institute for Creative Technologies, MIT licence (docs/face-models.md).
-The left ear of its mean head is cut out, measured from the skin around it, laid between where the head's own ear
-is and where those of ten profiles of the Face Research Lab London Set are, as read off by eye, and
-lit from all around.
+The left ear of its mean head is cut out, measured from the skin around it, laid between where the
+head's own ear is and where those of ten profiles of the Face Research Lab London Set are, as read
+off by eye, and lit from all around.
 """
 
 import argparse
