@@ -13,7 +13,8 @@ the logarithm of the photo's colour over the view's is taken, left and right tog
 robust mean over people, smoothed over the mesh, hair and skin apart, and what of the rest follows
 from the brightness of the lower face in the front (ridge regression on its main components). A view
 shows less than the whole tone, as its brightness is held below a limit: what is left in AGAIN,
-views made with it, is added to its mean. Prints the error before, with the mean and with both, on the people held out if there are any.
+views made with it, is added to its mean. Prints the error before, with the mean and with both,
+on the people held out if there are any.
 """
 
 import argparse
@@ -44,6 +45,8 @@ TURNS = (45, 90)
 PRIOR, ROBUST = 2.0, 0.25
 # A vertex is known if it was seen in this part of the views; how strongly it holds the filling.
 ENOUGH, HOLD = 0.15, 2.0
+# No tone is stronger than this, nats: what is, lies on something else in the photo.
+STRONGEST = 0.8
 # On the middle of the face so little of it is believed: beside a nose in profile the backdrop gets
 # in, where photo and view do not agree, and what a front shows well keeps its tone anyway.
 MIDDLE = 0.05
@@ -274,7 +277,7 @@ def main() -> None:
     else:
         person = learn_person(train, logs, known, mesh, regions)
         left = tone = TurnedTone(turns, logs, *face, *person)
-    write(args.output, tone)
+    write(args.output, replace(tone, logs=np.clip(tone.logs, -STRONGEST, STRONGEST)))
     print(f"{len(train)} views to learn from, written to {args.output}")
     report(measured, left, regions)
 
