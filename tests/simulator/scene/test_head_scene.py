@@ -163,7 +163,7 @@ def test_a_cheek_is_filled_from_where_it_is_well_seen_and_lit_where_it_is_not(mo
     normals = np.tile(np.float32([0.0, 0.0, 1.0]), (len(dim), 1))
     bright = replace(texture, brightest=1e4)
     gain = bright.values(
-        normals, 1.0, maker._mesh, model.mirror, maker._coverage,
+        normals, 1.0, maker._mesh, model.mirror, maker._neck.cover,
         np.full((len(dim), 3), 1.3, np.float32), 90.0,
     )[:, shading.GAIN]  # fmt: skip
     well = (texture.facing > 0.99) & (texture.visible > 0) & (regions.front > 0.9)
