@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from dagan_tf.simulator.head.regions import smoothstep
@@ -20,6 +21,9 @@ from dagan_tf.simulator.scene.texture import STRETCH, HeadTexture
 
 # Its inner side is so much darker, a factor, between these cosines to the line of sight.
 _INNER, _TURNS = 0.55, (-0.2, 0.2)
+# Light that it takes from face and neck at most; so far below it, and so softly (a deviation), its
+# shadow falls, parts of the frame's side.
+_SHADOW, _FALLS, _SOFT = 0.4, 0.013, 0.018
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +112,19 @@ def draw_before(
     grain = texture.grain._replace(strands=curtain.strands)
     drawn = soften_rim(shade(hair, curtain.triangles, values, texture.photo, grain, SUPERSAMPLING))
     rest = 1.0 - drawn.cover
+    lit = 1.0 - settled * _SHADOW * _shadow(drawn.cover)
     nearest = np.where(drawn.cover > 0.5, np.maximum(drawn.depth, head.depth), head.depth)
     return Shaded(
-        colour=drawn.colour + rest[..., None] * head.colour,
+        colour=drawn.colour + (rest * lit)[..., None] * head.colour,
         cover=drawn.cover + rest * head.cover,
         seen=drawn.seen + rest * head.seen,
         depth=nearest,
     )
+
+
+def _shadow(cover: np.ndarray) -> np.ndarray:
+    """(S, S) float32 in [0, 1], where the shadow falls of what covers a pixel, the same."""
+    side = len(cover)
+    down = round(_FALLS * side)
+    fallen = np.pad(cover, ((down, 0), (0, 0)), mode="edge")[:side]
+    return cv2.GaussianBlur(fallen, (0, 0), _SOFT * side)

@@ -11,7 +11,7 @@ from functools import cache
 import cv2
 import numpy as np
 from numba import float32, int64
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from dagan_tf.core.compiled import compiled
 from dagan_tf.simulator.render.sampling import sample
@@ -20,8 +20,12 @@ from dagan_tf.simulator.render.sampling import sample
 SIDE = 192
 # Without enough hair to learn from: how far a strand reaches across and along, and its contrast.
 _STRAND, _STRAND_STRENGTH = (0.9, 7.0), 0.08
-# Coarser than this, pixels of the photo (deviation of a blur), is no lock but shape.
-_COARSEST = 10.0
+# Coarser than this, pixels of the photo (deviation of a blur), is no strand but shape: repeated all
+# over it looks like bark.
+_COARSEST = 4.0
+# How far strands are drawn out along the columns, a deviation, pixels, and by which factor at most
+# they get back the contrast that this takes: what lies across is to fade.
+_COMBED, _STRONGER = 2.5, 1.35
 # Nats by which hair that is surely there differs from skin.
 _UNLIKE = 0.4
 # Hair that differs by less than this part of it is bare skin: its gloss is no strand.
@@ -66,6 +70,13 @@ def strands(luma: np.ndarray, hair: np.ndarray, contrast: float) -> np.ndarray:
     tile = _wrapped(tile, SIDE)
     factor = np.exp(tile)
     return np.asarray(factor / factor.mean() - 1.0, np.float32)
+
+
+def combed(tile: np.ndarray) -> np.ndarray:
+    """A tile of strands, (192, 192) float32, whose strands run along its columns, more or less."""
+    smooth = gaussian_filter1d(tile, _COMBED, axis=0, mode="wrap")
+    stronger = min(float(tile.std()) / max(float(smooth.std()), 1e-6), _STRONGER)
+    return np.asarray(stronger * smooth, np.float32)
 
 
 def _about(luma: np.ndarray, hair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

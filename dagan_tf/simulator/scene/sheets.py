@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter, gaussian_filter1d, grey_closing
+from scipy.ndimage import gaussian_filter1d, grey_closing
 
 from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
 from dagan_tf.simulator.render.camera import Camera
@@ -17,10 +17,11 @@ from dagan_tf.simulator.scene.curtain import Curtain
 from dagan_tf.simulator.scene.grain import at_vertices, strands
 from dagan_tf.simulator.scene.lighting import LUMA
 from dagan_tf.simulator.scene.long_hair import LongHair, SideHair
+from dagan_tf.simulator.scene.long_strands import long_strands
 
 # Columns of a sheet from its front edge to its widest place, and from there to the back's middle;
 # rows of the photo's work grid from one of the sheet's to the next. The first column is tucked in.
-_FRONT, _BACK, _STEP = 10, 11, 2
+_FRONT, _BACK, _STEP = 20, 36, 2
 # All that follows in heights, brow to chin. The sheet is at least so thick, and its front edge lies
 # so far before the ears' middle: least and most, and behind a bare ear.
 _THICK, _BEFORE, _BEHIND_EAR = 0.05, (0.05, 0.6), -0.12
@@ -37,18 +38,20 @@ _STRAIGHT = 0.6
 _SMOOTH, _COLOUR_SMOOTH = 0.16, 0.25
 # A row's colour is the mean of all rows by this part, more where it shows less.
 _ALL = 0.03
-# It fades in over this much from its upper end, and out over the second about its hem, which goes
-# up and down by the third (deviation before it is smoothed).
-_FADE_IN, _FADE_OUT, _RAGGED = 0.2, 0.1, 0.08
+# Added to brightness, grey levels, before it counts as a weight.
+_DARK = 50.0
+# It fades in over this much from its upper end. At its hem a column fades out over something
+# between the next two, about a place that goes up and down with its lock and of itself: by random
+# numbers times the next two. A lock reaches over so many columns (a deviation).
+_FADE_IN, _FADE_OUT, _RAGGED, _LOCK = 0.2, (0.1, 0.25), (0.1, 0.012), 2.5
 # It hides what of the head stands out of it by less.
 _HIDES = 0.1
 # Nearer to the person's outline than the first a pixel may be backdrop, beyond the second not.
 _INSIDE = (0.03, 0.08)
 # Parts of a pixel that are hair from which on it is shown, and gives its colour to what is filled.
 _SHOWN, _FILLS = (0.2, 0.5), (0.75, 0.95)
-# Its strands differ by no more than this from their mean, a deviation: a lock that shines would be
-# repeated all over.
-_CONTRAST = 0.15
+# Hair so far below its upper end lies on clothes, which a front hardly tells from it.
+_ON_CLOTHES = (1.2, 1.5)
 # Strands are drawn out down the rows: one over a factor.
 _DRAWN_OUT = 0.5
 
@@ -87,13 +90,13 @@ def hang_curtain(
     luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
     beside = canvas.spread((hair.mask(work.side) * hair.own * person).astype(np.float32))
     fine = strands(luma, beside, np.inf)
-    fine = fine * np.float32(min(1.0, _CONTRAST / max(float(fine.std()), 1e-6)))
     rows, columns = shapes[0].shape[:2]
     column = np.arange(columns)
     front = np.broadcast_to((column > 0) & (column <= _FRONT), (2, rows, columns))
     distance = cv2.distanceTransform(person.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     deep = at_vertices(distance, points[:, :2]) / hair.height
     own = smoothstep(*_SHOWN, at_vertices(hair.own, points[:, :2]))
+    own = own * (1.0 - smoothstep(*_ON_CLOTHES, (points[:, 1] - hair.rows[0]) / hair.height))
     vertices = work.carry_depth(points, canvas)
     return Curtain(
         vertices=camera.unproject(vertices),
@@ -105,7 +108,7 @@ def hang_curtain(
         inside=(smoothstep(*_INSIDE, deep) * own).astype(np.float32),
         filling=_filling(hair, coarse, person, columns).astype(np.float32),
         cover=np.concatenate([cover.reshape(-1) for cover in covers]).astype(np.float32),
-        strands=fine,
+        strands=long_strands(fine),
         grain_places=(canvas.per(work) * np.concatenate(grain_places)).astype(np.float32),
         hides=_HIDES * hair.height * canvas.per(work) / camera.scale,
     )
@@ -192,9 +195,11 @@ def _cover(hair: LongHair, one: SideHair, shape: np.ndarray) -> np.ndarray:
     rows, height = shape[..., 1], hair.height
     cover = smoothstep(0.0, _FADE_IN * height, rows - rows[0])
     if np.isfinite(one.hem):
-        draws = np.random.default_rng(0).standard_normal(shape.shape[1])
-        hem = one.hem + _RAGGED * height * gaussian_filter(draws, 0.7)
-        fade = 0.5 * _FADE_OUT * height
+        draws = np.random.default_rng(0)
+        single = draws.standard_normal(shape.shape[1])
+        locks = gaussian_filter1d(single, _LOCK)
+        hem = one.hem + height * (_RAGGED[0] * locks + _RAGGED[1] * single)
+        fade = 0.5 * height * draws.uniform(*_FADE_OUT, shape.shape[1])
         cover = cover * (1.0 - smoothstep(-fade, fade, rows - hem))
     return cover
 
@@ -230,8 +235,9 @@ def _row_colours(
     outside = one._replace(inner=0.5 * (one.inner + one.outer))
     half = hair._replace(sides=(outside, outside)).mask(len(coarse))
     own = smoothstep(*_FILLS, hair.own) * cv2.erode(person.astype(np.uint8), np.ones((5, 5)))
-    # Of hair of which nothing is sure, what there is. What is beside it shades it: the brighter.
-    weights = (half * (own + 1e-6))[hair.rows] * (1.0 + coarse[hair.rows] @ LUMA)
+    # Of hair of which nothing is sure, what there is. What is beside it shades it: what is bright
+    # counts more.
+    weights = (half * (own + 1e-6))[hair.rows] * (_DARK + coarse[hair.rows] @ LUMA)
     total, share = (coarse[hair.rows] * weights[..., None]).sum(axis=1), weights.sum(axis=1)
     blur = _COLOUR_SMOOTH * hair.height
     total = gaussian_filter1d(total, blur, axis=0) + _ALL * total.mean(axis=0)

@@ -29,7 +29,7 @@ from dagan_tf.simulator.scene.colours import (
     own_colours,
     sure_hair_and_skin,
 )
-from dagan_tf.simulator.scene.grain import at_vertices, strands
+from dagan_tf.simulator.scene.grain import at_vertices, combed, strands
 from dagan_tf.simulator.scene.hair_pixels import dark_hair
 from dagan_tf.simulator.scene.lighting import LUMA, estimate_light, light_on_skin
 from dagan_tf.simulator.scene.pores import pore_block, pore_strength
@@ -215,7 +215,7 @@ def head_texture(
         light=light,
         brightest=brightest,
         grain=Grain(
-            strands(luma, canvas.spread(sure_hair), apart),
+            combed(strands(luma, canvas.spread(sure_hair), apart)),
             pore_block(),
             pore_strength(luma, positions, skin_only),
         ),

@@ -11,6 +11,7 @@ from dagan_tf.simulator.render import shading
 from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.render.grid import grids
 from dagan_tf.simulator.scene import head_scene
+from dagan_tf.simulator.scene.curtain import _shadow
 from dagan_tf.simulator.scene.head_scene import SceneMaker
 from dagan_tf.simulator.scene.sheets import _before_ear, hang_curtain
 from tests.simulator.scene.test_long_hair import BROWN, SKIN, Person
@@ -56,13 +57,30 @@ def test_its_front_lies_on_the_hair_that_the_photo_shows(someone):
     assert curtain.normals[curtain.vertices[:, 2].argmin(), 2] < -0.9
 
 
-def test_its_strands_are_those_beside_the_face_and_not_too_strong(someone):
+def test_its_strands_have_the_contrast_of_those_beside_the_face(someone):
     someone.hang()
-    assert np.abs(hung(someone)[0].strands).max() < 0.02
+    faint = hung(someone)[0].strands.std()
     stripes = np.where(someone.columns % 8 < 4, 1.3, 0.75)[..., None]
     beside = (np.abs(someone.columns - someone.middle) > 38)[..., None] & someone.person[..., None]
     someone.photo = np.where(beside, someone.photo * stripes, someone.photo).astype(np.uint8)
-    assert 0.1 < hung(someone)[0].strands.std() < 0.16
+    assert hung(someone)[0].strands.std() > 1.2 * faint
+
+
+def test_below_the_chin_a_turned_head_does_not_show_what_may_be_clothes(someone):
+    someone.hang()
+    curtain, places, _ = hung(someone)
+    height = someone.landmarks[8, 1] - someone.brow
+    assert curtain.inside[places[:, 1] > someone.landmarks[8, 1] + 0.1 * height].max() == 0.0
+    assert curtain.inside[places[:, 1] < someone.landmarks[8, 1] - 0.3 * height].max() > 0.9
+
+
+def test_its_shadow_falls_below_it():
+    cover = np.zeros((100, 100), np.float32)
+    cover[:50] = 1.0
+    shadow = _shadow(cover)
+    assert shadow[:40].min() > 0.99
+    assert shadow[50, 50] > 0.5
+    assert shadow[60:].max() < 0.01
 
 
 def test_before_a_covered_ear_it_hangs_straight():

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dagan_tf.simulator.scene.grain import HAIR_RANGE, SIDE, strands
+from dagan_tf.simulator.scene.grain import HAIR_RANGE, SIDE, combed, strands
 
 NO_HAIR = np.zeros((400, 400), np.float32)
 
@@ -50,3 +50,13 @@ def test_tiles_repeat_without_seams(axis):
         tile = np.moveaxis(tile, axis, 0)
         seam = np.abs(tile[0] - tile[-1]).mean()
         assert seam < 1.5 * np.abs(np.diff(tile, axis=0)).mean()
+
+
+def test_combed_strands_run_down_and_what_lies_across_fades():
+    bands = np.random.default_rng(1).standard_normal((SIDE, 1)).astype(np.float32)
+    noise = np.random.default_rng(1).standard_normal((SIDE, SIDE)).astype(np.float32)
+    kept = np.broadcast_to(noise[:1], (SIDE, SIDE))
+    np.testing.assert_allclose(combed(kept), kept, atol=1e-5)
+    assert combed(np.broadcast_to(bands, (SIDE, SIDE))).std() < 0.7 * bands.std()
+    tile = combed(noise)
+    assert np.diff(tile, axis=1).std() > 3.0 * np.diff(tile, axis=0).std()
