@@ -207,7 +207,8 @@ def head_texture(
         # On the face a stain is only not spread: a beard or a fringe is the person's.
         inside=(inside * np.maximum(plain, regions.front)).astype(np.float32),
         facing=facing.astype(np.float32),
-        known=known,
+        # Nor is that ear shown on the other side.
+        known=np.minimum(known, plain).astype(np.float32),
         local=colours,
         filling=of_skin,
         hair_filling=of_hair,
