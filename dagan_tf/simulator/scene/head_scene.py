@@ -31,14 +31,13 @@ from dagan_tf.simulator.scene.ear_texture import EarTexture, ear_maker
 from dagan_tf.simulator.scene.foreground import person_mask
 from dagan_tf.simulator.scene.hair import fit_outline, growth_along_rays
 from dagan_tf.simulator.scene.long_hair import find_long_hair
+from dagan_tf.simulator.scene.neck import Neck
 from dagan_tf.simulator.scene.outline import finite_radii, outline_radii
 from dagan_tf.simulator.scene.sheets import hang_curtain
 from dagan_tf.simulator.scene.surroundings import HeadOutline
 from dagan_tf.simulator.scene.texture import HeadTexture
 from dagan_tf.simulator.scene.texture_reading import head_texture
 
-# Near the cut through the neck the head fades into the surroundings, over this part of its height.
-NECK_FADE = 0.05
 # A view turned by less than the first, degrees, is the photo; by more than the second, not at all.
 SETTLED = (1.0, 4.0)
 NEUTRAL_GREY = 127.5
@@ -108,10 +107,8 @@ class SceneMaker:
         self.background = background
         mean = model.mean
         self._mesh = Mesh(mean, model.triangles)
-        self._coverage = smoothstep(
-            0.0, NECK_FADE * float(np.ptp(mean[:, 1])), self._mesh.rim_distance
-        ).astype(np.float32)
         self._regions = head_regions(mean, model.landmark_vertices)
+        self._neck = Neck(model, self._mesh, self._regions)
         brow = float(mean[model.landmark_vertices[17:27], 1].mean())
         self._scalp = smoothstep(brow, brow + SCALP * self._regions.height, mean[:, 1]).astype(
             np.float32
@@ -119,9 +116,6 @@ class SceneMaker:
         self._ears = ear_maker(model, self._regions)
         self._drawn = self._mesh if self._ears is None else self._ears.mesh
         self._sky = sky_seen(mean, self._mesh.normals(mean), model.triangles)
-        # A head without a neck's cut stands on its lowest vertices.
-        rim = self._mesh.rim_distance == 0.0
-        self._rim = rim if rim.any() else mean[:, 1] <= np.quantile(mean[:, 1], 0.02)
 
     def prepare(self, photo: np.ndarray, fit: FaceFit) -> PreparedPhoto:
         """Reads a photo, (H, W, 3) uint8, onto its fitted head."""
@@ -182,7 +176,7 @@ class SceneMaker:
         outline = HeadOutline(
             centre=work.carry(centre, frame),
             radii=finite_radii(radii) / (scale * canvas.density),
-            neck=canvas.carry(self._neck(camera, vertices), frame),
+            neck=canvas.carry(self._neck.middle(camera, vertices), frame),
         )
         tone = self.model.turned_tone
         if tone is not None and self.model.mirror is not None:
@@ -207,15 +201,14 @@ class SceneMaker:
         texture = prepared.texture
         gain: np.ndarray | float = 1.0
         turn = pose.yaw - fit.pose.yaw
+        vertices, cover = self._neck.turned(prepared.vertices, turn)
         if prepared.tone is not None and self.model.mirror is not None:
             gain = prepared.tone.gain(turn, self.model.mirror)
-        values = texture.values(
-            normals, settled, self._mesh, self.model.mirror, self._coverage, gain, turn
-        )
-        placed = projected
+        values = texture.values(normals, settled, self._mesh, self.model.mirror, cover, gain, turn)
+        placed = camera.project(vertices)
         if prepared.ears is not None:
             values = prepared.ears.values(values, settled)
-            placed = camera.project(prepared.ears.laid.vertices(prepared.vertices))
+            placed = camera.project(prepared.ears.laid.vertices(vertices))
         triangles = self._drawn.front_facing(placed)
         raster = rasterize(placed, triangles, fine.side, fine.side)
         head = shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
@@ -228,7 +221,7 @@ class SceneMaker:
         target = HeadOutline(
             centre,
             finite_radii(outline_radii(solid, centre)),
-            fine.carry(self._neck(camera, prepared.vertices), frame),
+            fine.carry(self._neck.middle(camera, prepared.vertices), frame),
         )
         around = scene.surroundings(prepared.outline, target, size)
         middle = frame_depth(self.model, fit, pose, size)
@@ -260,16 +253,6 @@ class SceneMaker:
             landmarks=fine.carry(camera.project(points)[:, :2], frame),
         )
 
-    def _neck(self, camera: Camera, vertices: np.ndarray) -> np.ndarray:
-        """(2,) pixel that the shoulders go with: the middle of the rim of the fitted neck.
-
-        That of the neck made thinner lies elsewhere: the shoulders would stand before the throat.
-        """
-        rim = vertices[self._rim]
-        if self.model.nape is not None:
-            rim = rim - self.model.nape[self._rim]
-        return camera.project(rim)[:, :2].mean(axis=0)
-
     def _relieved(self, fit: FaceFit, points: np.ndarray) -> np.ndarray:
         """Points (N, 3) of the fitted head with the profile that its front suggests.
 
@@ -284,7 +267,7 @@ class SceneMaker:
     def _head_depth(self, projected: np.ndarray) -> np.ndarray:
         """(W, W) of the head without the part of the neck that fades; -inf off it."""
         _, _, canvas, work = self.grids
-        solid = self.model.triangles[(self._coverage[self.model.triangles] > 0.5).all(axis=1)]
+        solid = self.model.triangles[(self._neck.cover[self.model.triangles] > 0.5).all(axis=1)]
         placed = canvas.carry_depth(projected, work)
         return rasterize(placed, solid, work.side, work.side).depth
 

@@ -12,8 +12,10 @@ from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import head_regions
 from dagan_tf.simulator.render import shading
 from dagan_tf.simulator.render.camera import Pose
+from dagan_tf.simulator.scene import head_scene
 from dagan_tf.simulator.scene.head_scene import SceneMaker
 from dagan_tf.simulator.scene.texture import TURNED_JAW
+from tests.simulator.scene.test_long_hair import SKIN, Person
 
 # Turned so far that no learned profile is added to the head.
 POSE, PHOTO_SIDE = Pose(45.0), 400
@@ -65,7 +67,7 @@ def test_the_jaw_s_edge_is_darker_half_way_to_the_profile_only(model, fit):
     def gains(turn):
         normals = np.tile(np.float32([0.0, 0.0, 1.0]), (len(edge), 1))
         values = prepared.texture.values(
-            normals, 1.0, maker._mesh, model.mirror, maker._coverage, 1.0, turn
+            normals, 1.0, maker._mesh, model.mirror, maker._neck.cover, 1.0, turn
         )
         return values[:, shading.GAIN]
 
@@ -90,12 +92,26 @@ def test_what_the_other_side_shows_edge_on_is_not_smeared_over_a_turned_head(mod
         )
         turned = np.tile(np.float32([0.0, 0.0, 1.0]), (len(far), 1))
         values = texture.values(
-            turned, 1.0, maker._mesh, model.mirror, maker._coverage, 1.0, -90.0
+            turned, 1.0, maker._mesh, model.mirror, maker._neck.cover, 1.0, -90.0
         )  # fmt: skip
         return values[far, shading.MIRROR_TRUST]
 
     np.testing.assert_allclose(mirrored(0.9), 1.0)
     np.testing.assert_allclose(mirrored(0.2), 0.0)
+
+
+def test_skin_beside_the_face_is_not_mirrored_into_hair(model, monkeypatch):
+    someone = Person()
+    monkeypatch.setattr(head_scene, "person_mask", lambda *_: someone.person)
+    maker = SceneMaker(replace(model, relief=None, turned_tone=None, nape=None), 96, "none")
+    seen = maker.prepare(someone.photo, someone.fit).texture
+    hair, middle = seen.regions.hair, maker._regions.middle
+    assert seen.known[(hair > 0.9) & (middle > 0.9)].max() > 0.5
+    # It may be an ear.
+    skin = (hair > 0.9) & (middle < 0.1) & (np.abs(seen.local - SKIN).max(axis=1) < 5)
+    skin &= (seen.visible > 0) & (seen.facing > 0.35)
+    assert skin.sum() > 5
+    assert seen.known[skin].max() < 0.1
 
 
 def test_white_hair_does_not_glow_and_dark_hair_keeps_its_gain(model, fit):
@@ -114,7 +130,7 @@ def test_white_hair_does_not_glow_and_dark_hair_keeps_its_gain(model, fit):
         normals = np.tile(np.float32([0.0, 0.0, 1.0]), (len(hair), 1))
         brighter = np.full((len(hair), 3), 1.4, np.float32)
         return texture.values(
-            normals, 1.0, maker._mesh, model.mirror, maker._coverage, brighter, 90.0
+            normals, 1.0, maker._mesh, model.mirror, maker._neck.cover, brighter, 90.0
         )[maker._regions.scalp, shading.GAIN]
 
     np.testing.assert_allclose(gains(40.0), 1.4, rtol=0.01)
