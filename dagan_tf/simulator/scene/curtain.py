@@ -21,6 +21,8 @@ from dagan_tf.simulator.scene.texture import STRETCH, HeadTexture
 
 # Its inner side is so much darker, a factor, between these cosines to the line of sight.
 _INNER, _TURNS = 0.55, (-0.2, 0.2)
+# What lies on clothes is shown up to the first of these turns, degrees, and not beyond the second.
+_CLOTHES = (50.0, 80.0)
 # Light that it takes from face and neck at most; so far below it, and so softly (a deviation), its
 # shadow falls, parts of the frame's side.
 _SHADOW, _FALLS, _SOFT = 0.4, 0.013, 0.018
@@ -38,6 +40,8 @@ class Curtain:
         facing: (K,) float32, cosine to the line of sight in the photo.
         visible: (K,) float32, 1 where the photo shows it.
         inside: (K,) float32 in [0, 1], surely hair's own colour there.
+        on_clothes: (K,) float32 in [0, 1], how surely what is beside it, or seen through it, is
+            clothes: much turned they would be torn.
         filling: (K, 3) float32, colour where the photo does not show it.
         cover: (K,) float32 in [0, 1], how opaque.
         strands: (G, G) float32, its fine structure; see `grain.py`.
@@ -52,24 +56,27 @@ class Curtain:
     facing: np.ndarray
     visible: np.ndarray
     inside: np.ndarray
+    on_clothes: np.ndarray
     filling: np.ndarray
     cover: np.ndarray
     strands: np.ndarray
     grain_places: np.ndarray
     hides: float
 
-    def values(self, normals: np.ndarray, settled: float) -> np.ndarray:
+    def values(self, normals: np.ndarray, settled: float, turn: float) -> np.ndarray:
         """What `shading.shade` spreads over the pixels of a view.
 
         Args:
             normals: (K, 3) in the view's camera axes.
             settled: in [0, 1], as of `HeadTexture.values`.
+            turn: degrees between the view and the photo.
 
         Returns:
             (K, 24) float32.
         """
         stretch = self.facing / np.maximum(normals[:, 2], 0.15)
         well = self.inside * smoothstep(*STRETCH, stretch)
+        well = well * (1.0 - self.on_clothes * smoothstep(*_CLOTHES, abs(turn)))
         out = np.zeros((len(normals), shading.COLUMNS), np.float32)
         out[:, shading.X : shading.Y + 1] = self.positions
         out[:, shading.TRUST] = self.visible * (1.0 - settled * (1.0 - well))
@@ -88,6 +95,7 @@ def draw_before(
     curtain: Curtain,
     camera: Camera,
     settled: float,
+    turn: float,
     texture: HeadTexture,
 ) -> Shaded:
     """Draws a curtain before and behind a head.
@@ -98,6 +106,7 @@ def draw_before(
         curtain: the hair.
         camera: the view's, to pixels of the raster.
         settled: as of `Curtain.values`.
+        turn: the same.
         texture: the head's.
 
     Returns:
@@ -108,7 +117,7 @@ def draw_before(
     hidden = hair.depth + curtain.hides * camera.scale < raster.depth
     hair = hair._replace(triangle_ids=np.where(hidden, np.int32(-1), hair.triangle_ids))
     normals = curtain.normals @ camera.rotation.T.astype(np.float32)
-    values = curtain.values(normals, settled)
+    values = curtain.values(normals, settled, turn)
     grain = texture.grain._replace(strands=curtain.strands)
     drawn = soften_rim(shade(hair, curtain.triangles, values, texture.photo, grain, SUPERSAMPLING))
     rest = 1.0 - drawn.cover

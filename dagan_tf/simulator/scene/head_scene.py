@@ -214,7 +214,7 @@ class SceneMaker:
         head = shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
         solid = head.cover > 0.5
         if prepared.curtain is not None:
-            head = draw_before(head, raster, prepared.curtain, camera, settled, texture)
+            head = draw_before(head, raster, prepared.curtain, camera, settled, turn, texture)
         head = soften_rim(head)
         skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)
         centre = fine.carry(skull[:2], frame)

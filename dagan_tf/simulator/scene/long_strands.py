@@ -37,10 +37,10 @@ _KINDS = (
     _Kind(6.0, 44.0, 0.4, (24.0, 30.0)),
 )
 # Contrast of all, a deviation: at least, at most, and what part of that of the photo's hair it is.
-_CONTRAST, _OF_PHOTO = (0.035, 0.1), 0.5
+_CONTRAST, _OF_PHOTO = (0.035, 0.16), 0.6
 # What part of the photo's differences of brightness lies along the columns where hair hangs
 # straight, and where it is curly; how far strands wave then, pixels.
-_CURLY, _WAVES = (0.2, 0.5), (3.0, 11.0)
+_CURLY, _WAVES = (0.2, 0.45), (3.0, 9.0)
 
 
 def long_strands(fine: np.ndarray) -> np.ndarray:
@@ -69,11 +69,11 @@ def long_strands(fine: np.ndarray) -> np.ndarray:
 def _structures() -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     """For each kind, always the same: straight strands and how they wave, both (192, 192)."""
     draws = np.random.default_rng(0)
-    common = _noise(draws, 20.0, 28.0)
+    common = _noise(draws, 30.0, 28.0)
     out = []
     for kind in _KINDS:
         straight = _noise(draws, kind.across, kind.along)
-        out.append((straight, 0.8 * common + 0.4 * _noise(draws, *kind.wave)))
+        out.append((straight, 0.9 * common + 0.3 * _noise(draws, *kind.wave)))
     return tuple(out)
 
 

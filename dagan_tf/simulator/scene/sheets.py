@@ -21,7 +21,7 @@ from dagan_tf.simulator.scene.long_strands import long_strands
 
 # Columns of a sheet from its front edge to its widest place, and from there to the back's middle;
 # rows of the photo's work grid from one of the sheet's to the next. The first column is tucked in.
-_FRONT, _BACK, _STEP = 20, 36, 2
+_FRONT, _BACK, _STEP = 16, 26, 3
 # All that follows in heights, brow to chin. The sheet is at least so thick, and its front edge lies
 # so far before the ears' middle: least and most, and behind a bare ear.
 _THICK, _BEFORE, _BEHIND_EAR = 0.05, (0.05, 0.6), -0.12
@@ -43,7 +43,7 @@ _DARK = 50.0
 # It fades in over this much from its upper end. At its hem a column fades out over something
 # between the next two, about a place that goes up and down with its lock and of itself: by random
 # numbers times the next two. A lock reaches over so many columns (a deviation).
-_FADE_IN, _FADE_OUT, _RAGGED, _LOCK = 0.2, (0.1, 0.25), (0.1, 0.012), 2.5
+_FADE_IN, _FADE_OUT, _RAGGED, _LOCK = 0.2, (0.08, 0.24), (0.1, 0.012), 2.5
 # It hides what of the head stands out of it by less.
 _HIDES = 0.1
 # Nearer to the person's outline than the first a pixel may be backdrop, beyond the second not.
@@ -96,7 +96,7 @@ def hang_curtain(
     distance = cv2.distanceTransform(person.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     deep = at_vertices(distance, points[:, :2]) / hair.height
     own = smoothstep(*_SHOWN, at_vertices(hair.own, points[:, :2]))
-    own = own * (1.0 - smoothstep(*_ON_CLOTHES, (points[:, 1] - hair.rows[0]) / hair.height))
+    down = (points[:, 1] - hair.rows[0]) / hair.height
     vertices = work.carry_depth(points, canvas)
     return Curtain(
         vertices=camera.unproject(vertices),
@@ -106,6 +106,7 @@ def hang_curtain(
         facing=seen[:, 2].astype(np.float32),
         visible=front.reshape(-1).astype(np.float32),
         inside=(smoothstep(*_INSIDE, deep) * own).astype(np.float32),
+        on_clothes=smoothstep(*_ON_CLOTHES, down).astype(np.float32),
         filling=_filling(hair, coarse, person, columns).astype(np.float32),
         cover=np.concatenate([cover.reshape(-1) for cover in covers]).astype(np.float32),
         strands=long_strands(fine),

@@ -13,7 +13,7 @@ from dagan_tf.simulator.render.grid import grids
 from dagan_tf.simulator.scene import head_scene
 from dagan_tf.simulator.scene.curtain import _shadow
 from dagan_tf.simulator.scene.head_scene import SceneMaker
-from dagan_tf.simulator.scene.sheets import _before_ear, hang_curtain
+from dagan_tf.simulator.scene.sheets import _STEP, _before_ear, hang_curtain
 from tests.simulator.scene.test_long_hair import BROWN, SKIN, Person
 
 GRIDS = grids(224)
@@ -66,12 +66,19 @@ def test_its_strands_have_the_contrast_of_those_beside_the_face(someone):
     assert hung(someone)[0].strands.std() > 1.2 * faint
 
 
-def test_below_the_chin_a_turned_head_does_not_show_what_may_be_clothes(someone):
+def test_below_the_chin_a_much_turned_head_does_not_show_what_may_be_clothes(someone):
     someone.hang()
     curtain, places, _ = hung(someone)
     height = someone.landmarks[8, 1] - someone.brow
-    assert curtain.inside[places[:, 1] > someone.landmarks[8, 1] + 0.1 * height].max() == 0.0
-    assert curtain.inside[places[:, 1] < someone.landmarks[8, 1] - 0.3 * height].max() > 0.9
+    turned = np.tile(np.float32([0.0, 0.0, 0.3]), (len(places), 1))
+    little, much = (curtain.values(turned, 1.0, turn)[:, shading.TRUST] for turn in (30.0, 90.0))
+    low = places[:, 1] > someone.landmarks[8, 1] + 0.1 * height
+    assert little[low].max() > 0.9
+    assert much[low].max() == 0.0
+    np.testing.assert_array_equal(
+        little[places[:, 1] < someone.landmarks[8, 1] - 0.3 * height],
+        much[places[:, 1] < someone.landmarks[8, 1] - 0.3 * height],
+    )
 
 
 def test_its_shadow_falls_below_it():
@@ -84,7 +91,7 @@ def test_its_shadow_falls_below_it():
 
 
 def test_before_a_covered_ear_it_hangs_straight():
-    rows, height = np.arange(200), 100.0
+    rows, height = np.arange(0, 200, _STEP), 100.0
     # A round cheek: the farther out, the farther back. The hair's edge dodges the ear.
     depth = np.tile(np.where(np.arange(120) < 100, 60.0 - 0.6 * np.arange(120), -np.inf), (200, 1))
     dodges = np.abs(rows - 100.0) < 12
@@ -95,7 +102,7 @@ def test_before_a_covered_ear_it_hangs_straight():
     )
     np.testing.assert_allclose(covered, straight, atol=0.01)
     # Behind a bare ear it goes on behind it.
-    assert bare[100] < straight[100] - 0.15
+    assert bare[100 // _STEP] < straight[100 // _STEP] - 0.15
 
 
 def test_its_colour_is_the_hair_s_and_neither_wall_nor_skin(someone):
@@ -132,7 +139,9 @@ def test_settled_views_trust_the_photo_only_where_it_is_not_stretched(someone):
     someone.hang()
     curtain, _, _ = hung(someone)
     front, side = (
-        curtain.values(curtain.normals @ rotation_matrix(Pose(yaw)).T.astype(np.float32), settled)
+        curtain.values(
+            curtain.normals @ rotation_matrix(Pose(yaw)).T.astype(np.float32), settled, yaw
+        )
         for yaw, settled in ((0.0, 0.0), (90.0, 1.0))
     )
     np.testing.assert_array_equal(front[:, shading.TRUST], curtain.visible)

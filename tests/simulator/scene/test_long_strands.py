@@ -18,18 +18,17 @@ def steepness(tile: np.ndarray) -> float:
     return float(np.diff(tile, axis=1).std() / np.diff(tile, axis=0).std())
 
 
-@pytest.mark.parametrize("curly", [False, True])
-def test_strands_run_down_the_columns_and_wave_if_the_photo_s_do(curly):
-    tile = long_strands(seen(0.15, curly))
-    assert abs(tile.mean()) < 1e-4
-    assert (steepness(tile) > 4.0) != curly
-    assert steepness(tile) > 1.5
+def test_strands_run_down_the_columns_and_wave_if_the_photo_s_do():
+    straight, curly = (long_strands(seen(0.15, curls)) for curls in (False, True))
+    assert abs(straight.mean()) < 1e-4
+    assert steepness(straight) > 1.3 * steepness(curly)
+    assert steepness(curly) > 2.0
 
 
 def test_contrast_follows_the_photo_within_limits():
-    assert long_strands(seen(0.16)).std() == pytest.approx(0.08, rel=0.1)
+    assert long_strands(seen(0.16)).std() == pytest.approx(0.6 * seen(0.16).std(), rel=0.01)
     assert 0.02 < long_strands(seen(0.0)).std() < 0.05
-    assert long_strands(seen(2.0)).std() < 0.12
+    assert long_strands(seen(2.0)).std() < 0.17
 
 
 def test_the_tile_repeats_without_seams():
