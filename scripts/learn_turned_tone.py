@@ -4,17 +4,21 @@
         --yaws=-90,-45,45,90 --output=VIEWS
     python -m trainer.pair --photos=FRLL --simulated=VIEWS --output=PAIRS
     python scripts/learn_turned_tone.py --simulated=VIEWS --pairs=PAIRS [--held_out=006,007]
+    python scripts/learn_turned_tone.py --simulated=AGAIN --pairs=PAIRS --again [--held_out=006,007]
 
 FRLL is the Face Research Lab London Set (DeBruine and Jones 2017, CC BY 4.0). VIEWS are to be made
 without a tone: `--blank` writes one that changes nothing. Each real photo lies on its view (PAIRS)
 and is moved onto it once more by an optical flow of shading; at every vertex that the view shows,
 the logarithm of the photo's colour over the view's is taken, left and right together. Kept are its
 robust mean over people, smoothed over the mesh, hair and skin apart, and what of the rest follows
-from the brightness of the lower face in the front (ridge regression on its main components). Prints
-the error before, with the mean and with both, on the people held out if there are any.
+from the brightness of the lower face in the front (ridge regression on its main components). A view
+shows less than the whole tone, as its brightness is held below a limit: what is left in AGAIN,
+views made with it, is added to its mean. Prints the error before, with the mean and with both,
+on the people held out if there are any.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +44,12 @@ TURNS = (45, 90)
 # Observations of no change added to each vertex, and the deviation from which on one counts less.
 PRIOR, ROBUST = 2.0, 0.25
 # A vertex is known if it was seen in this part of the views; how strongly it holds the filling.
-ENOUGH, HOLD = 0.15, 0.5
+ENOUGH, HOLD = 0.15, 2.0
+# No tone is stronger than this, nats: what is, lies on something else in the photo.
+STRONGEST = 0.8
+# On the middle of the face so little of it is believed: beside a nose in profile the backdrop gets
+# in, where photo and view do not agree, and what a front shows well keeps its tone anyway.
+MIDDLE = 0.05
 # Rounds of smoothing over which the hairline must be away: there hair lies on another's skin.
 HAIRLINE = 6
 # Hair is brightened by no more: on the nape it is skin that is brighter than the hair laid there.
@@ -127,7 +136,9 @@ def learn(seen: list[Seen], mesh: Mesh, regions: HeadRegions) -> tuple[np.ndarra
     """(Y, V, 3) mean logarithms, and (Y, V) how well they are known."""
     hair = regions.hair > 0.5
     near_hair = mesh.smooth(regions.hair, HAIRLINE)
-    apart = (near_hair < 0.03) | (near_hair > 0.85)
+    apart = ((near_hair < 0.03) | (near_hair > 0.85)) * (
+        1.0 - (1.0 - MIDDLE) * regions.middle * regions.front
+    )
     out, known = [], []
     for turn in TURNS:
         logs = np.stack([one.logs for one in seen if one.turn == turn])
@@ -140,8 +151,13 @@ def learn(seen: list[Seen], mesh: Mesh, regions: HeadRegions) -> tuple[np.ndarra
         known.append(np.clip(given.sum(axis=0) / (ENOUGH * len(logs)), 0.0, 1.0) * apart)
         filled = mesh.fill(mean.astype(np.float32), HOLD * known[-1], hair)
         filled = smoothed(filled, mesh, hair)
-        out.append(np.where(hair[:, None], np.minimum(filled, MOST_HAIR), filled))
-    return np.asarray(out, np.float32), np.asarray(known, np.float32)
+        out.append(filled)
+    return held_in_hair(np.asarray(out, np.float32), regions), np.asarray(known, np.float32)
+
+
+def held_in_hair(logs: np.ndarray, regions: HeadRegions) -> np.ndarray:
+    """(Y, V, 3) the same, hair brightened by no more than `MOST_HAIR`."""
+    return np.where(regions.hair[:, None] > 0.5, np.minimum(logs, MOST_HAIR), logs)
 
 
 def smoothed(values: np.ndarray, mesh: Mesh, hair: np.ndarray) -> np.ndarray:
@@ -212,6 +228,8 @@ def report(seen: list[Seen], tone: TurnedTone, regions: HeadRegions) -> None:
         ]
         for name, part in parts.items():
             total = sum(float(one.weights[part].sum()) for one in some)
+            if not total:  # Pairs may leave out the ears, which are not the person's own.
+                continue
             errors = [
                 sum(
                     float((one.weights * np.abs(one.logs - less).mean(axis=1))[part].sum())
@@ -233,6 +251,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path)
     parser.add_argument("--held_out", default="", help="People kept from it, to measure on.")
     parser.add_argument("--output", type=Path, default=ASSET)
+    parser.add_argument("--again", action="store_true", help="Correct the packaged one's mean.")
     parser.add_argument("--blank", action="store_true", help="Write one that changes nothing.")
     args = parser.parse_args()
     model = MorphableModel.load()
@@ -249,11 +268,18 @@ def main() -> None:
     seen = read(args.simulated, args.pairs, Simulator(model=model), face)
     train = [one for one in seen if one.person not in held_out]
     logs, known = learn(train, mesh, regions)
-    person = learn_person(train, logs, known, mesh, regions)
-    tone = TurnedTone(turns, logs, *face, *person)
-    write(args.output, tone)
+    measured = [one for one in seen if one.person in held_out] or train
+    if args.again:
+        made_with = TurnedTone.load()
+        both = held_in_hair(made_with.logs + logs, regions)
+        tone = replace(made_with, logs=both)
+        left = replace(tone, logs=logs, shares=np.zeros_like(tone.shares))
+    else:
+        person = learn_person(train, logs, known, mesh, regions)
+        left = tone = TurnedTone(turns, logs, *face, *person)
+    write(args.output, replace(tone, logs=np.clip(tone.logs, -STRONGEST, STRONGEST)))
     print(f"{len(train)} views to learn from, written to {args.output}")
-    report([one for one in seen if one.person in held_out] or train, tone, regions)
+    report(measured, left, regions)
 
 
 def write(path: Path, tone: TurnedTone) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sparse
 from scipy.sparse.linalg import splu
+from scipy.spatial import cKDTree
 
 from dagan_tf.simulator.head.packaged import read_packaged
 from dagan_tf.simulator.head.regions import HeadRegions
@@ -19,6 +20,13 @@ from dagan_tf.simulator.head.regions import HeadRegions
 # A vertex is the own ear's where that is more of the region, and so many edges around: below the
 # lobe the head has a notch.
 _EAR, _AROUND = 0.02, 2
+# The patch stands off as an ear above the second of these, face heights. What lies lower than the
+# first, outside and behind such a place and no farther from it than the third is the ear's back:
+# it is tucked in under the edge, for no strip of it to show beyond the ear in profile.
+_LOW, _HIGH, _BACK = 0.04, 0.05, 0.12
+# The patch is the ear's own so far from its rim, face heights, and nearer to it more and more the
+# head's.
+_OWN = 0.03
 # A person's ears stand off their head by at least and at most so much of the mean head's.
 _STANDS_OFF = (0.7, 1.3)
 _ASSET = "ear.npz"
@@ -56,6 +64,8 @@ class LaidEars:
     Attributes:
         flat: (E,) int64, the head's vertices that are drawn flat.
         triangles: (T + 2 M, 3) int32, the head's, then the patches', left and right.
+        own: (2 N,) float32 in [0, 1], how far the patches are the ear's; 0 on their rims.
+        light: (2 N,) float32, light that they get over that of the skin around them.
     """
 
     def __init__(
@@ -79,7 +89,8 @@ class LaidEars:
         self._rim, self._flatten = _membrane(triangles, self.flat, len(mean))
         points = mean[landmark_vertices].astype(np.float64)
         level, depth = points[17:27, 1].mean(), points[[0, 16], 2].mean()
-        wanted = [level, depth] - regions.height * ear.places[:, [1, 0]].astype(np.float64)
+        places = _tucked(ear.places)
+        wanted = [level, depth] - regions.height * places[:, [1, 0]].astype(np.float64)
         skin = self.flattened(mean)
         left = triangles[(mean[triangles, 0] > 0.0).all(axis=1)]
         corners, weights = _fastened(wanted, skin[:, 1:], left)
@@ -87,9 +98,12 @@ class LaidEars:
         self._corners = np.concatenate([corners, mirror[corners]])
         self._weights = np.tile(weights, (2, 1)).astype(np.float32)[..., None]
         off = np.zeros((2 * count, 3), np.float32)
-        off[:, 0] = regions.height * np.concatenate([ear.places[:, 2], -ear.places[:, 2]])
+        off[:, 0] = regions.height * np.concatenate([places[:, 2], -places[:, 2]])
         self._off = off
         self.light = np.tile(ear.light, 2)
+        ends, uses = np.unique(np.sort(_edges(ear.triangles), axis=1), axis=0, return_counts=True)
+        away = cKDTree(places[np.unique(ends[uses == 1])]).query(places)[0]
+        self.own = np.tile(np.minimum(away / _OWN, 1.0), 2).astype(np.float32)
         patches = [ear.triangles, ear.triangles[:, ::-1] + count]
         self.triangles = np.concatenate(
             [triangles, *(patch + len(mean) for patch in patches)]
@@ -126,12 +140,30 @@ class LaidEars:
         return float(np.quantile(across, 0.8))
 
 
+def _tucked(places: np.ndarray) -> np.ndarray:
+    """(N, 3) places of the patch, its back straight behind its edge."""
+    flat, out = places[:, :2], places.copy()
+    out_of_middle = np.linalg.norm(flat - flat.mean(axis=0), axis=1)
+    high = np.flatnonzero(places[:, 2] > _HIGH)
+    far, nearest = cKDTree(flat[high]).query(flat)
+    edge = high[nearest]
+    outside = (flat[:, 0] > flat[edge, 0]) & (out_of_middle > out_of_middle[edge])
+    back = outside & (places[:, 2] < _LOW) & (far < _BACK)
+    out[back, :2] = flat[edge[back]]
+    return out
+
+
+def _edges(triangles: np.ndarray) -> np.ndarray:
+    """(3 M, 2) the triangles' sides."""
+    return np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+
+
 def _membrane(triangles: np.ndarray, inner: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """(R,) vertices around some, and (I, R) how these follow from them.
 
     Each is in the mean of its neighbours (Tutte, 1963), which folds nothing.
     """
-    pairs = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    pairs = _edges(triangles)
     both = np.concatenate([pairs, pairs[:, ::-1]]).T
     near = sparse.csr_matrix((np.ones(both.shape[1]), both), shape=(size, size))
     near = (near[inner] > 0).astype(np.float64)

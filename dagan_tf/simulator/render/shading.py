@@ -30,6 +30,10 @@ COLUMNS = 24
 _RAGGED, _HAIRLINE = 0.3, (0.0, 1.0)
 # Standard deviation of the blur along the outline, pixels of the frame.
 RIM_BLUR = 0.8
+# Where one part of the head stands before another, as an ear does: below the first bend of the
+# depth, in pixels of the fine raster over the frame's side, the surface goes on, above the second
+# it is an outline.
+_STEP = (0.03, 0.06)
 
 
 class Grain(NamedTuple):
@@ -100,22 +104,28 @@ def shade(
 
 
 def soften_rim(head: Shaded) -> Shaded:
-    """Gives a drawing the soft outline of a lens: its rim is blurred by about a pixel.
+    """Gives a drawing the soft outlines of a lens: they are blurred by about a pixel.
 
     Args:
         head: As `shade` returned it.
 
     Returns:
-        The same with `colour`, `cover` and `seen` blurred where the cover is not full all around.
+        The same with `colour`, `cover` and `seen` blurred where the cover is not full all around,
+        and where what is drawn stands before something farther away.
     """
     rim = 1.0 - cv2.erode(head.cover, np.ones((3, 3), np.uint8))
-    blurred = [
-        layer
-        + rim.reshape(rim.shape + (1,) * (layer.ndim - 2))
-        * (cv2.GaussianBlur(layer, (0, 0), RIM_BLUR) - layer)
-        for layer in (head.colour, head.cover, head.seen)
-    ]
-    return head._replace(colour=blurred[0], cover=blurred[1], seen=blurred[2])
+    rim = np.maximum(rim, _steps(head.depth))
+    layers = np.concatenate([head.colour, head.cover[..., None], head.seen[..., None]], axis=2)
+    layers += rim[..., None] * (cv2.GaussianBlur(layers, (0, 0), RIM_BLUR) - layers)
+    return head._replace(colour=layers[..., :3], cover=layers[..., 3], seen=layers[..., 4])
+
+
+def _steps(depth: np.ndarray) -> np.ndarray:
+    """(S, S) float32 in [0, 1], 1 on either side of a step of the depth, 0 on a slope."""
+    ground = np.where(np.isfinite(depth), depth, 0.0).astype(np.float32)
+    bend = np.abs(cv2.Laplacian(ground, cv2.CV_32F)) / len(depth)
+    low, high = _STEP
+    return np.clip((bend - low) / (high - low), 0.0, 1.0)
 
 
 @compiled(

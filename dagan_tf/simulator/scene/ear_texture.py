@@ -58,20 +58,23 @@ class EarTexture:
             (V + 2 N, 24) float32: a turned head's ears are filled, not shown.
         """
         flat = self.laid.flattened(head)
-        own = self.laid.flat
-        flat[own, shading.HAIR] = smoothstep(*_HAIRLINE, flat[own, shading.HAIR])
-        patches = self.laid.fastened(flat)
-        patches[:, [shading.TRUST, shading.COVER]] = 1.0
-        patches[:, shading.HAIR] = 0.0
+        bare = self.laid.flat
+        flat[bare, shading.HAIR] = smoothstep(*_HAIRLINE, flat[bare, shading.HAIR])
         gain = slice(shading.GAIN, shading.GAIN + 3)
+        before = self.laid.fastened(flat[:, gain])
         flat[:, gain] *= self.beside[:, None] ** np.float32(settled)
-        patches[:, gain] *= self._shades() ** np.float32(settled)
-        brightness = (patches[:, shading.RED : shading.BLUE + 1] * patches[:, gain]) @ LUMA
-        held = rolled_off(brightness, _MOST * self.brightest)[:, None]
-        patches[:, gain] *= held**settled
+        patches = self.laid.fastened(flat)
+        # At its rim the patch is the head it is fastened to, hair or skin.
+        own = self.laid.own[:, None]
+        patches[:, [shading.TRUST, shading.COVER]] = 1.0
+        patches[:, shading.HAIR] *= 1.0 - self.laid.own
+        lit = before * self._shades() ** np.float32(settled)
+        brightness = (patches[:, shading.RED : shading.BLUE + 1] * lit) @ LUMA
+        lit *= rolled_off(brightness, _MOST * self.brightest)[:, None] ** settled
+        patches[:, gain] += own * (lit - patches[:, gain])
         out = np.concatenate([flat, patches])
         out[:, shading.X : shading.Y + 1] = self.positions
-        filled = np.concatenate([own, np.arange(len(head), len(out))])
+        filled = np.concatenate([bare, np.arange(len(head), len(out))])
         shown = np.float32(1.0 - settled)
         out[filled, shading.TRUST] *= shown * self.within[filled]
         out[filled, shading.MIRROR_TRUST] *= shown

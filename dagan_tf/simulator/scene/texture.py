@@ -21,7 +21,7 @@ from dagan_tf.simulator.scene.lighting import LUMA, light_on_skin, rolled_off
 # over cosine in the view.
 STRETCH = (0.3, 0.6)
 # Rounds of smoothing over which a turned head's tone sets in.
-BROAD = 6
+BROAD = 3
 # How strongly the light falls on what is filled. What the photo shows is left as it shows it:
 # turned into the light it was recognised less well (benchmarks/simulator_identity.py).
 FILL_LIGHT = 0.4
@@ -30,7 +30,10 @@ FILL_LIGHT = 0.4
 # above the second it stays as it is.
 TONED = (0.4, 0.8)
 # The same at the side of the face, which a front shows dark as a whole.
-TONED_SIDE = (0.55, 0.95)
+TONED_SIDE = (0.62, 0.96)
+# The same, for the tone that turned heads have: it brightens what a front shows dim but leaves all
+# structure, so it may reach farther.
+LIT_SIDE = (0.7, 0.97)
 # How much darker the jaw's edge and what is below it are on a head turned half-way to its profile
 # than its front shows them.
 TURNED_JAW = 0.07
@@ -118,14 +121,16 @@ class HeadTexture:
         filled = self.filling * (softened * self.shade)[:, None]
         out[:, shading.RED : shading.BLUE + 1] = filled
         out[:, shading.HAIR_COLOUR : shading.HAIR_COLOUR + 3] = self.hair_filling
-        edge_on = settled * (1.0 - np.maximum(regions.hair, regions.mouth)) * (1.0 - self._open())
+        bare = settled * (1.0 - np.maximum(regions.hair, regions.mouth))
+        edge_on = bare * (1.0 - self._open(TONED_SIDE))
         out[:, shading.TONE : shading.TONE + 3] = edge_on[:, None] * (filled - self.local)
         out[:, shading.COVER] = coverage
         out[:, shading.U : shading.V + 1] = self.grain_places
         out[:, shading.PORES_X : shading.PORES_Z + 1] = self.pore_places
         out[:, shading.HAIR] = regions.hair
         # What the photo shows well is lit as it shows it; the rest gives way to it broadly.
-        guessed = mesh.smooth(1.0 - trust * (1.0 - edge_on), BROAD)[:, None]
+        dim = bare * (1.0 - self._open(LIT_SIDE))
+        guessed = mesh.smooth(1.0 - trust * (1.0 - dim), BROAD)[:, None]
         gain = np.exp(guessed * np.log(gain))
         # The lamps of other rooms would turn bright skin white, and let white hair glow.
         hair, light = regions.hair[:, None], self.hair_filling @ LUMA
@@ -138,7 +143,7 @@ class HeadTexture:
         out[:, shading.GAIN : shading.GAIN + 3] = held * edge[:, None]
         return out
 
-    def _open(self) -> np.ndarray:
-        """(V,) in [0, 1], 1 where the photo shows the skin turned to it."""
-        middle, side = (smoothstep(*limits, self.facing) for limits in (TONED, TONED_SIDE))
+    def _open(self, beside: tuple[float, float]) -> np.ndarray:
+        """(V,) in [0, 1], 1 where the photo shows the skin turned to it: limits for the side."""
+        middle, side = (smoothstep(*limits, self.facing) for limits in (TONED, beside))
         return np.asarray(side + self.regions.middle * (middle - side))

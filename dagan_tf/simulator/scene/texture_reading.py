@@ -38,6 +38,9 @@ from dagan_tf.simulator.scene.texture import HeadTexture
 # Cosine between surface and line of sight: below the first a point gives no colour to the
 # filling, above the second it gives all of it.
 GRAZING = (0.25, 0.6)
+# The same for skin beside the eyes and above the chin: a front shows all cheeks dim where it sees
+# them aslant, and what is filled from there would be dim, too.
+FILLS = (0.65, 0.95)
 # Hair hides the skull's own outline and its colour changes slowly.
 HAIR_GRAZING = (0.08, 0.35)
 # Distance in the photo from the person's outline, as a part of the head's height: nearer than the
@@ -45,7 +48,7 @@ HAIR_GRAZING = (0.08, 0.35)
 INSIDE = (0.012, 0.04)
 FILL_INSIDE = (0.02, 0.05)
 # Skin that is filled keeps below this quantile of the brightness that is seen of it.
-BRIGHT = 0.8
+BRIGHT = 0.97
 # Pixels of the work grid so near to the person's outline may be backdrop.
 RIM = 2.5
 # The same, pixels of the work grid, for hair to take strands from.
@@ -173,6 +176,8 @@ def head_texture(
     if bald:
         plain = np.maximum(whole, regions.mouth)
     sure = np.where(hair > 0.5, grown * of_one_colour(even, grown), known * alike)
+    cheek = np.where((hair > 0.5) | ~regions.skull, 0.0, 1.0 - regions.middle)
+    sure *= 1.0 - cheek * (1.0 - smoothstep(*FILLS, facing))
     # The outermost pixels mix hair and backdrop: enough to show, not to fill from.
     sure *= smoothstep(*FILL_INSIDE, depth_inside)
     if mirror is not None:

@@ -74,3 +74,18 @@ def test_ears_move_and_stand_off_with_the_head(model, laid):
         laid.vertices(head)[size:, 0] - laid.fastened(around)[:, 0] for head in (model.mean, wider)
     ]
     np.testing.assert_allclose(off[1], 1.2 * off[0], atol=2e-3)
+
+
+def test_nothing_of_an_ear_s_back_shows_beyond_it_in_profile(model, laid):
+    vertices = laid.vertices(model.mean)[len(model.mean) :]
+    left = vertices[: len(vertices) // 2]
+    stands_off = model.ear.places[:, 2] > 0.05
+    assert left[:, 2].min() > left[stands_off, 2].min() - 1e-4
+    # Nor below it, behind the lobe.
+    behind = left[:, 2] < np.median(left[:, 2])
+    assert left[behind, 1].min() > left[stands_off, 1].min() - 1e-4
+
+
+def test_a_patch_is_the_ear_s_own_but_at_its_rim(model, laid):
+    assert laid.own.min() == 0.0
+    assert laid.own[np.tile(model.ear.places[:, 2], 2) > 0.08].min() == 1.0

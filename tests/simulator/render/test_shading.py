@@ -125,3 +125,16 @@ def test_only_the_rim_is_softened():
     # No colour but the head's: what is mixed with the surroundings is premultiplied.
     np.testing.assert_allclose(soft.colour[..., 0], 200 * soft.cover, atol=1e-3)
     np.testing.assert_array_equal(soft.depth, depth)
+
+
+@pytest.mark.parametrize(("step", "ramp"), [(10.0, 4), (0.0, 2)])
+def test_what_stands_before_the_head_is_softened_and_a_slope_is_not(step, ramp):
+    cover = np.ones((24, 24), np.float32)
+    colour = np.full((24, 24, 3), 50.0, np.float32)
+    colour[:, 12:] = 200.0
+    depth = np.tile(3.0 * np.arange(24, dtype=np.float32), (24, 1))
+    depth[:, 12:] += step
+    soft = shading.soften_rim(shading.Shaded(colour, cover, cover, depth))
+    row = soft.colour[12, :, 0]
+    assert len(np.unique(row[9:15].round())) == ramp
+    np.testing.assert_array_equal(soft.cover, cover)

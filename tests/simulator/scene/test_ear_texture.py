@@ -66,6 +66,18 @@ def test_turned_ears_are_filled_and_shaded_redder_in_hollows(model, maker, head)
     assert (patches[dark][:, shading.GAIN] > patches[dark][:, shading.GAIN + 2]).all()
 
 
+def test_at_its_rim_a_patch_has_the_hair_that_it_lies_on(model, maker, head):
+    head[:, shading.HAIR] = 1.0
+    ears = read(model, maker, 1000.0)[0]
+    out = ears.values(head, 1.0)[len(head) :]
+    rim, inner = ears.laid.own == 0.0, ears.laid.own == 1.0
+    assert out[rim, shading.HAIR].min() > 0.99
+    assert out[inner, shading.HAIR].max() == 0.0
+    # Without the light of the ear's folds.
+    gain = out[rim][:, GAIN]
+    np.testing.assert_allclose(gain, gain[:, :1].repeat(3, 1), rtol=1e-5)
+
+
 def test_gloss_does_not_turn_bright_skin_white(model, maker, head):
     held = read(model, maker, 150.0)[0].values(head, 1.0)[len(head) :]
     brightness = (held[:, shading.RED : shading.BLUE + 1] * held[:, GAIN]) @ LUMA

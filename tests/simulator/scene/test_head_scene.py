@@ -135,3 +135,37 @@ def test_white_hair_does_not_glow_and_dark_hair_keeps_its_gain(model, fit):
 
     np.testing.assert_allclose(gains(40.0), 1.4, rtol=0.01)
     assert (gains(200.0) < 1.03).all()
+
+
+def test_a_cheek_is_filled_from_where_it_is_well_seen_and_lit_where_it_is_not(model):
+    front = Pose(0.0)
+    nobody = FaceFit(
+        None, front, np.zeros(len(model.identity_modes), np.float32),
+        np.zeros(len(model.expression_modes), np.float32), 0.0,
+    )  # fmt: skip
+    fit = replace(nobody, camera=frame_camera(model, nobody, front, PHOTO_SIDE))
+    maker = SceneMaker(replace(model, turned_tone=None), 96, "none")
+    # A front whose sides are dim, as lamps before a face leave them.
+    places = fit.camera.project(model.vertices(fit.identity, fit.expression))
+    landmarks = places[model.landmark_vertices]
+    middle, half = landmarks[[0, 16], 0].mean(), 0.5 * np.ptp(landmarks[[0, 16], 0])
+    away = np.abs(np.arange(PHOTO_SIDE) - middle) / half
+    level = np.where(away < 0.72, 200.0, 120.0)
+    photo = np.broadcast_to(level[None, :, None], (PHOTO_SIDE, PHOTO_SIDE, 3)).astype(np.uint8)
+    texture = maker.prepare(np.ascontiguousarray(photo), fit).texture
+    regions = maker._regions
+    dim = (texture.visible > 0) & (texture.facing < 0.6) & (texture.facing > 0.4)
+    cheek = dim & (regions.middle < 0.1) & (regions.front > 0.9) & (texture.regions.hair < 0.05)
+    assert cheek.sum() > 5
+    assert np.median(texture.local[cheek]) < 150
+    assert np.median(texture.filling[cheek]) > 170
+    # The tone of turned heads is laid on it, not on what the photo shows well.
+    normals = np.tile(np.float32([0.0, 0.0, 1.0]), (len(dim), 1))
+    bright = replace(texture, brightest=1e4)
+    gain = bright.values(
+        normals, 1.0, maker._mesh, model.mirror, maker._neck.cover,
+        np.full((len(dim), 3), 1.3, np.float32), 90.0,
+    )[:, shading.GAIN]  # fmt: skip
+    well = (texture.facing > 0.99) & (texture.visible > 0) & (regions.front > 0.9)
+    assert np.median(gain[cheek]) > 1.25
+    assert np.median(gain[well]) < 1.05
