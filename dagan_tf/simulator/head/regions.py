@@ -41,6 +41,8 @@ _JAW_ROUNDED = (-0.07, 0.03)
 _EYE_SIDE = (0.75, 1.1)
 # How far from its landmarks an eyebrow reaches, face heights.
 _BROW = 0.05
+# An eye ends between these distances from its rim and its middle, face heights.
+_LIDS = (0.04, 0.1)
 # The mouth ends between these multiples of the lips' half axes.
 _LIPS = (1.0, 1.4)
 
@@ -63,6 +65,7 @@ class HeadRegions:
         ear: (V,) float32 in [0, 1], 1 on the ears, their hollows included.
         front: (V,) float32 in [0, 1], 1 on the face; 0 behind the jaw's corners and on the neck.
         mouth: (V,) float32 in [0, 1], 1 on the lips and what is seen between them.
+        eyes: (V,) float32 in [0, 1], 1 on the eyes and their lids.
         middle: (V,) float32 in [0, 1], 1 between the eyes' outer corners, 0 beside them.
         under_jaw: (V,) float32 in [0, 1], how deep in the shade of the jaw: 1 just below its edge,
             less down the neck; 0 on face, ears and hair.
@@ -79,6 +82,7 @@ class HeadRegions:
     ear: np.ndarray
     front: np.ndarray
     mouth: np.ndarray
+    eyes: np.ndarray
     middle: np.ndarray
     under_jaw: np.ndarray
     jaw_edge: np.ndarray
@@ -134,6 +138,7 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
         ear=ear_share.astype(np.float32),
         front=front.astype(np.float32),
         mouth=lips_share.astype(np.float32),
+        eyes=_eyes(mean, points, height),
         middle=(1.0 - smoothstep(*_EYE_SIDE, np.abs(mean[:, 0]) / eyes)).astype(np.float32),
         under_jaw=(_below_jaw(mean, points, height, _JAW_EDGE) * bare).astype(np.float32),
         jaw_edge=(_below_jaw(mean, points, height, _JAW_ROUNDED) * bare).astype(np.float32),
@@ -148,6 +153,12 @@ def _near(mean: np.ndarray, points: np.ndarray, distance: float) -> np.ndarray:
     """(V,) bool: no farther than this from one of the points, or from midway between two."""
     places = np.concatenate([points, 0.5 * (points[1:] + points[:-1])])
     return np.asarray(cKDTree(places).query(mean)[0] < distance)
+
+
+def _eyes(mean: np.ndarray, points: np.ndarray, height: float) -> np.ndarray:
+    middles = [points[36:42].mean(axis=0), points[42:48].mean(axis=0)]
+    away = cKDTree(np.concatenate([points[36:48], middles])).query(mean)[0] / height
+    return (1.0 - smoothstep(*_LIDS, away)).astype(np.float32)
 
 
 def _below_jaw(

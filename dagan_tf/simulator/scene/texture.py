@@ -121,7 +121,8 @@ class HeadTexture:
         filled = self.filling * (softened * self.shade)[:, None]
         out[:, shading.RED : shading.BLUE + 1] = filled
         out[:, shading.HAIR_COLOUR : shading.HAIR_COLOUR + 3] = self.hair_filling
-        bare = settled * (1.0 - np.maximum(regions.hair, regions.mouth))
+        # Eyes and lips are no dim skin.
+        bare = settled * (1.0 - np.maximum(regions.hair, np.maximum(regions.mouth, regions.eyes)))
         edge_on = bare * (1.0 - self._open(TONED_SIDE))
         out[:, shading.TONE : shading.TONE + 3] = edge_on[:, None] * (filled - self.local)
         out[:, shading.COVER] = coverage

@@ -67,6 +67,18 @@ def test_the_mouth_is_the_lips_and_what_lies_between_them():
     assert regions.mouth[behind].max() == 0
 
 
+def test_an_eye_is_its_lids_and_what_lies_between_them():
+    model = MorphableModel.load()
+    eyes = head_regions(model.mean, model.landmark_vertices).eyes
+    at = model.landmark_vertices
+    assert eyes[at[36:48]].min() == 1
+    middles = model.mean[at[36:48]].reshape(2, 6, 3).mean(axis=1)
+    nearest = np.linalg.norm(model.mean - middles[:, None], axis=2).argmin(axis=1)
+    assert eyes[nearest].min() > 0.9
+    assert eyes[at[np.r_[0:17, 27:36, 48:68]]].max() < 0.2
+    assert eyes[model.mean[:, 2] < 0].max() == 0
+
+
 def test_the_jaw_shades_the_throat_and_neither_face_nor_ear():
     model = MorphableModel.load()
     mean, regions = model.mean, head_regions(model.mean, model.landmark_vertices)

@@ -19,6 +19,7 @@ def ball(loose):
         grows=np.ones(4000, np.float32),
         ear=np.zeros(4000, np.float32),
         mouth=np.zeros(4000, np.float32),
+        eyes=np.zeros(4000, np.float32),
         under_jaw=np.zeros(4000, np.float32),
         jaw_edge=np.zeros(4000, np.float32),
         front=np.zeros(4000, np.float32),

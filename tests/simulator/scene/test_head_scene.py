@@ -169,3 +169,9 @@ def test_a_cheek_is_filled_from_where_it_is_well_seen_and_lit_where_it_is_not(mo
     well = (texture.facing > 0.99) & (texture.visible > 0) & (regions.front > 0.9)
     assert np.median(gain[cheek]) > 1.25
     assert np.median(gain[well]) < 1.05
+    # Nor has an eye, dim as it may be, the skin's colour.
+    tone = bright.values(
+        normals, 1.0, maker._mesh, model.mirror, maker._neck.cover, 1.0, 90.0
+    )[:, shading.TONE]  # fmt: skip
+    assert np.abs(tone[cheek]).max() > 10
+    assert np.abs(tone[regions.eyes == 1]).max() == 0
