@@ -98,8 +98,9 @@ def shade(
     depth = np.full((size, size), -np.inf, np.float32)
     out = Shaded(colour, cover, seen, depth)
     _shade(
-        *raster, triangles, np.ascontiguousarray(values, np.float32), photo, *grain, fineness, *out
-    )
+        *raster, triangles, np.ascontiguousarray(values, np.float32), photo, grain.strands,
+        grain.pores, np.float32(grain.strength), fineness, *out,
+    )  # fmt: skip
     return out
 
 
