@@ -339,19 +339,16 @@ def test_a_photo_that_lies_on_its_side_gives_the_same_views(simulator, astronaut
 @pytest.mark.slow
 def test_a_profile_is_aligned_but_not_turned(astronaut, face):
     """A simulated profile as the photo: its frame and its side are known."""
-    maker = Simulator(image_size=256)
+    maker = Simulator(image_size=224)
     for yaw, view in zip((-90, 90), maker.simulate(astronaut, (-90, 90), face=face), strict=True):
         aligned = maker.align(view.image, yaw=yaw)
         assert aligned.fit is None
         assert aligned.pose.yaw == yaw
         apart = np.abs(aligned.landmarks[[30, 8, 36]] - view.landmarks[[30, 8, 36]])
-        assert apart.max() < 0.1 * 256
-        # A second face is painted on no cheek, whatever the layout says. (Of the view to the right
-        # the detector is not sure, so it is the one to the left and its mirror image.)
-        if yaw < 0:
-            for image, side in ((view.image, yaw), (view.image[:, ::-1], -yaw)):
-                with pytest.raises(FitError):
-                    maker.simulate(np.ascontiguousarray(image), [side])
+        assert apart.max() < 0.1 * 224
+        # A second face is painted on no cheek, whatever the layout says.
+        with pytest.raises(FitError):
+            maker.simulate(view.image, [yaw])
 
 
 def test_what_keypoints_or_the_caller_call_a_profile_is_not_fitted(simulator, astronaut, face):
