@@ -16,8 +16,7 @@ import numpy as np
 from dagan_tf.simulator.head.formats.npz import read_npz
 from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.regions import smoothstep
-from dagan_tf.simulator.render.rasterizer import rasterize
-from dagan_tf.simulator.render.sampling import sample
+from dagan_tf.simulator.render.occlusion import directions, light_from
 
 ASSET = Path(__file__).resolve().parents[1] / "dagan_tf/simulator/head/assets/ear.npz"
 # Where that ear is, in profile: behind the jaw's upper end and below the brow, half axes, and how
@@ -40,9 +39,9 @@ BROAD, CRISP, FINE = 0.95, 2.0, 8
 LEAST = 0.6
 # Gloss: how much light, from where (behind, below, out), and how narrow.
 GLOSS, LAMP, NARROW = 0.12, (-0.25, -0.5, 0.83), 14.0
-# Directions of light, side of the drawing from each, and how far behind the nearest surface a
-# point is still lit, pixels of it.
-DIRECTIONS, SIDE, TOLERANCE = 300, 800, 5.0
+# Directions of light, side of the drawing from each, pixels, and how far behind the nearest surface
+# a point is still lit, part of it.
+DIRECTIONS, SIDE, TOLERANCE = 300, 800, 0.00625
 # How much more light comes from above, from the front and from the side.
 ABOVE, AHEAD, BESIDE = 0.5, 0.25, 0.3
 
@@ -74,26 +73,11 @@ def parabola(places: np.ndarray) -> np.ndarray:
 
 def lit(places: np.ndarray, normals: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """(N,) light that each vertex gets, over that of a surface that faces to the side."""
-    index = np.arange(DIRECTIONS) + 0.5
-    level = 1.0 - 2.0 * index / DIRECTIONS
-    around = np.pi * (1.0 + 5.0**0.5) * index
-    radius = np.sqrt(1.0 - level**2)
-    sky = np.stack([radius * np.cos(around), level, radius * np.sin(around)], axis=1)
+    sky = directions(DIRECTIONS)
+    lamps = 1.0 - ABOVE * sky[:, 1] - AHEAD * sky[:, 0] + BESIDE * sky[:, 2]
     middle, scale = np.append(CENTRE, places[:, 2].max() - 0.05), SIDE / 0.75
-    received, open_to_it = np.zeros(len(places)), 0.0
-    for direction in sky:
-        right = np.cross([0.0, 1.0, 0.0], direction)
-        right /= np.linalg.norm(right)
-        axes = np.stack([right, np.cross(right, direction), direction])
-        drawn = ((places - middle) @ axes.T * scale).astype(np.float32)
-        drawn[:, :2] += SIDE / 2.0
-        depth = rasterize(drawn, triangles, SIDE, SIDE).depth
-        nearest = sample(np.where(np.isfinite(depth), depth, -1e6), drawn[None, :, :2])[0]
-        light = 1.0 - ABOVE * direction[1] - AHEAD * direction[0] + BESIDE * direction[2]
-        open_to_it += light * max(direction[2], 0.0)
-        seen = drawn[:, 2] >= nearest - TOLERANCE
-        received += light * np.maximum(normals @ direction, 0.0) * seen
-    return np.asarray(received / open_to_it)
+    about = (places - middle) * scale
+    return light_from(sky, lamps, about, normals, triangles, SIDE, TOLERANCE, nothing=1e6)
 
 
 def main() -> None:

@@ -228,8 +228,6 @@ def report(seen: list[Seen], tone: TurnedTone, regions: HeadRegions) -> None:
         ]
         for name, part in parts.items():
             total = sum(float(one.weights[part].sum()) for one in some)
-            if not total:  # Pairs may leave out the ears, which are not the person's own.
-                continue
             errors = [
                 sum(
                     float((one.weights * np.abs(one.logs - less).mean(axis=1))[part].sum())

@@ -14,6 +14,7 @@ import scipy.sparse as sparse
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
+from dagan_tf.simulator.head.mesh import Mesh, edges
 from dagan_tf.simulator.head.packaged import read_packaged
 from dagan_tf.simulator.head.regions import HeadRegions
 
@@ -69,7 +70,7 @@ class LaidEars:
     """
 
     def __init__(
-        self, ear: Ear, mean: np.ndarray, triangles: np.ndarray, mirror: np.ndarray,
+        self, ear: Ear, mean: np.ndarray, mesh: Mesh, mirror: np.ndarray,
         landmark_vertices: np.ndarray, regions: HeadRegions,
     ):  # fmt: skip
         """Finds what to draw flat and where the patch is fastened.
@@ -77,16 +78,16 @@ class LaidEars:
         Args:
             ear: the patch.
             mean: (V, 3) the mean head, y up, z out of the face.
-            triangles: (T, 3) int32.
+            mesh: its connectivity.
             mirror: (V,) index of each vertex' mirror image.
             landmark_vertices: (68,) its iBUG landmarks.
             regions: its regions.
         """
-        flat = regions.ear > _EAR
+        triangles, flat = mesh.triangles, regions.ear > _EAR
         for _ in range(_AROUND):
             flat[triangles[flat[triangles].any(axis=1)]] = True
         self.flat = np.flatnonzero(flat)
-        self._rim, self._flatten = _membrane(triangles, self.flat, len(mean))
+        self._rim, self._flatten = _membrane(mesh, self.flat)
         points = mean[landmark_vertices].astype(np.float64)
         level, depth = points[17:27, 1].mean(), points[[0, 16], 2].mean()
         places = _tucked(ear.places)
@@ -101,7 +102,7 @@ class LaidEars:
         off[:, 0] = regions.height * np.concatenate([places[:, 2], -places[:, 2]])
         self._off = off
         self.light = np.tile(ear.light, 2)
-        ends, uses = np.unique(np.sort(_edges(ear.triangles), axis=1), axis=0, return_counts=True)
+        ends, uses = edges(ear.triangles)
         away = cKDTree(places[np.unique(ends[uses == 1])]).query(places)[0]
         self.own = np.tile(np.minimum(away / _OWN, 1.0), 2).astype(np.float32)
         patches = [ear.triangles, ear.triangles[:, ::-1] + count]
@@ -153,20 +154,13 @@ def _tucked(places: np.ndarray) -> np.ndarray:
     return out
 
 
-def _edges(triangles: np.ndarray) -> np.ndarray:
-    """(3 M, 2) the triangles' sides."""
-    return np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-
-
-def _membrane(triangles: np.ndarray, inner: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _membrane(mesh: Mesh, inner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(R,) vertices around some, and (I, R) how these follow from them.
 
     Each is in the mean of its neighbours (Tutte, 1963), which folds nothing.
     """
-    pairs = _edges(triangles)
-    both = np.concatenate([pairs, pairs[:, ::-1]]).T
-    near = sparse.csr_matrix((np.ones(both.shape[1]), both), shape=(size, size))
-    near = (near[inner] > 0).astype(np.float64)
+    both = np.concatenate([mesh.edges, mesh.edges[:, ::-1]]).T
+    near = sparse.csr_matrix((np.ones(both.shape[1]), both), shape=(mesh.size, mesh.size))[inner]
     rim = np.setdiff1d(np.flatnonzero(np.asarray(near.sum(axis=0)).ravel()), inner)
     degree = sparse.diags(np.asarray(near.sum(axis=1)).ravel())
     system = splu((degree - near[:, inner]).tocsc())
@@ -180,6 +174,10 @@ def _fastened(
 
     Where none is, the nearest one's plane goes on.
     """
+    # Those that lie about the patch: all of a head's take ten times as long.
+    at = places[triangles]
+    apart = np.maximum(at.min(axis=1) - wanted.max(axis=0), wanted.min(axis=0) - at.max(axis=1))
+    triangles = triangles[(apart < 0.0).all(axis=1)]
     first, second, third = (places[triangles[:, k]].astype(np.float64) for k in range(3))
     along, across = second - first, third - first
     area = along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]

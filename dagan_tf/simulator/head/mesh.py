@@ -8,8 +8,24 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 
+def edges(triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sides of (T, 3) triangles: (E, 2) vertices, each side once, and (E,) of how many it is one.
+
+    Those of one triangle alone are the rim of an open mesh.
+    """
+    sides = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    return np.unique(np.sort(sides, axis=1), axis=0, return_counts=True)
+
+
 class Mesh:
-    """Connectivity of a head, worked out once a model."""
+    """Connectivity of a head, worked out once a model.
+
+    Attributes:
+        triangles: (T, 3) int32.
+        edges: (E, 2) int64, vertices that are neighbours.
+        size: V, how many vertices there are.
+        rim_distance: (V,) float32, from the cut through the neck, model units; infinite without.
+    """
 
     def __init__(self, vertices: np.ndarray, triangles: np.ndarray):
         """Works out edges, neighbours and the distance from the rim.
@@ -20,14 +36,13 @@ class Mesh:
         """
         self.triangles = np.ascontiguousarray(triangles, np.int32)
         self.size = len(vertices)
-        edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-        ends, uses = np.unique(np.sort(edges, axis=1), axis=0, return_counts=True)
+        ends, uses = edges(triangles)
         weights = np.ones(2 * len(ends))
         pairs = np.concatenate([ends, ends[:, ::-1]]).astype(np.int64)
         adjacency = sparse.csr_matrix((weights, pairs.T), shape=(self.size, self.size))
         degree = np.maximum(np.asarray(adjacency.sum(axis=1)).ravel(), 1.0)
         self._average = (sparse.diags(1.0 / degree) @ adjacency).tocsr().astype(np.float32)
-        self._edges = ends.astype(np.int64)
+        self.edges = ends.astype(np.int64)
         self._corners = sparse.csr_matrix(
             (
                 np.ones(3 * len(triangles), np.float32),
@@ -77,7 +92,7 @@ class Mesh:
     def least_around(self, values: np.ndarray) -> np.ndarray:
         """(V,): the least of each value and its neighbours'."""
         out = values.copy()
-        first, second = self._edges.T
+        first, second = self.edges.T
         np.minimum.at(out, first, values[second])
         np.minimum.at(out, second, values[first])
         return out
@@ -96,7 +111,7 @@ class Mesh:
         Returns:
             (V, C) float32.
         """
-        first, second = self._edges.T
+        first, second = self.edges.T
         weights = np.where(region[first] == region[second], 0.05, 1e-6)
         known = confidence.astype(np.float64) + 1e-9
         diagonal = known + np.bincount(first, weights, self.size)

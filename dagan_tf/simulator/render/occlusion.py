@@ -30,26 +30,58 @@ def sky_seen(vertices: np.ndarray, normals: np.ndarray, triangles: np.ndarray) -
     """
     middle = (vertices.max(axis=0) + vertices.min(axis=0)) / 2.0
     scale = 0.9 * _SIZE / float(np.linalg.norm(np.ptp(vertices, axis=0)))
-    received, upright = np.zeros(len(vertices)), 0.0
-    for direction in _sky():
+    sky = directions(_DIRECTIONS)
+    places = (vertices - middle) * scale
+    light = light_from(
+        sky, 1.2 + sky[:, 1], places, normals, triangles, _SIZE, _TOLERANCE, nothing=_SIZE
+    )
+    return np.minimum(light, 1.0).astype(np.float32)
+
+
+def light_from(
+    sky: np.ndarray,
+    lamps: np.ndarray,
+    places: np.ndarray,
+    normals: np.ndarray,
+    triangles: np.ndarray,
+    side: int,
+    tolerance: float,
+    nothing: float,
+) -> np.ndarray:
+    """Light that reaches each vertex, which what is drawn from a direction before it hides.
+
+    Args:
+        sky: (K, 3) unit directions.
+        lamps: (K,) how much light comes from each.
+        places: (V, 3) vertices, pixels of the drawings, about their middle.
+        normals: (V, 3) unit normals.
+        triangles: (T, 3) int32.
+        side: of the drawings, pixels.
+        tolerance: how far behind the nearest surface a vertex is still lit, part of the side.
+        nothing: how far away it is where nothing is drawn, pixels; outlines mix with it.
+
+    Returns:
+        (V,) float64, over the light of an open surface that faces along z.
+    """
+    received, open_to_it = np.zeros(len(places)), 0.0
+    for direction, lamp in zip(sky, lamps, strict=True):
         right = np.cross([0.0, 1.0, 0.0], direction)
         right /= np.linalg.norm(right)
         axes = np.stack([right, np.cross(right, direction), direction])
-        drawn = ((vertices - middle) @ axes.T * scale).astype(np.float32)
-        drawn[:, :2] += _SIZE / 2.0
-        depth = rasterize(drawn, triangles, _SIZE, _SIZE).depth
-        nearest = sample(np.where(np.isfinite(depth), depth, -_SIZE), drawn[None, :, :2])[0]
-        light = 1.2 + direction[1]
-        upright += light * max(direction[2], 0.0)
-        seen = drawn[:, 2] >= nearest - _TOLERANCE * _SIZE
-        received += light * np.maximum(normals @ direction, 0.0) * seen
-    return np.minimum(received / upright, 1.0).astype(np.float32)
+        drawn = (places @ axes.T).astype(np.float32)
+        drawn[:, :2] += side / 2.0
+        depth = rasterize(drawn, triangles, side, side).depth
+        nearest = sample(np.where(np.isfinite(depth), depth, -nothing), drawn[None, :, :2])[0]
+        open_to_it += lamp * max(direction[2], 0.0)
+        seen = drawn[:, 2] >= nearest - tolerance * side
+        received += lamp * np.maximum(normals @ direction, 0.0) * seen
+    return np.asarray(received / open_to_it)
 
 
-def _sky() -> np.ndarray:
-    """(48, 3) unit directions spread evenly over the sphere (a Fibonacci spiral)."""
-    index = np.arange(_DIRECTIONS) + 0.5
-    y = 1.0 - 2.0 * index / _DIRECTIONS
+def directions(count: int) -> np.ndarray:
+    """(K, 3) unit directions spread evenly over the sphere (a Fibonacci spiral)."""
+    index = np.arange(count) + 0.5
+    y = 1.0 - 2.0 * index / count
     turn = np.pi * (1.0 + 5.0**0.5) * index
     around = np.sqrt(1.0 - y**2)
     return np.stack([around * np.cos(turn), y, around * np.sin(turn)], axis=1)

@@ -94,16 +94,17 @@ class EarMaker:
         mesh: of the head with these ears.
     """
 
-    def __init__(self, laid: LaidEars, mean: np.ndarray):
+    def __init__(self, laid: LaidEars, mean: np.ndarray, bare: Mesh):
         """Works out what all photos share.
 
         Args:
             laid: how they lie on the model.
             mean: (V, 3) its mean head.
+            bare: its connectivity.
         """
         self.mesh = Mesh(laid.vertices(mean), laid.triangles)
         self._laid = laid
-        self._beside = light_beside(laid, mean)
+        self._beside = light_beside(laid, mean, bare)
 
     def read(
         self, vertices: np.ndarray, camera: Camera, shown: np.ndarray, brightest: float
@@ -123,30 +124,30 @@ class EarMaker:
         return EarTexture(self._laid, self._beside, brightest, positions, within)
 
 
-def ear_maker(model: MorphableModel, regions: HeadRegions) -> EarMaker | None:
+def ear_maker(model: MorphableModel, mesh: Mesh, regions: HeadRegions) -> EarMaker | None:
     """What lays the ears, or None for a model that keeps its own."""
     if model.ear is None or model.mirror is None:
         return None
-    parts = (model.triangles, model.mirror, model.landmark_vertices)
-    return EarMaker(LaidEars(model.ear, model.mean, *parts, regions), model.mean)
+    parts = (mesh, model.mirror, model.landmark_vertices, regions)
+    return EarMaker(LaidEars(model.ear, model.mean, *parts), model.mean, mesh)
 
 
-def light_beside(laid: LaidEars, mean: np.ndarray) -> np.ndarray:
+def light_beside(laid: LaidEars, mean: np.ndarray, mesh: Mesh) -> np.ndarray:
     """The light that ears leave to the head behind them.
 
     Args:
         laid: how they lie on it.
         mean: (V, 3) the mean head.
+        mesh: its connectivity.
 
     Returns:
         (V,) float32 in [0, 1], 1 where they take none.
     """
     flat, whole = laid.flattened(mean), laid.vertices(mean)
-    own = laid.triangles[(laid.triangles < len(mean)).all(axis=1)]
-    mesh = Mesh(flat, own)
     normals = mesh.normals(flat)
     lit = np.concatenate([normals, np.zeros_like(whole[len(mean) :])])
-    before, after = sky_seen(flat, normals, own), sky_seen(whole, lit, laid.triangles)[: len(mean)]
+    before = sky_seen(flat, normals, mesh.triangles)
+    after = sky_seen(whole, lit, laid.triangles)[: len(mean)]
     # What sees next to nothing of the sky anyway loses nothing.
     left = np.clip((after + _UNLIT) / (before + _UNLIT), 0.0, 1.0)
     near = np.zeros(len(mean), np.float32)

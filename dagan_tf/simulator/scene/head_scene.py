@@ -113,7 +113,7 @@ class SceneMaker:
         self._scalp = smoothstep(brow, brow + SCALP * self._regions.height, mean[:, 1]).astype(
             np.float32
         )
-        self._ears = ear_maker(model, self._regions)
+        self._ears = ear_maker(model, self._mesh, self._regions)
         self._drawn = self._mesh if self._ears is None else self._ears.mesh
         self._sky = sky_seen(mean, self._mesh.normals(mean), model.triangles)
 
@@ -205,10 +205,10 @@ class SceneMaker:
         if prepared.tone is not None and self.model.mirror is not None:
             gain = prepared.tone.gain(turn, self.model.mirror)
         values = texture.values(normals, settled, self._mesh, self.model.mirror, cover, gain, turn)
-        placed = camera.project(vertices)
         if prepared.ears is not None:
             values = prepared.ears.values(values, settled)
-            placed = camera.project(prepared.ears.laid.vertices(vertices))
+            vertices = prepared.ears.laid.vertices(vertices)
+        placed = camera.project(vertices)
         triangles = self._drawn.front_facing(placed)
         raster = rasterize(placed, triangles, fine.side, fine.side)
         head = shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)

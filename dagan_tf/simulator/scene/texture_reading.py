@@ -196,7 +196,7 @@ def head_texture(
     of_skin, of_hair = (continued(filling, part, mesh) for part in (hair <= 0.5, hair > 0.5))
     above = np.arange(work.side)[:, None] < places[regions.mouth > 0.5, 1].min(initial=np.inf)
     colour = [middle_colour(even[part], sure[part]) for part in (hair > 0.5, hair <= 0.5)]
-    sure_hair = hair_share(coarse, *colour) * above * smoothstep(*HAIR_INSIDE, distance)
+    hairy = hair_share(coarse, *colour) * above * smoothstep(*HAIR_INSIDE, distance)
     seen_skin = colours[skin > 0.6] if (skin > 0.6).any() else colours
     brightest = max(float(np.quantile(seen_skin @ LUMA, BRIGHT)), 1.0)
     skin_only = known * (1.0 - hair)
@@ -221,7 +221,7 @@ def head_texture(
         light=light,
         brightest=brightest,
         grain=Grain(
-            strands(luma, canvas.spread(sure_hair), apart),
+            strands(luma, canvas.spread(hairy), apart),
             pore_block(),
             pore_strength(luma, positions, skin_only),
         ),

@@ -21,9 +21,8 @@ def regions(model):
 
 @pytest.fixture(scope="module")
 def laid(model, regions) -> LaidEars:
-    return LaidEars(
-        model.ear, model.mean, model.triangles, model.mirror, model.landmark_vertices, regions
-    )
+    mesh = Mesh(model.mean, model.triangles)
+    return LaidEars(model.ear, model.mean, mesh, model.mirror, model.landmark_vertices, regions)
 
 
 def test_own_ears_are_drawn_flat_and_nothing_else(model, laid):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import head_regions
 from dagan_tf.simulator.render import shading
@@ -22,7 +23,8 @@ def model() -> MorphableModel:
 
 @pytest.fixture(scope="module")
 def maker(model):
-    return ear_maker(model, head_regions(model.mean, model.landmark_vertices))
+    mesh = Mesh(model.mean, model.triangles)
+    return ear_maker(model, mesh, head_regions(model.mean, model.landmark_vertices))
 
 
 def read(model, maker, brightest, shown=True):
@@ -93,4 +95,5 @@ def test_ears_shade_the_head_behind_them_only(model, maker, head):
 
 def test_a_model_without_the_patch_keeps_its_ears(model):
     bare = replace(model, ear=None)
-    assert ear_maker(bare, head_regions(bare.mean, bare.landmark_vertices)) is None
+    mesh = Mesh(bare.mean, bare.triangles)
+    assert ear_maker(bare, mesh, head_regions(bare.mean, bare.landmark_vertices)) is None
