@@ -41,6 +41,9 @@ from dagan_tf.simulator.scene.texture_reading import head_texture
 # A view turned by less than the first, degrees, is the photo; by more than the second, not at all.
 SETTLED = (1.0, 4.0)
 NEUTRAL_GREY = 127.5
+# A photo whose channels differ nowhere by more than this, grey levels, has no colours, nor have its
+# views: ears and the tone of turned heads are those of skin.
+GREY = 3
 # The learned profile of a front is added to photos turned by less than the first, degrees, and not
 # to those turned by more than the second.
 RELIEF_FRONT = (15.0, 40.0)
@@ -66,6 +69,7 @@ class PreparedPhoto:
         outline: the head's in the photo, in pixels of the frame.
         curtain: its long hair, or None.
         ears: what is drawn in place of the head's own ears, or None.
+        grey: whether it has no colours.
     """
 
     fit: FaceFit
@@ -78,6 +82,7 @@ class PreparedPhoto:
     outline: HeadOutline
     curtain: Curtain | None
     ears: EarTexture | None
+    grey: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +191,7 @@ class SceneMaker:
             ears = self._ears.read(vertices, camera, shown, texture.brightest)
         return PreparedPhoto(
             fit, vertices, texture, tone, plate, kept, shown.astype(np.float32), outline, curtain,
-            ears,
+            ears, grey=bool(np.ptp(small, axis=2).max() <= GREY),
         )  # fmt: skip
 
     def draw(self, prepared: PreparedPhoto, pose: Pose) -> DrawnScene:
@@ -245,8 +250,11 @@ class SceneMaker:
             camera.rotation, np.concatenate([fit.expression, fit.identity]).astype(np.float64)
         )[0]
         points = self._relieved(fit, points)
+        drawn = scene.compose(head.colour, head.cover, image)
+        if prepared.grey:
+            drawn = cv2.cvtColor(cv2.cvtColor(drawn, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         return DrawnScene(
-            image=scene.compose(head.colour, head.cover, image),
+            image=drawn,
             mask=to_mask(head.seen + (1.0 - head.cover) * known > 0.5),
             head=from_levels(255.0 * head.cover),
             depth=np.where(covered, head.depth / SUPERSAMPLING - middle, depth).astype(np.float32),

@@ -175,3 +175,12 @@ def test_a_cheek_is_filled_from_where_it_is_well_seen_and_lit_where_it_is_not(mo
     )[:, shading.TONE]  # fmt: skip
     assert np.abs(tone[cheek]).max() > 10
     assert np.abs(tone[regions.eyes == 1]).max() == 0
+
+
+@pytest.mark.parametrize(("colour", "grey"), [((140, 140, 141), True), ((180, 140, 120), False)])
+def test_views_of_a_photo_without_colours_have_none(model, fit, colour, grey):
+    maker = SceneMaker(model, 96, "keep")
+    photo = np.broadcast_to(np.uint8(colour), (PHOTO_SIDE, PHOTO_SIDE, 3))
+    prepared = maker.prepare(np.ascontiguousarray(photo), fit)
+    image = maker.draw(prepared, Pose(-45.0)).image
+    assert (np.ptp(image, axis=2).max() == 0) == grey
