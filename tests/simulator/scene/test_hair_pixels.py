@@ -37,6 +37,11 @@ def test_a_strip_of_hair_beside_a_high_forehead_and_thin_hair_gives_the_colour()
     np.testing.assert_allclose(found(photo), BROWN, atol=2.0)
 
 
+def test_the_darkest_of_it_is_not_its_colour():
+    photo = painted((0.6 * BROWN, slice(20, 32)), (BROWN, slice(32, 90)))
+    np.testing.assert_allclose(found(photo), BROWN, atol=2.0)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.25])
 def test_a_shadow_on_a_bald_head_is_no_hair(share):
     assert found(painted((mixed(share), slice(60, 110)))) is None

@@ -158,7 +158,7 @@ def test_a_cheek_is_filled_from_where_it_is_well_seen_and_lit_where_it_is_not(mo
     cheek = dim & (regions.middle < 0.1) & (regions.front > 0.9) & (texture.regions.hair < 0.05)
     assert cheek.sum() > 5
     assert np.median(texture.local[cheek]) < 150
-    assert np.median(texture.filling[cheek]) > 170
+    assert np.median(texture.filling[cheek]) > 190
     # The tone of turned heads is laid on it, not on what the photo shows well.
     normals = np.tile(np.float32([0.0, 0.0, 1.0]), (len(dim), 1))
     bright = replace(texture, brightest=1e4)
@@ -169,6 +169,10 @@ def test_a_cheek_is_filled_from_where_it_is_well_seen_and_lit_where_it_is_not(mo
     well = (texture.facing > 0.99) & (texture.visible > 0) & (regions.front > 0.9)
     assert np.median(gain[cheek]) > 1.25
     assert np.median(gain[well]) < 1.05
+    # It sets in before the front's own colours give way.
+    between = (texture.visible > 0) & (texture.facing > 0.7) & (texture.facing < 0.8)
+    between &= (regions.middle < 0.1) & (regions.front > 0.9) & (texture.regions.hair < 0.05)
+    assert 1.21 < np.median(gain[between & (regions.eyes == 0)]) < 1.28
     # Nor has an eye, dim as it may be, the skin's colour.
     tone = bright.values(
         normals, 1.0, maker._mesh, model.mirror, maker._neck.cover, 1.0, 90.0
@@ -184,3 +188,14 @@ def test_views_of_a_photo_without_colours_have_none(model, fit, colour, grey):
     prepared = maker.prepare(np.ascontiguousarray(photo), fit)
     image = maker.draw(prepared, Pose(-45.0)).image
     assert (np.ptp(image, axis=2).max() == 0) == grey
+
+
+@pytest.mark.parametrize(("top", "bald"), [((205, 160, 140), True), ((60, 45, 38), False)])
+def test_a_head_of_which_only_skin_is_seen_is_bald_all_round(model, fit, top, bald):
+    maker = SceneMaker(model, 96, "none")
+    photo = np.full((PHOTO_SIDE, PHOTO_SIDE, 3), (205, 160, 140), np.uint8)
+    vertices = model.vertices(fit.identity, fit.expression)
+    brows = fit.camera.project(vertices)[model.landmark_vertices[17:27], 1].min()
+    photo[: round(brows) - 8] = top
+    hair = maker.prepare(photo, fit).texture.regions.hair
+    assert (hair.max() == 0) == bald
