@@ -41,8 +41,7 @@ class Neck:
         ).astype(np.float32)
         rim = mesh.rim_distance == 0.0
         # A head without a neck's cut stands on its lowest vertices.
-        self._cut = bool(rim.any())
-        self._rim = rim if self._cut else mean[:, 1] <= np.quantile(mean[:, 1], 0.02)
+        self._rim = rim if rim.any() else mean[:, 1] <= np.quantile(mean[:, 1], 0.02)
         self._nape = model.nape
         ear = mean[model.landmark_vertices[[0, 16]], 2].mean()
         self._behind = smoothstep(*_BEHIND, (ear - mean[:, 2]) / regions.height).astype(np.float32)
@@ -70,7 +69,7 @@ class Neck:
             (V, 3) float32 its vertices, and (V,) float32 its cover.
         """
         aside = np.float32(smoothstep(*_TURNS, abs(turn)))
-        if not (aside and self._cut):
+        if not aside:
             return vertices, self.cover
         cover = self.cover + aside * self._behind * (1.0 - self.cover)
         return vertices + aside * self._longer, cover
