@@ -29,7 +29,7 @@ _BALD = 0.4
 # Patches of hair: side, overlap, how many places are tried for each, least places to choose from.
 _QUILT, _OVERLAP, _TRIED, _LEAST_PLACES = 20, 6, 40, 2000
 # A strand is at most so much darker and lighter than what is around it, factors.
-HAIR_RANGE = (0.35, 2.6)
+HAIR_RANGE = (0.35, 1.7)
 # Added to brightness before its logarithm is taken: black hair has noise and no strands.
 _DARKEST = 10.0
 
@@ -63,7 +63,8 @@ def strands(luma: np.ndarray, hair: np.ndarray, contrast: float) -> np.ndarray:
     count = -(-SIDE // step) + 1
     draws = np.random.default_rng(0).integers(0, len(rows), (count * count, _TRIED))
     tile = _quilt(fine, rows.astype(np.int64), columns.astype(np.int64), draws, count)
-    tile = _wrapped(tile, SIDE)
+    # Where patches overlap, two bright strands add up.
+    tile = np.clip(_wrapped(tile, SIDE), *np.log(HAIR_RANGE))
     factor = np.exp(tile)
     return np.asarray(factor / factor.mean() - 1.0, np.float32)
 

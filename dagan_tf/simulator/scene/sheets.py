@@ -46,6 +46,9 @@ _HIDES = 0.1
 _INSIDE = (0.03, 0.08)
 # Parts of a pixel that are hair from which on it is shown, and gives its colour to what is filled.
 _SHOWN, _FILLS = (0.2, 0.5), (0.75, 0.95)
+# So many times brighter than hair the photo shows backdrop between locks: none below the first,
+# surely above the second; looked for so far around, pixels, and what is added to brightness.
+_BACKDROP, _GAP, _DARKEST = (1.8, 3.0), 7, 10.0
 # Its strands differ by no more than this from their mean, a deviation: a lock that shines would be
 # repeated all over.
 _CONTRAST = 0.15
@@ -95,6 +98,11 @@ def hang_curtain(
     deep = at_vertices(distance, points[:, :2]) / hair.height
     own = smoothstep(*_SHOWN, at_vertices(hair.own, points[:, :2]))
     vertices = work.carry_depth(points, canvas)
+    filling = _filling(hair, coarse, person, columns).astype(np.float32)
+    # What is brighter than hair by far is backdrop between its locks.
+    brightest = cv2.dilate(luma, np.ones((_GAP, _GAP), np.uint8))
+    over = at_vertices(brightest, vertices[:, :2]) / (filling @ LUMA + _DARKEST)
+    own = own * (1.0 - smoothstep(*_BACKDROP, over))
     return Curtain(
         vertices=camera.unproject(vertices),
         normals=(seen @ camera.rotation).astype(np.float32),
@@ -103,7 +111,7 @@ def hang_curtain(
         facing=seen[:, 2].astype(np.float32),
         visible=front.reshape(-1).astype(np.float32),
         inside=(smoothstep(*_INSIDE, deep) * own).astype(np.float32),
-        filling=_filling(hair, coarse, person, columns).astype(np.float32),
+        filling=filling,
         cover=np.concatenate([cover.reshape(-1) for cover in covers]).astype(np.float32),
         strands=fine,
         grain_places=(canvas.per(work) * np.concatenate(grain_places)).astype(np.float32),

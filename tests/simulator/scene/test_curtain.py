@@ -18,8 +18,11 @@ from tests.simulator.scene.test_long_hair import BROWN, SKIN, Person
 GRIDS = grids(224)
 
 
-def hung(person: Person):
-    """The curtain of a made-up person, and the work grid's places of its vertices."""
+def hung(person: Person, between=()):
+    """The curtain of a made-up person, and the work grid's places of its vertices.
+
+    Wall shines through its locks at the places `between`, pixels of the canvas.
+    """
     canvas, work = GRIDS.canvas, GRIDS.work
     scale = canvas.per(work)
     camera = Camera(
@@ -27,9 +30,11 @@ def hung(person: Person):
         person.camera.rotation,
         work.carry(person.camera.translation, canvas),
     )
+    photo = canvas.spread(person.photo.astype(np.float32)).astype(np.uint8)
+    for x, y in between:
+        photo[y - 1 : y + 2, x - 1 : x + 2] = 235
     curtain = hang_curtain(
-        person.find(), canvas.spread(person.photo.astype(np.float32)).astype(np.uint8),
-        person.photo, person.person, person.depth,
+        person.find(), photo, person.photo, person.person, person.depth,
         work.carry_depth(person.placed, canvas), camera, person.regions, GRIDS,
     )  # fmt: skip
     return curtain, canvas.carry(curtain.positions, work), camera
@@ -78,6 +83,17 @@ def test_before_a_covered_ear_it_hangs_straight():
     np.testing.assert_allclose(covered, straight, atol=0.01)
     # Behind a bare ear it goes on behind it.
     assert bare[100] < straight[100] - 0.15
+
+
+def test_wall_that_shines_through_the_locks_is_not_shown(someone):
+    someone.hang()
+    whole, _, _ = hung(someone)
+    shown = (whole.visible > 0) & (whole.inside > 0.9)
+    at = np.rint(whole.positions[shown][shown.sum() // 2]).astype(int)
+    gap, _, _ = hung(someone, between=[at])
+    beside = np.abs(whole.positions - at).max(axis=1)
+    assert gap.inside[shown & (beside <= 1.0)].max() < 0.1
+    np.testing.assert_array_equal(gap.inside[beside > 8.0], whole.inside[beside > 8.0])
 
 
 def test_its_colour_is_the_hair_s_and_neither_wall_nor_skin(someone):

@@ -33,6 +33,7 @@ def test_strands_are_the_photo_s_own():
     assert abs(tile.mean()) < 1e-3
     assert 1.0 + tile.min() > 0.5 * HAIR_RANGE[0]
     assert 1.0 + tile.max() < 2.0 * HAIR_RANGE[1]
+    assert (1.0 + tile.max()) / (1.0 + tile.min()) <= 1.001 * HAIR_RANGE[1] / HAIR_RANGE[0]
     # What is no hair takes no part: without it the tile is the same.
     striped[250:] = 0
     np.testing.assert_array_equal(strands(striped, hair, 1.0), tile)
@@ -50,3 +51,14 @@ def test_tiles_repeat_without_seams(axis):
         tile = np.moveaxis(tile, axis, 0)
         seam = np.abs(tile[0] - tile[-1]).mean()
         assert seam < 1.5 * np.abs(np.diff(tile, axis=0)).mean()
+
+
+def test_glints_do_not_add_up_where_patches_overlap():
+    # Dark hair with bright dots a patch apart: wherever two patches meet, so may their dots.
+    luma = np.full((400, 400), 30, np.float32)
+    luma[::5, ::5] = 220
+    hair = NO_HAIR.copy()
+    hair[50:350, 60:340] = 1.0
+    tile = 1.0 + strands(luma, hair, 1.0)
+    assert tile.max() / tile.min() <= 1.001 * HAIR_RANGE[1] / HAIR_RANGE[0]
+    assert tile.max() / np.median(tile) <= 1.001 * HAIR_RANGE[1] * 1.2
