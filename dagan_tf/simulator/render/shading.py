@@ -26,8 +26,8 @@ HAIR_COLOUR = 19
 PORES_X, PORES_Z = 22, 23
 # Whole vector registers, for the compiler.
 COLUMNS = 24
-# How far strands move the hairline, in shares of hair, and the shares between which it lies.
-_RAGGED, _HAIRLINE = 0.3, (0.0, 1.0)
+# Shares of hair between which the hairline lies.
+_HAIRLINE = (0.0, 1.0)
 # Standard deviation of the blur along the outline, pixels of the frame.
 RIM_BLUR = 0.8
 # Where one part of the head stands before another, as an ear does: below the first bend of the
@@ -43,11 +43,13 @@ class Grain(NamedTuple):
         strands: (G, G) float32, by what part of itself hair changes.
         pores: (P, P, P) int8 along z, y and x, P a power of 2.
         strength: times which they are added to skin, grey levels.
+        ragged: times which strands move the hairline, shares of hair.
     """
 
     strands: np.ndarray
     pores: np.ndarray
     strength: float
+    ragged: float
 
 
 class Shaded(NamedTuple):
@@ -99,7 +101,7 @@ def shade(
     out = Shaded(colour, cover, seen, depth)
     _shade(
         *raster, triangles, np.ascontiguousarray(values, np.float32), photo, grain.strands,
-        grain.pores, np.float32(grain.strength), fineness, *out,
+        grain.pores, np.float32(grain.strength), np.float32(grain.ragged), fineness, *out,
     )  # fmt: skip
     return out
 
@@ -139,6 +141,7 @@ def _steps(depth: np.ndarray) -> np.ndarray:
     float32[:, ::1],
     int8[:, :, ::1],
     float32,
+    float32,
     int64,
     float32[:, :, ::1],
     float32[:, ::1],
@@ -157,6 +160,7 @@ def _shade(  # type: ignore[no-untyped-def]
     strands,
     pores,
     strength,
+    ragged,
     fineness,
     colour,
     cover,
@@ -173,7 +177,7 @@ def _shade(  # type: ignore[no-untyped-def]
     zero, one = np.float32(0.0), np.float32(1.0)
     side, last = np.int32(strands.shape[0]), np.int32(pores.shape[0] - 1)
     most, three, four = np.float32(255.0), np.float32(3.0), np.float32(4.0)
-    ragged, low, high = np.float32(_RAGGED), np.float32(_HAIRLINE[0]), np.float32(_HAIRLINE[1])
+    low, high = np.float32(_HAIRLINE[0]), np.float32(_HAIRLINE[1])
     share, least = np.float32(1.0 / (fineness * fineness)), np.float32(0.004)
     # Loops over columns and channels, not a line for each: the compiler works on every line.
     mixed, rgb, weights = (

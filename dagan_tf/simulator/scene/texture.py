@@ -34,6 +34,8 @@ TONED_SIDE = (0.62, 0.96)
 # The same, for the tone that turned heads have: it brightens what a front shows dim but leaves all
 # structure, so it may reach farther.
 LIT_SIDE = (0.7, 0.97)
+# Rounds of smoothing over which hair thins out at the hairline: the mesh is coarser than strands.
+HAIRLINE = 2
 # How much darker the jaw's edge and what is below it are on a head turned half-way to its profile
 # than its front shows them.
 TURNED_JAW = 0.07
@@ -128,7 +130,7 @@ class HeadTexture:
         out[:, shading.COVER] = coverage
         out[:, shading.U : shading.V + 1] = self.grain_places
         out[:, shading.PORES_X : shading.PORES_Z + 1] = self.pore_places
-        out[:, shading.HAIR] = regions.hair
+        out[:, shading.HAIR] = mesh.smooth(regions.hair, HAIRLINE)
         # What the photo shows well is lit as it shows it; the rest gives way to it broadly.
         dim = bare * (1.0 - self._open(LIT_SIDE))
         guessed = mesh.smooth(1.0 - trust * (1.0 - dim), BROAD)[:, None]

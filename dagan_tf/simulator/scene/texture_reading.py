@@ -65,6 +65,9 @@ PULL = 0.01
 # How far behind the nearest surface a vertex may lie and still count as seen, as a part of the
 # head's height.
 DEPTH_TOLERANCE = 0.02
+# How far strands move the hairline, a deviation, shares of hair; strands of less contrast than the
+# second move it less.
+RAGGED, LEAST_CONTRAST = 0.06, 0.04
 # How much darker than in the open what is filled is where it sees nothing of the sky: under the
 # jaw, in an ear.
 SHADE = 0.95
@@ -205,6 +208,7 @@ def head_texture(
     grain_places = per_unit * np.stack([around, -rest[:, 1]], axis=1)
     luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
     apart = float(np.abs(contrast).mean())
+    tile = strands(luma, canvas.spread(hairy), apart)
     return HeadTexture(
         photo=photo,
         positions=positions,
@@ -221,9 +225,11 @@ def head_texture(
         light=light,
         brightest=brightest,
         grain=Grain(
-            strands(luma, canvas.spread(hairy), apart),
+            tile,
             pore_block(),
             pore_strength(luma, positions, skin_only),
+            # As far in hair of little contrast as in hair of much.
+            RAGGED / max(float(tile.std()), LEAST_CONTRAST),
         ),
         grain_places=grain_places.astype(np.float32),
         pore_places=(per_unit * rest[:, [0, 2]]).astype(np.float32),

@@ -21,13 +21,14 @@ def scene():
     values[:, shading.HAIR_COLOUR : shading.HAIR_COLOUR + 3] = (100, 80, 60)
     values[:, shading.GAIN : shading.GAIN + 3] = 1.0
     photo = np.random.default_rng(0).integers(0, 200, (SIDE, SIDE, 3)).astype(np.uint8)
-    grain = shading.Grain(np.zeros((8, 8), np.float32), np.zeros((4, 4, 4), np.int8), 2.0)
+    grain = shading.Grain(np.zeros((8, 8), np.float32), np.zeros((4, 4, 4), np.int8), 2.0, 0.3)
     raster = rasterize(corners, triangles, SIDE, SIDE)
 
-    def draw(fineness=1, **columns):
+    def draw(fineness=1, ragged=grain.ragged, **columns):
         for name, value in columns.items():
             values[:, getattr(shading, name)] = value
-        return shading.shade(raster, triangles, values, photo, grain, fineness)
+        finer = grain._replace(ragged=ragged)
+        return shading.shade(raster, triangles, values, photo, finer, fineness)
 
     draw.photo, draw.grain = photo, grain
     return draw
@@ -90,6 +91,8 @@ def test_strands_move_the_hairline(scene):
     assert values.max() > 0.3 * 10 + 0.7 * 100
     # Brighter than that strand is on hair that stays half: there is more hair than half, too.
     assert values.max() > 0.5 * 10 + 0.5 * 1.8 * 100 + 20
+    still = scene(ragged=0.0).colour[..., 0]
+    assert still.max() == pytest.approx(0.5 * 10 + 0.5 * 1.8 * 100, abs=0.1)
 
 
 def test_the_gain_multiplies_all_that_is_shown(scene):

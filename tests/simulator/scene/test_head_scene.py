@@ -15,6 +15,7 @@ from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.scene import head_scene
 from dagan_tf.simulator.scene.head_scene import SceneMaker
 from dagan_tf.simulator.scene.texture import TURNED_JAW
+from dagan_tf.simulator.scene.texture_reading import LEAST_CONTRAST, RAGGED
 from tests.simulator.scene.test_long_hair import SKIN, Person
 
 # Turned so far that no learned profile is added to the head.
@@ -199,3 +200,38 @@ def test_a_head_of_which_only_skin_is_seen_is_bald_all_round(model, fit, top, ba
     photo[: round(brows) - 8] = top
     hair = maker.prepare(photo, fit).texture.regions.hair
     assert (hair.max() == 0) == bald
+
+
+def test_hair_thins_out_over_more_than_a_triangle(model, fit):
+    """Triangles are coarser than strands: an edge from corner to corner has teeth."""
+    maker = SceneMaker(model, 96, "none")
+    prepared = maker.prepare(np.full((PHOTO_SIDE, PHOTO_SIDE, 3), 128, np.uint8), fit)
+    sharp = (model.mean[:, 1] > np.median(model.mean[:, 1])).astype(np.float32)
+    regions = replace(prepared.texture.regions, hair=sharp)
+    normals = np.tile(np.float32([0.0, 0.0, 1.0]), (len(sharp), 1))
+    hair = replace(prepared.texture, regions=regions).values(
+        normals, 1.0, maker._mesh, model.mirror, maker._neck.cover, 1.0, 0.0
+    )[:, shading.HAIR]
+    first, second = maker._mesh.edges.T
+    across = sharp[first] != sharp[second]
+    assert np.median(np.abs(hair[first] - hair[second])[across]) < 0.5
+    # Three vertices away all of it is hair.
+    inner, alone = sharp, np.setdiff1d(np.arange(len(sharp)), maker._mesh.edges)
+    inner[alone] = 0.0
+    for _ in range(3):
+        inner = maker._mesh.least_around(inner)
+    np.testing.assert_allclose(hair[inner > 0], 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("contrast", [3.0, 12.0])
+def test_strands_move_the_hairline_as_far_in_hair_of_little_contrast(contrast):
+    someone = Person()
+    someone.hang()
+    draws = np.random.default_rng(0).normal(0.0, contrast, someone.photo.shape[:2])
+    hair = someone.photo.mean(axis=2) < 100
+    noisy = someone.photo + (draws * hair)[..., None]
+    someone.photo[:] = np.clip(noisy, 0, 255).astype(np.uint8)
+    maker = SceneMaker(MorphableModel.load(), 96, "none")
+    grain = maker.prepare(someone.photo, someone.fit).texture.grain
+    assert grain.strands.std() > LEAST_CONTRAST
+    assert grain.ragged * grain.strands.std() == pytest.approx(RAGGED, rel=1e-4)
