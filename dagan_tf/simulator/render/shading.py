@@ -106,18 +106,24 @@ def shade(
     return out
 
 
-def soften_rim(head: Shaded) -> Shaded:
+def soften_rim(head: Shaded, part: np.ndarray | None = None) -> Shaded:
     """Gives a drawing the soft outlines of a lens: they are blurred by about a pixel.
 
     Args:
         head: As `shade` returned it.
+        part: (S, S) float32 in [0, 1], how much of each pixel is a part of the head that is to have
+            an outline though what is behind it is hardly farther away, as an ear on hair; None
+            without one.
 
     Returns:
         The same with `colour`, `cover` and `seen` blurred where the cover is not full all around,
-        and where what is drawn stands before something farther away.
+        where what is drawn stands before something farther away, and at the part's outline.
     """
     rim = 1.0 - cv2.erode(head.cover, np.ones((3, 3), np.uint8))
     rim = np.maximum(rim, _steps(head.depth))
+    if part is not None:
+        window = np.ones((3, 3), np.uint8)
+        rim = np.maximum(rim, cv2.dilate(part, window) - cv2.erode(part, window))
     layers = np.concatenate([head.colour, head.cover[..., None], head.seen[..., None]], axis=2)
     layers += rim[..., None] * (cv2.GaussianBlur(layers, (0, 0), RIM_BLUR) - layers)
     return head._replace(colour=layers[..., :3], cover=layers[..., 3], seen=layers[..., 4])

@@ -218,9 +218,12 @@ class SceneMaker:
         raster = rasterize(placed, triangles, fine.side, fine.side)
         head = shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
         solid = head.cover > 0.5
+        of_ears = np.asarray((triangles >= self._mesh.size).any(axis=1))
+        ears = frame.averaged(of_ears[raster.triangle_ids] & (raster.triangle_ids >= 0))
         if prepared.curtain is not None:
-            head = draw_before(head, raster, prepared.curtain, camera, settled, texture)
-        head = soften_rim(head)
+            bare, head = head, draw_before(head, raster, prepared.curtain, camera, settled, texture)
+            ears = ears * (head.depth <= bare.depth)
+        head = soften_rim(head, np.float32(settled) * ears)
         skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)
         centre = fine.carry(skull[:2], frame)
         target = HeadOutline(

@@ -130,6 +130,19 @@ def test_only_the_rim_is_softened():
     np.testing.assert_array_equal(soft.depth, depth)
 
 
+@pytest.mark.parametrize(("strength", "ramp"), [(1.0, 4), (0.0, 2)])
+def test_a_part_has_a_soft_outline_on_what_is_hardly_behind_it(strength, ramp):
+    cover = np.ones((24, 24), np.float32)
+    colour = np.full((24, 24, 3), 50.0, np.float32)
+    colour[:, 12:] = 200.0
+    part = np.zeros_like(cover)
+    part[:, 12:] = strength
+    flat = shading.Shaded(colour, cover, cover, cover)
+    row = shading.soften_rim(flat, part).colour[12, :, 0]
+    assert len(np.unique(row[9:15].round())) == ramp
+    np.testing.assert_array_equal(row[[9, 14]], [50.0, 200.0])
+
+
 @pytest.mark.parametrize(("step", "ramp"), [(10.0, 4), (0.0, 2)])
 def test_what_stands_before_the_head_is_softened_and_a_slope_is_not(step, ramp):
     cover = np.ones((24, 24), np.float32)

@@ -10,6 +10,7 @@ from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.render import shading
 from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.render.grid import grids
+from dagan_tf.simulator.render.shading import soften_rim
 from dagan_tf.simulator.scene import head_scene
 from dagan_tf.simulator.scene.head_scene import SceneMaker
 from dagan_tf.simulator.scene.sheets import _before_ear, hang_curtain
@@ -145,7 +146,13 @@ def test_a_turned_view_shows_hair_where_the_ear_would_be(monkeypatch):
     model = replace(MorphableModel.load(), relief=None, turned_tone=None, nape=None)
     maker = SceneMaker(model, 96, "none")
     near = (maker._regions.ear > 0.9) & (model.mean[:, 0] < 0)
-    colours = []
+    colours, outlines = [], []
+
+    def soften(head, part=None):
+        outlines.append(float(part.mean()))
+        return soften_rim(head, part)
+
+    monkeypatch.setattr(head_scene, "soften_rim", soften)
     for long in (False, True):
         someone = Person()
         if long:
@@ -161,6 +168,8 @@ def test_a_turned_view_shows_hair_where_the_ear_would_be(monkeypatch):
     # An ear's hollows are in the shade.
     assert colours[0].mean() > 0.5 * np.mean(SKIN)
     assert np.abs(colours[1] - BROWN).mean() < 25.0
+    # No outline of an ear is left in the hair that hides it.
+    assert outlines[1] < 0.2 * outlines[0]
 
 
 def test_hair_is_sought_in_fronts_only(monkeypatch):

@@ -235,3 +235,23 @@ def test_strands_move_the_hairline_as_far_in_hair_of_little_contrast(contrast):
     grain = maker.prepare(someone.photo, someone.fit).texture.grain
     assert grain.strands.std() > LEAST_CONTRAST
     assert grain.ragged * grain.strands.std() == pytest.approx(RAGGED, rel=1e-4)
+
+
+@pytest.mark.parametrize(("pose", "soft"), [(POSE, False), (Pose(90.0), True)])
+def test_ears_of_turned_heads_have_a_soft_outline_and_those_of_the_photo_their_own(
+    model, fit, monkeypatch, pose, soft
+):
+    parts = []
+
+    def soften(head, part=None):
+        parts.append(part)
+        return head
+
+    monkeypatch.setattr(head_scene, "soften_rim", soften)
+    maker = SceneMaker(model, 96, "none")
+    maker.draw(maker.prepare(np.full((PHOTO_SIDE, PHOTO_SIDE, 3), 128, np.uint8), fit), pose)
+    (part,) = parts
+    assert part.shape == (96, 96)
+    assert (part.max() > 0.99) == soft
+    # One ear, behind the face's middle.
+    assert not soft or 0.002 < part.mean() < 0.06
