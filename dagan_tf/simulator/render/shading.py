@@ -119,11 +119,11 @@ def soften_rim(head: Shaded, part: np.ndarray | None = None) -> Shaded:
         The same with `colour`, `cover` and `seen` blurred where the cover is not full all around,
         where what is drawn stands before something farther away, and at the part's outline.
     """
-    rim = 1.0 - cv2.erode(head.cover, np.ones((3, 3), np.uint8))
+    window = np.ones((3, 3), np.uint8)
+    rim = 1.0 - cv2.erode(head.cover, window)
     rim = np.maximum(rim, _steps(head.depth))
     if part is not None:
-        window = np.ones((3, 3), np.uint8)
-        rim = np.maximum(rim, cv2.dilate(part, window) - cv2.erode(part, window))
+        rim = np.maximum(rim, cv2.morphologyEx(part, cv2.MORPH_GRADIENT, window))
     layers = np.concatenate([head.colour, head.cover[..., None], head.seen[..., None]], axis=2)
     layers += rim[..., None] * (cv2.GaussianBlur(layers, (0, 0), RIM_BLUR) - layers)
     return head._replace(colour=layers[..., :3], cover=layers[..., 3], seen=layers[..., 4])

@@ -218,7 +218,7 @@ class SceneMaker:
         raster = rasterize(placed, triangles, fine.side, fine.side)
         head = shade(raster, triangles, values, texture.photo, texture.grain, SUPERSAMPLING)
         solid = head.cover > 0.5
-        of_ears = np.asarray((triangles >= self._mesh.size).any(axis=1))
+        of_ears = triangles[:, 0] >= self._mesh.size
         ears = frame.averaged(of_ears[raster.triangle_ids] & (raster.triangle_ids >= 0))
         if prepared.curtain is not None:
             bare, head = head, draw_before(head, raster, prepared.curtain, camera, settled, texture)
