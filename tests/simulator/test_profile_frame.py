@@ -9,12 +9,16 @@ from dagan_tf.faces.detector import FaceBox
 from dagan_tf.simulator.profile_frame import profile_matrix
 
 
-def test_the_box_lands_where_it_lies_in_simulated_views():
-    # By hand: a box 100 wide takes 64 / 1.544 = 41.45 px; its centre is .021 widths behind the
-    # frame's centre (31.5) and .059 above it.
-    matrix = profile_matrix(FaceBox(50, 70, 100, 100, 1.0, "cnn"), 90.0, 64)
-    width = 64 / 1.544
-    expected = np.array([31.5 - 0.021 * width, 31.5 - 0.059 * width])
+@pytest.mark.parametrize(
+    ("detector", "side", "forward", "down"),
+    [("cnn", 1.544, 0.021, 0.059), ("blaze", 1.551, 0.077, 0.018)],
+)
+def test_the_box_lands_where_it_lies_in_simulated_views(detector, side, forward, down):
+    # By hand: the CNN's box, 100 wide, takes 64 / 1.544 = 41.45 px; its centre is .021 widths
+    # behind the frame's centre (31.5) and .059 above it.
+    matrix = profile_matrix(FaceBox(50, 70, 100, 100, 1.0, detector), 90.0, 64)
+    width = 64 / side
+    expected = np.array([31.5 - forward * width, 31.5 - down * width])
     np.testing.assert_allclose(apply_similarity(matrix, np.array([100.0, 120.0])), expected)
     edges = apply_similarity(matrix, np.array([[50.0, 120.0], [150.0, 120.0]]))
     assert np.ptp(edges[:, 0]) == pytest.approx(width)
