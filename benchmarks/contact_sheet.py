@@ -23,7 +23,7 @@ from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.simulator.fitting.fit import FaceFit
 from dagan_tf.simulator.fitting.framing import frame_camera
 from dagan_tf.simulator.head.mesh import Mesh
-from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
+from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix, turned_upright
 from dagan_tf.simulator.render.rasterizer import interpolate, rasterize
 from dagan_tf.simulator.simulator import Simulator
 
@@ -46,7 +46,7 @@ def photo_row(simulator: Simulator, photo: np.ndarray) -> list[np.ndarray]:
     row = [labelled(aligned, f"photo {fit.pose.yaw:+.0f}")]
     for yaw in YAWS:
         if simulator.refusal(fit, yaw) is None:
-            view = simulator.render(prepared, Pose(yaw, fit.pose.pitch))
+            view = simulator.render(prepared, turned_upright(fit.pose, yaw))
             row.append(labelled(view.image, f"{yaw:+d}"))
         else:
             row.append(np.full_like(aligned, 255))

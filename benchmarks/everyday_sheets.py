@@ -22,7 +22,7 @@ from dagan_tf.core.program import run_app
 from dagan_tf.data.photos import PhotoItem, list_photos
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
-from dagan_tf.simulator.render.camera import Pose
+from dagan_tf.simulator.render.camera import turned_upright
 from dagan_tf.simulator.simulator import Simulator
 
 FLAGS = flags.FLAGS
@@ -96,7 +96,7 @@ def row_of(simulator: Simulator, photo: np.ndarray, side: float) -> Row:
             pictures.append(labelled(np.full((size, size, 3), 255, np.uint8), "none"))
             note = reason
         else:
-            view = simulator.render(prepared, Pose(side * yaw, fit.pose.pitch))
+            view = simulator.render(prepared, turned_upright(fit.pose, side * yaw))
             pictures.append(view.image)
             yaws.append(side * yaw)
     return Row(pictures, yaws, note)

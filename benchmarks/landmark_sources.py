@@ -36,7 +36,7 @@ from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.faces.weights import LANDMARK_SOURCES
 from dagan_tf.metrics.bootstrap import Interval, bootstrap_people, rows_of
 from dagan_tf.simulator.fitting.fit import FaceFit
-from dagan_tf.simulator.render.camera import Pose
+from dagan_tf.simulator.render.camera import turned_upright
 from dagan_tf.simulator.simulator import Simulator
 
 FLAGS = flags.FLAGS
@@ -91,7 +91,7 @@ class Bench:
         prepared = simulator.prepare(photo, fit)
         cosines: dict[str, list[float]] = {name: [] for name in self.finders}
         for yaw, other in real.items():
-            view = simulator.render(prepared, Pose(yaw, fit.pose.pitch)).image
+            view = simulator.render(prepared, turned_upright(fit.pose, yaw)).image
             for name, finder in self.finders.items():
                 first, second = (
                     self.network.embed(image, finder.find_one(image).landmarks)

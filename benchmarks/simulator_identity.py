@@ -38,7 +38,7 @@ from dagan_tf.evaluation.identity import distance_matrix, rank1
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.simulator.fitting.fit import FaceFit, fit_landmarks
-from dagan_tf.simulator.render.camera import Pose
+from dagan_tf.simulator.render.camera import turned_upright
 from dagan_tf.simulator.scene import head_scene
 from dagan_tf.simulator.scene.head_scene import PreparedPhoto
 from dagan_tf.simulator.simulator import Simulator
@@ -194,7 +194,7 @@ def turned_back(
         prepared = simulator.prepare(photo, fit)
         for size in errors:
             for yaw in (-size, size):
-                view = simulator.render(prepared, Pose(yaw, fit.pose.pitch))
+                view = simulator.render(prepared, turned_upright(fit.pose, yaw))
                 refit = fit_landmarks(simulator.model, view.landmarks)
                 known[size].append(abs(refit.pose.yaw - yaw))
                 try:
@@ -239,7 +239,7 @@ def main(argv: list[str]) -> None:
         for person, (photo, fit) in tqdm(fits.items(), desc=way, leave=False):
             prepared = prepare(simulator, photo, fit, way)
             for yaw in REAL:
-                views[yaw][person] = simulator.render(prepared, Pose(yaw, fit.pose.pitch))
+                views[yaw][person] = simulator.render(prepared, turned_upright(fit.pose, yaw))
         pairs: dict[int, dict[str, list[float]]] = {
             size: {"dlib": [], "MobileFaceNet": []} for size in (45, 90)
         }

@@ -35,7 +35,7 @@ from dagan_tf.folders import view_maker
 from dagan_tf.folders.views import all_views
 from dagan_tf.simulator.acceptance import profile_side
 from dagan_tf.simulator.fitting import fit as fitting
-from dagan_tf.simulator.render.camera import Pose
+from dagan_tf.simulator.render.camera import turned_upright
 from dagan_tf.simulator.simulator import Simulator
 
 FLAGS = flags.FLAGS
@@ -138,7 +138,7 @@ def stages_of_views(files: list[Path]) -> Stages:
         face = stages.run("find the face", simulator.find, photo)
         fit = stages.run("fit", lambda of, face: simulator.fit(of, face=face), photo, face)
         prepared = stages.run("take apart", simulator.prepare, photo, fit)
-        poses = [Pose(yaw, fit.pose.pitch) for yaw in YAWS]
+        poses = [turned_upright(fit.pose, yaw) for yaw in YAWS]
         stages.run(
             "six views", lambda of, at: [simulator.render(of, p) for p in at], prepared, poses
         )
@@ -231,7 +231,7 @@ def steps() -> None:
                 milliseconds(lambda photo=photo, fit=fit: simulator.prepare(photo, fit))
             )
             for yaw in YAWS:
-                pose = Pose(yaw, fit.pose.pitch)
+                pose = turned_upright(fit.pose, yaw)
                 times["view"].append(
                     milliseconds(
                         lambda prepared=prepared, pose=pose: simulator.render(prepared, pose)

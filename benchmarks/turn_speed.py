@@ -46,7 +46,7 @@ def stage_by_stage(files: list[Path], output: Path) -> Stages:
     """What `turn_files` does with each photo, timed."""
     from dagan_tf.export.refiner import Refiner
     from dagan_tf.faces.photo_io import read_photo, write_png
-    from dagan_tf.simulator.render.camera import Pose
+    from dagan_tf.simulator.render.camera import turned_upright
     from dagan_tf.simulator.simulator import Simulator
 
     refiner = Refiner.load(FLAGS.model)
@@ -61,7 +61,7 @@ def stage_by_stage(files: list[Path], output: Path) -> Stages:
         prepared = stages.run(
             "read the photo", lambda photo=photo, fit=fit: simulator.prepare(photo, fit)
         )
-        poses = [Pose(yaw, fit.pose.pitch) for yaw in YAWS]
+        poses = [turned_upright(fit.pose, yaw) for yaw in YAWS]
         views = stages.run(
             "six views",
             lambda prepared=prepared, poses=poses: [

@@ -1,11 +1,12 @@
 """Learns the packaged hairline, dagan_tf/simulator/head/assets/hairline.npz.
 
     python -m trainer.simulate --head --photos=FRLL --layout=frll --include='*_front/*' \
-        --yaws=-90,-45,45,90 --output=VIEWS
+        --yaws=-82,-41,41,82 --output=VIEWS
     python -m trainer.pair --photos=FRLL --simulated=VIEWS --output=PAIRS
     python -m scripts.learn_hairline --simulated=VIEWS --pairs=PAIRS [--held_out=006,007]
 
-FRLL is the Face Research Lab London Set (DeBruine and Jones 2017, CC BY 4.0). On each real photo of
+FRLL is the Face Research Lab London Set (DeBruine and Jones 2017, CC BY 4.0), whose three-quarter
+views and profiles are turned by about 41 and 82 degrees. On each real photo of
 a turned head, laid on the view of the same person, every vertex is somewhere between the skin's
 colour and the hair's. How far, at the side of the head, is regressed (ridge, low rank) on the same
 figure as the person's front shows it. Prints the error on the people held out, of the hairline of

@@ -1,12 +1,13 @@
 """Learns the packaged tone of turned heads, dagan_tf/simulator/head/assets/turned_tone.npz.
 
     python -m trainer.simulate --head --photos=FRLL --layout=frll --include='*_front/*' \
-        --yaws=-90,-45,45,90 --output=VIEWS
+        --yaws=-82,-41,41,82 --output=VIEWS
     python -m trainer.pair --photos=FRLL --simulated=VIEWS --output=PAIRS
     python scripts/learn_turned_tone.py --simulated=VIEWS --pairs=PAIRS [--held_out=006,007]
     python scripts/learn_turned_tone.py --simulated=AGAIN --pairs=PAIRS --again [--held_out=006,007]
 
-FRLL is the Face Research Lab London Set (DeBruine and Jones 2017, CC BY 4.0). VIEWS are to be made
+FRLL is the Face Research Lab London Set (DeBruine and Jones 2017, CC BY 4.0), whose three-quarter
+views and profiles are turned by about 41 and 82 degrees. VIEWS are to be made
 without a tone: `--blank` writes one that changes nothing. Each real photo lies on its view (PAIRS)
 and is moved onto it once more by an optical flow of shading; at every vertex that the view shows,
 the logarithm of the photo's colour over the view's is taken, left and right together. Kept are its
@@ -40,7 +41,8 @@ from dagan_tf.simulator.simulator import Simulator
 from scripts.turned_photos import at_places, blurred, turned_photos
 
 ASSET = Path(__file__).resolve().parents[1] / "dagan_tf/simulator/head/assets/turned_tone.npz"
-TURNS = (45, 90)
+# How far the set's people are turned, degrees.
+TURNS = (41, 82)
 # Observations of no change added to each vertex, and the deviation from which on one counts less.
 PRIOR, ROBUST = 2.0, 0.25
 # A vertex is known if it was seen in this part of the views; how strongly it holds the filling.

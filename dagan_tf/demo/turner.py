@@ -13,7 +13,7 @@ from dagan_tf.faces.detector import FaceBox
 from dagan_tf.faces.face import Face, FaceNotFoundError
 from dagan_tf.faces.photo_io import decode_photo
 from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW, check_angles
-from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
+from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix, turned_upright
 from dagan_tf.simulator.simulator import Simulator
 
 # A photo is kept at no more than this many pixels: 12 MB, and still plenty for a view of 224.
@@ -135,10 +135,8 @@ class Turner:
             own = prepared.fit.pose
             if yaw is not None and (refusal := simulator.refusal(prepared.fit, yaw)):
                 raise DaganError(refusal)
-            pose = Pose(
-                _within(own.yaw, MAX_YAW) if yaw is None else yaw,
-                _within(own.pitch, MAX_PITCH) if pitch is None else pitch,
-            )
+            pose = turned_upright(own, _within(own.yaw, MAX_YAW) if yaw is None else yaw)
+            pose = Pose(pose.yaw, _within(pose.pitch, MAX_PITCH) if pitch is None else pitch)
             simulated = simulator.render(prepared, pose).image
         refined, complaint = None, ""
         if self._refine is not None:

@@ -31,8 +31,9 @@ from dagan_tf.faces.weights import LANDMARK_SOURCES
 from dagan_tf.simulator.registration import register
 from dagan_tf.simulator.simulator import Simulator
 
-# A photo and a view are of one side if their yaws differ by no more, degrees.
-_SAME_SIDE = 5.0
+# A photo and a view are of one side if their yaws differ by no more, degrees: photos are seldom
+# turned by just as much as their folder says.
+_SAME_SIDE = 10.0
 # A registration that leaves more went wrong.
 MAX_COST = 0.2
 

@@ -25,7 +25,7 @@ from dagan_tf.simulator.acceptance import MIN_FACE
 from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW
 from dagan_tf.simulator.fitting.fit import FaceFit
 from dagan_tf.simulator.head.morphable_model import MorphableModel
-from dagan_tf.simulator.render.camera import Pose
+from dagan_tf.simulator.render.camera import Pose, turned_upright
 from dagan_tf.simulator.simulator import Simulator
 from dagan_tf.simulator.view import SimulatedView
 
@@ -115,7 +115,7 @@ def make_views(context: Context, job: Job) -> Result:
             if reason is not None:
                 rows.append(SkippedRow(source=source, reason=reason, yaw=view.name))
                 continue
-            own = fit.pose.pitch
+            own = turned_upright(fit.pose, yaw).pitch
             pitch = jittered_pitch(photo, view, own, settings.pitch_jitter, settings.seed)
             allowed.append((view, Pose(yaw, pitch)))
         if not allowed:

@@ -20,7 +20,7 @@ class View:
 
     Attributes:
         yaw: degrees in [-90, 90], in steps of 0.1.
-        pitch: degrees in [-30, 30], likewise; None for the photo's own.
+        pitch: degrees in [-30, 30], likewise; None for the photo's own, turned with the head.
     """
 
     yaw: float
@@ -74,7 +74,7 @@ def jittered_yaw(photo: PhotoItem, view: View, spread: float, seed: int) -> floa
 
 
 def jittered_pitch(photo: PhotoItem, view: View, own: float, spread: float, seed: int) -> float:
-    """Likewise the pitch asked for, or the photo's `own`; a jittered one is kept in [-30, 30]."""
+    """Likewise the pitch asked for, or the head's `own`; a jittered one is kept in [-30, 30]."""
     pitch = own if view.pitch is None else view.pitch
     if not spread:
         return pitch

@@ -26,7 +26,7 @@ from dagan_tf.simulator.fitting.fit import MAX_FIT_ERROR, FaceFit, fit_person
 from dagan_tf.simulator.fitting.framing import frame_matrix, mean_landmarks
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.profile_frame import profile_matrix
-from dagan_tf.simulator.render.camera import Pose
+from dagan_tf.simulator.render.camera import Pose, turned_upright
 from dagan_tf.simulator.scene.head_scene import PreparedPhoto, SceneMaker
 from dagan_tf.simulator.view import AlignedFace, SimulatedView
 
@@ -92,7 +92,8 @@ class Simulator:
         Args:
             photo: (H, W, 3) uint8 RGB.
             yaws: degrees in [-90, 90]; > 0 moves the nose to the right in the image.
-            pitch: degrees in [-30, 30], > 0 looks up; None keeps the photo's own.
+            pitch: degrees in [-30, 30], > 0 looks up; None lets the photo's own turn with the head
+                (see `turned_upright`).
             identity: carried into the views.
             face: where the face is; found in the photo if None.
             fit: what `fit` or `fit_person` returned for this photo; found from `face` if None.
@@ -114,8 +115,10 @@ class Simulator:
         if not allowed:
             raise DaganError("; ".join(reason for reason in refusals if reason))
         prepared = self.prepare(photo, fit)
-        tilt = fit.pose.pitch if pitch is None else pitch
-        return [self.render(prepared, Pose(yaw, tilt), identity=identity) for yaw in allowed]
+        poses = [
+            turned_upright(fit.pose, yaw) if pitch is None else Pose(yaw, pitch) for yaw in allowed
+        ]
+        return [self.render(prepared, pose, identity=identity) for pose in poses]
 
     @staticmethod
     def refusal(fit: FaceFit, yaw: float) -> str | None:

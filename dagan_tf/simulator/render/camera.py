@@ -115,6 +115,26 @@ class Camera:
         return (back @ self.rotation / self.scale).astype(np.float32)
 
 
+def turned_upright(own: Pose, yaw: float) -> Pose:
+    """The pose of a head that a camera at the same height sees turned, upright in the picture.
+
+    People turn about the vertical, whether they hold their head high or low: a nod turns with the
+    head and is a tilt of the profile, which an upright view does without. Keeping the photo's pitch
+    would look at a profile from above or below instead, and put its ear and eye too low or high.
+
+    Args:
+        own: of the photo, degrees.
+        yaw: of the view, degrees.
+
+    Returns:
+        Pose with that yaw, roll 0 and the pitch of `R_turn @ R_pitch`, the turn being from the
+        photo's yaw to the view's: the photo's own pitch in a view like the photo, 0 in one at right
+        angles to it.
+    """
+    turn, pitch = np.radians([yaw - own.yaw, own.pitch])
+    return Pose(yaw, float(np.degrees(np.arcsin(np.cos(turn) * np.sin(pitch)))))
+
+
 def turn_between(first: Pose, second: Pose) -> float:
     """Degrees between two poses, roll apart."""
     between = rotation_matrix(Pose(first.yaw, first.pitch)).T @ rotation_matrix(

@@ -30,6 +30,8 @@ BALD = 0.05
 # Nats of red over blue by which white hair is greyer than skin, of green over blue by which fair
 # hair is yellower, and by which other hair is darker.
 GREYER, YELLOWER, MUCH_DARKER = 0.05, 0.2, 0.3
+# Nats by which a colour hardly differs from skin, whatever its hue.
+HARDLY = 0.08
 # Parts of where hair grows: with less of it shown, and less found to be hair, the photo does not
 # tell what hair there is.
 SHOWN, FOUND = 0.085, 0.0065
@@ -38,8 +40,9 @@ SHOWN, FOUND = 0.085, 0.0065
 DARK_BROW, BEYOND_BROW = 0.1, 0.4
 # Hair of another hue than skin is at most so many times as bright, softly between these.
 BRIGHTER = (1.1, 1.25)
-# What differs is gloss if it is less than this part and so many times brighter than the skin.
-GLOSS, GLOSS_LIGHT = 0.4, 1.35
+# What differs is gloss if it is less than this part, so many times brighter than the skin, and if
+# more than the last part of it has another brightness: of white hair most has only another hue.
+GLOSS, GLOSS_LIGHT, MOSTLY = 0.4, 1.35, 0.3
 
 
 def of_one_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -93,7 +96,8 @@ def grown_hair(
     white = (1.0 - of_one_hue(colours, face)) * (1.0 - smoothstep(*BRIGHTER, brightness))
     glossy, unlike = scalp * apart, scalp * np.maximum(apart, white)
     # So few as a bald head has of shadows say nothing of gloss either.
-    if BALD * scalp.sum() < glossy.sum() < GLOSS * scalp.sum() and face.any():
+    mostly_bright = glossy.sum() > MOSTLY * unlike.sum()
+    if mostly_bright and BALD * scalp.sum() < glossy.sum() < GLOSS * scalp.sum() and face.any():
         light, skin = (middle_colour(colours, part).mean() for part in (glossy, face))
         if light > GLOSS_LIGHT * skin:
             return scalp * (1.0 - np.maximum(apart, white))
@@ -120,16 +124,20 @@ def hair_is_hidden(grown: np.ndarray, scalp: np.ndarray, grows: np.ndarray) -> b
 def is_skin(found: np.ndarray, skin: np.ndarray) -> bool:
     """Whether what was taken for hair is skin: gloss or shade on a bald head.
 
-    White and grey hair is greyer than skin, fair hair yellower, other hair much darker.
+    White and grey hair is greyer than skin, fair hair yellower, other hair much darker. Gloss is
+    skin and some white, which is taken off first.
 
     Args:
         found: (3,) its colour.
         skin: (3,) the skin's.
     """
-    first, second = (np.log(np.maximum(colour, 4.0)) for colour in (found, skin))
-    red, green, blue = first - second
+    gloss = max(float((found - skin) @ LUMA), 0.0)
+    glossy, plain, second = (np.log(np.maximum(one, 4.0)) for one in (found - gloss, found, skin))
+    greyer = float(np.dot([-1.0, 0.0, 1.0], glossy - second))
+    yellower = float(np.dot([0.0, 1.0, -1.0], plain - second))
     darker = float(np.log(max(skin @ LUMA, 4.0) / max(found @ LUMA, 4.0)))
-    return bool(red - blue > -GREYER and green - blue < YELLOWER and darker < MUCH_DARKER)
+    alike = float(np.abs(plain - second).max()) < HARDLY
+    return alike or (greyer < GREYER and yellower < YELLOWER and darker < MUCH_DARKER)
 
 
 def brow_colour(

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dagan_tf.simulator.render.camera import Camera, Pose, pose_from_rotation, rotation_matrix
+from dagan_tf.simulator.render.camera import (
+    Camera,
+    Pose,
+    pose_from_rotation,
+    rotation_matrix,
+    turned_upright,
+)
 
 NOSE, CROWN, LEFT_EAR = np.eye(3)[2], np.eye(3)[1], np.eye(3)[0]
 
@@ -31,6 +37,23 @@ def test_order_is_roll_pitch_yaw():
         @ rotation_matrix(Pose(10, 0))
     )
     np.testing.assert_allclose(rotation_matrix(Pose(10, 20, 30)), expected, atol=1e-12)
+
+
+def test_a_nod_turns_with_the_head():
+    assert turned_upright(Pose(0, 10, 3), 0) == Pose(0, pytest.approx(10), 0)
+    # sin 10° cos 60° = 0.0868
+    assert turned_upright(Pose(0, 10), 60).pitch == pytest.approx(4.981, abs=1e-3)
+    assert turned_upright(Pose(-20, 10), 70).pitch == pytest.approx(0, abs=1e-9)
+    # A profile is seen from neither above nor below: both ears lie at one height.
+    assert (rotation_matrix(turned_upright(Pose(0, 10), 90)) @ LEFT_EAR)[1] == pytest.approx(0)
+    assert (rotation_matrix(Pose(90, 10)) @ LEFT_EAR)[1] < -0.1
+
+
+@given(st.floats(-40, 40), st.floats(-30, 30), st.floats(-90, 90))
+def test_its_pitch_is_that_of_a_turn_about_the_vertical(own, pitch, turn):
+    turned = rotation_matrix(Pose(turn)) @ rotation_matrix(Pose(own, pitch))
+    expected = pose_from_rotation(turned).pitch
+    assert turned_upright(Pose(own, pitch), own + turn).pitch == pytest.approx(expected, abs=1e-9)
 
 
 @settings(max_examples=60)

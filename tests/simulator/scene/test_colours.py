@@ -77,6 +77,15 @@ def test_gloss_on_a_bald_head_is_no_white_hair():
     assert np.median(grown[225:]) > 0.9
 
 
+def test_a_few_highlights_do_not_make_white_hair_gloss():
+    colours, scalp = head(hairs=0)
+    colours[200:230] = 125.0  # white hair in the shade: of another hue, as bright as the skin
+    colours[230:236] = 250.0
+    grown = grown_hair(colours, scalp, np.repeat([1.0, 0.0], [100, 200]), None)
+    assert grown[200:230].min() > 0.9
+    assert grown[236:].max() < 0.1
+
+
 def test_likeness_to_hair_is_the_way_from_skin_to_hair_in_logarithms():
     levels = np.array([144.0, 24.0, 54.0, 300.0, 6.0])  # 150, 30, 60, 306 and 12 with what is added
     colours = np.repeat(np.repeat(levels, 10)[:, None], 3, axis=1)
@@ -118,6 +127,12 @@ def test_gloss_and_shade_on_a_bald_head_are_skin_and_white_or_dark_hair_is_not()
         assert is_skin(gloss, skin)
     for hair in (np.array(GREY), 0.4 * skin, 1.1 * skin * [1.0, 1.0, 0.7]):
         assert not is_skin(hair, skin)
+    # Gloss adds white, of which dark skin turns greyer; a head that is white all over is not that.
+    dark = np.array([68.0, 53.0, 48.0])
+    assert is_skin(dark + 9.0, dark)
+    assert not is_skin(np.full(3, 150.0), dark)
+    # So near to the skin a hue tells nothing.
+    assert is_skin(np.array([206.0, 162.0, 163.0]), np.array([212.0, 169.0, 156.0]))
 
 
 def test_brows_tell_the_hair_s_colour():
