@@ -31,7 +31,7 @@ BALD = 0.05
 # hair is yellower, and by which other hair is darker.
 GREYER, YELLOWER, MUCH_DARKER = 0.05, 0.2, 0.3
 # Nats by which a colour hardly differs from skin, whatever its hue.
-HARDLY = 0.08
+HARDLY = 0.055
 # Parts of where hair grows: with less of it shown, and less found to be hair, the photo does not
 # tell what hair there is.
 SHOWN, FOUND = 0.085, 0.0065
@@ -42,7 +42,7 @@ DARK_BROW, BEYOND_BROW = 0.1, 0.4
 BRIGHTER = (1.1, 1.25)
 # What differs is gloss if it is less than this part, so many times brighter than the skin, and if
 # more than the last part of it has another brightness: of white hair most has only another hue.
-GLOSS, GLOSS_LIGHT, MOSTLY = 0.4, 1.35, 0.3
+GLOSS, GLOSS_LIGHT, MOSTLY = 0.4, 1.35, 0.24
 
 
 def of_one_colour(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -132,7 +132,7 @@ def test_gloss_and_shade_on_a_bald_head_are_skin_and_white_or_dark_hair_is_not()
     assert is_skin(dark + 9.0, dark)
     assert not is_skin(np.full(3, 150.0), dark)
     # So near to the skin a hue tells nothing.
-    assert is_skin(np.array([206.0, 162.0, 163.0]), np.array([212.0, 169.0, 156.0]))
+    assert is_skin(np.array([206.0, 162.0, 162.0]), np.array([212.0, 169.0, 156.0]))
 
 
 def test_brows_tell_the_hair_s_colour():

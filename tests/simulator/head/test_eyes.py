@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from dagan_tf.simulator.head.eyes import round_eyes
+from dagan_tf.simulator.head.morphable_model import MorphableModel
+
+
+@pytest.fixture(scope="module")
+def landmarks() -> np.ndarray:
+    model = MorphableModel.load()
+    return model.mean[model.landmark_vertices].astype(np.float64)
+
+
+def test_the_eyes_come_forward_and_their_outer_corners_go_back(landmarks):
+    height = landmarks[27, 1] - landmarks[8, 1]
+    middle = landmarks[42:48].mean(axis=0)
+    half = abs(landmarks[42, 0] - landmarks[45, 0]) / 2
+    outer = [middle[0] + half, middle[1], 0.0]
+    points = np.array([middle, outer, landmarks[8], landmarks[30]], np.float32)
+    # The corner's landmark, where it is in the middle of what goes back with it, lies there.
+    landmarks = landmarks.copy()
+    landmarks[45] = outer
+    moved = round_eyes(points, landmarks, 1.0) - points
+    np.testing.assert_array_equal(moved[:, :2], 0.0)  # a front does not change
+    ring = landmarks[42:48].mean(axis=0)
+    half = abs(landmarks[42, 0] - landmarks[45, 0]) / 2
+    expected = []
+    for point in points[:2]:
+        across, along = (point[:2] - ring[:2]) / half
+        aside = (point[:2] - outer[:2]) / half
+        expected.append(
+            0.06 * np.exp(-((across / 0.82) ** 2) - (along / 0.61) ** 2)
+            - 0.03 * np.exp(-((across / 1.6) ** 2) - (along / 1.5) ** 2)
+            - 0.02 * np.exp(-((aside / 0.6) ** 2).sum())
+        )
+    np.testing.assert_allclose(moved[:2, 2], height * np.array(expected), rtol=1e-3)
+    assert moved[0, 2] > 0.02 * height
+    assert moved[1, 2] < -0.02 * height
+    # Chin and nose are no eyes.
+    assert np.abs(moved[2:, 2]).max() < 0.002 * height
+
+
+def test_both_eyes_alike_and_none_of_a_photo_that_shows_them_itself(landmarks):
+    eyes = landmarks[36:48].astype(np.float32)
+    moved = round_eyes(eyes, landmarks, 1.0)[:, 2] - eyes[:, 2]
+    np.testing.assert_allclose(moved[[3, 2, 1, 0, 5, 4]], moved[6:], atol=2e-3)
+    half = round_eyes(eyes, landmarks, 0.5)[:, 2] - eyes[:, 2]
+    np.testing.assert_allclose(half, moved / 2, atol=1e-6)
+    np.testing.assert_array_equal(round_eyes(eyes, landmarks, 0.0), eyes)
