@@ -13,11 +13,11 @@ from dagan_tf.faces.filling import frame_photo
 from dagan_tf.simulator.fitting.basis import fit_basis
 from dagan_tf.simulator.fitting.fit import FaceFit
 from dagan_tf.simulator.fitting.framing import frame_camera, frame_depth, frame_matrix
-from dagan_tf.simulator.head.eyes import round_eyes
 from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import head_regions, smoothstep
 from dagan_tf.simulator.head.relief import raise_relief
+from dagan_tf.simulator.head.roundness import round_features
 from dagan_tf.simulator.head.turned_tone import TurnedTone
 from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix, turn_between
 from dagan_tf.simulator.render.grid import CANVAS_FRAMES, SUPERSAMPLING, grids
@@ -266,7 +266,7 @@ class SceneMaker:
         )
 
     def _relieved(self, fit: FaceFit, points: np.ndarray) -> np.ndarray:
-        """Points (N, 3) of the fitted head with the profile and the eyes that its front suggests.
+        """Points (N, 3) of the fitted head with the relief that its front suggests.
 
         A photo that is turned itself shows the profile, and its fit knows it.
         """
@@ -275,7 +275,7 @@ class SceneMaker:
         front = 1.0 - smoothstep(*RELIEF_FRONT, abs(fit.pose.yaw))
         landmarks = self.model.landmarks(fit.identity, fit.expression)
         points = raise_relief(points, landmarks, front * self.model.relief.offsets(fit.identity))
-        return round_eyes(points, landmarks, float(front))
+        return round_features(points, landmarks, float(front))
 
     def _head_depth(self, projected: np.ndarray) -> np.ndarray:
         """(W, W) of the head without the part of the neck that fades; -inf off it."""

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from dagan_tf.simulator.head.eyes import round_eyes
 from dagan_tf.simulator.head.morphable_model import MorphableModel
+from dagan_tf.simulator.head.roundness import round_features
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def test_the_eyes_come_forward_and_their_outer_corners_go_back(landmarks):
     # The corner's landmark, where it is in the middle of what goes back with it, lies there.
     landmarks = landmarks.copy()
     landmarks[45] = outer
-    moved = round_eyes(points, landmarks, 1.0) - points
+    moved = round_features(points, landmarks, 1.0) - points
     np.testing.assert_array_equal(moved[:, :2], 0.0)  # a front does not change
     ring = landmarks[42:48].mean(axis=0)
     half = abs(landmarks[42, 0] - landmarks[45, 0]) / 2
@@ -36,14 +36,23 @@ def test_the_eyes_come_forward_and_their_outer_corners_go_back(landmarks):
     np.testing.assert_allclose(moved[:2, 2], height * np.array(expected), rtol=1e-3)
     assert moved[0, 2] > 0.02 * height
     assert moved[1, 2] < -0.02 * height
-    # Chin and nose are no eyes.
+    # Chin and tip of the nose are neither eyes nor mouth.
     assert np.abs(moved[2:, 2]).max() < 0.002 * height
+
+
+def test_the_lips_come_forward_and_the_corners_of_the_mouth_go_back(landmarks):
+    height = landmarks[27, 1] - landmarks[8, 1]
+    points = landmarks[[48, 51, 54, 57]].astype(np.float32)
+    moved = (round_features(points, landmarks, 1.0) - points)[:, 2] / height
+    # Lips and corners hardly reach each other.
+    np.testing.assert_allclose(moved[[0, 2]], -0.045, atol=0.003)
+    assert (moved[[1, 3]] > 0.0015).all()
 
 
 def test_both_eyes_alike_and_none_of_a_photo_that_shows_them_itself(landmarks):
     eyes = landmarks[36:48].astype(np.float32)
-    moved = round_eyes(eyes, landmarks, 1.0)[:, 2] - eyes[:, 2]
+    moved = round_features(eyes, landmarks, 1.0)[:, 2] - eyes[:, 2]
     np.testing.assert_allclose(moved[[3, 2, 1, 0, 5, 4]], moved[6:], atol=2e-3)
-    half = round_eyes(eyes, landmarks, 0.5)[:, 2] - eyes[:, 2]
+    half = round_features(eyes, landmarks, 0.5)[:, 2] - eyes[:, 2]
     np.testing.assert_allclose(half, moved / 2, atol=1e-6)
-    np.testing.assert_array_equal(round_eyes(eyes, landmarks, 0.0), eyes)
+    np.testing.assert_array_equal(round_features(eyes, landmarks, 0.0), eyes)
