@@ -21,7 +21,9 @@ flags.DEFINE_string("include", None, "Only photos whose path below --photos fits
 flags.DEFINE_list("identities", None, "Only these identities (names, comma-separated).")
 flags.DEFINE_string("poses", None, "CSV file path,yaw of --photos; other photos' yaws are seen.")
 flags.DEFINE_list("yaws", ["-90", "-60", "-30", "30", "60", "90"], "Yaw angles in degrees.")
-flags.DEFINE_list("pitch", None, "Pitch angles in degrees; by default each photo's own.")
+flags.DEFINE_list(
+    "pitch", None, "Pitch angles in degrees; by default each photo's own, turning with the head."
+)
 flags.DEFINE_float("yaw_jitter", 0.0, "Degrees each yaw is moved at random, at most.")
 flags.DEFINE_float("pitch_jitter", 0.0, "Degrees each pitch is moved at random, at most.")
 flags.DEFINE_integer("seed", 0, "Seed of the jitter and of --balance.")

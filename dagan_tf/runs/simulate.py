@@ -63,7 +63,7 @@ def run_simulation(
             balance.json and balance.png.
         settings: of the simulator.
         yaws: degrees; of every photo, unless `balance` chooses them.
-        pitches: degrees, likewise; each photo's own if None.
+        pitches: degrees, likewise; each photo's own, turning with the head, if None.
         balance: choose the yaws so that photos and views together are spread evenly.
         dry_run: with `balance`, only measure, plan and plot.
         workers: processes.
