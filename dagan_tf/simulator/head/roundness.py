@@ -34,9 +34,9 @@ class _Move(NamedTuple):
 def _eye(lids: tuple[int, ...], outer: int) -> tuple[_Move, ...]:
     ends = lids[0], lids[3]
     return (
-        _Move(lids, ends, 0.06, 0.82, 0.61),
+        _Move(lids, ends, 0.055, 0.82, 0.61),
         # The region around the eye, then its outer corner on top of that.
-        _Move(lids, ends, -0.03, 1.6, 1.5),
+        _Move(lids, ends, -0.055, 1.3, 1.2),
         _Move((outer,), ends, -0.02, 0.6, 0.6),
     )
 
