@@ -1,5 +1,7 @@
 """Photos laid onto views: who goes with whom, what is written, going on, and records of it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -60,6 +62,15 @@ def test_a_view_gets_the_photo_of_its_person_side_and_expression(folders):
     stamp = (output / row.path).stat().st_mtime_ns
     assert pair.pair_folder(simulated, photos, output, progress=False) == summary
     assert (output / row.path).stat().st_mtime_ns == stamp
+
+
+def test_a_photo_need_not_be_turned_by_just_what_its_folder_says(folders):
+    simulated, photos, output = folders
+    photos = [dataclasses.replace(photo, yaw=photo.yaw * 82 / 90) for photo in photos]
+    assert pair.pair_folder(simulated, photos, output, progress=False).pairs == 1
+    photos = [dataclasses.replace(photo, yaw=photo.yaw / 2) for photo in photos]
+    with pytest.raises(DaganError, match="no view has a photo of its person and side"):
+        pair.pair_folder(simulated, photos, output / "half", progress=False)
 
 
 def test_a_photo_that_was_lost_is_laid_on_again(folders):
