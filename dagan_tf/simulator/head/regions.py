@@ -43,6 +43,16 @@ _EYE_SIDE = (0.75, 1.1)
 _BROW = 0.05
 # An eye ends between these distances from its rim and its middle, face heights.
 _LIDS = (0.04, 0.1)
+# What lies beside the nose, in profile, at each of these levels: from so far behind to so far
+# before a landmark (39 inner corner of the eye, 31 wing, 48 corner of the mouth), face heights; and
+# over how much of them it ends.
+_BESIDE_NOSE = (
+    (-0.01, 39, 0.13, 0.05),
+    (0.05, 31, 0.13, 0.03),
+    (-0.06, 31, 0.14, 0.01),
+    (0.03, 48, 0.12, -0.02),
+)
+_BESIDE_END = 0.025
 # The mouth ends between these multiples of the lips' half axes.
 _LIPS = (1.0, 1.4)
 
@@ -70,6 +80,8 @@ class HeadRegions:
         under_jaw: (V,) float32 in [0, 1], how deep in the shade of the jaw: 1 just below its edge,
             less down the neck; 0 on face, ears and hair.
         jaw_edge: (V,) float32 in [0, 1], the same with the rounded edge itself.
+        beside_nose: (V,) float32 in [0, 1], 1 on the slope from the nose down to the cheek, from
+            below the inner corner of the eye to the corner of the mouth; 0 on lids and lips.
         skull: (V,) bool, above the chin.
         brows: (V,) bool, at the eyebrows.
         scalp: (V,) bool, above the brows, where everybody has hair who has any.
@@ -86,6 +98,7 @@ class HeadRegions:
     middle: np.ndarray
     under_jaw: np.ndarray
     jaw_edge: np.ndarray
+    beside_nose: np.ndarray
     skull: np.ndarray
     brows: np.ndarray
     scalp: np.ndarray
@@ -142,6 +155,7 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
         middle=(1.0 - smoothstep(*_EYE_SIDE, np.abs(mean[:, 0]) / eyes)).astype(np.float32),
         under_jaw=(_below_jaw(mean, points, height, _JAW_EDGE) * bare).astype(np.float32),
         jaw_edge=(_below_jaw(mean, points, height, _JAW_ROUNDED) * bare).astype(np.float32),
+        beside_nose=_beside_nose(mean, points, height).astype(np.float32),
         skull=y > chin,
         brows=_near(mean, points[17:27], _BROW * height),
         scalp=(hair > 0.95) & (y > brow - 0.1 * height),
@@ -159,6 +173,28 @@ def _eyes(mean: np.ndarray, points: np.ndarray, height: float) -> np.ndarray:
     middles = [points[36:42].mean(axis=0), points[42:48].mean(axis=0)]
     away = cKDTree(np.concatenate([points[36:48], middles])).query(mean)[0] / height
     return (1.0 - smoothstep(*_LIDS, away)).astype(np.float32)
+
+
+def _beside_nose(mean: np.ndarray, points: np.ndarray, height: float) -> np.ndarray:
+    """(V,) in [0, 1]: a band in profile from the eye's inner corner by the wing to the mouth."""
+    lids = points[[40, 41, 46, 47], 1].min()
+    levels, backs, fronts = [], [], []
+    for above, mark, behind, before in _BESIDE_NOSE:
+        place = points[mark]
+        levels.append((lids if mark == 39 else place[1]) + above * height)
+        backs.append(place[2] - behind * height)
+        fronts.append(place[2] + before * height)
+    y, z = mean[:, 1], mean[:, 2]
+    end = _BESIDE_END * height
+    inside = smoothstep(levels[-1] - end, levels[-1] + end, y)
+    inside *= 1.0 - smoothstep(levels[0] - end, levels[0] + end, y)
+    # np.interp wants levels that rise.
+    back, front = (np.interp(y, levels[::-1], depths[::-1]) for depths in (backs, fronts))
+    return (
+        inside
+        * smoothstep(back - end, back + end, z)
+        * (1.0 - smoothstep(front - end, front + end, z))
+    )
 
 
 def _below_jaw(

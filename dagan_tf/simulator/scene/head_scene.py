@@ -22,7 +22,7 @@ from dagan_tf.simulator.head.turned_tone import TurnedTone
 from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix, turn_between
 from dagan_tf.simulator.render.grid import CANVAS_FRAMES, SUPERSAMPLING, grids
 from dagan_tf.simulator.render.occlusion import sky_seen
-from dagan_tf.simulator.render.rasterizer import rasterize
+from dagan_tf.simulator.render.rasterizer import Raster, rasterize
 from dagan_tf.simulator.render.sampling import sample
 from dagan_tf.simulator.render.shading import shade, soften_rim
 from dagan_tf.simulator.scene import surroundings as scene
@@ -35,6 +35,7 @@ from dagan_tf.simulator.scene.long_hair import find_long_hair
 from dagan_tf.simulator.scene.neck import Neck
 from dagan_tf.simulator.scene.outline import finite_radii, outline_radii
 from dagan_tf.simulator.scene.sheets import hang_curtain
+from dagan_tf.simulator.scene.streaks import without_streaks
 from dagan_tf.simulator.scene.surroundings import HeadOutline
 from dagan_tf.simulator.scene.texture import HeadTexture
 from dagan_tf.simulator.scene.texture_reading import head_texture
@@ -42,6 +43,8 @@ from dagan_tf.simulator.scene.texture_reading import head_texture
 # A view turned by less than the first, degrees, is the photo; by more than the second, not at all.
 SETTLED = (1.0, 4.0)
 NEUTRAL_GREY = 127.5
+# Pixels of the head's own colour have at least so much of it.
+FULL = 0.98
 # A photo whose channels differ nowhere by more than this, grey levels, has no colours, nor have its
 # views: ears and the tone of turned heads are those of skin.
 GREY = 3
@@ -53,6 +56,8 @@ LONG_HAIR_FRONT = 25.0
 # Under long hair the head grows to its outline from the brow on, and fully so many heights (brow to
 # chin) above it.
 SCALP = 0.35
+# Standard deviation, of the frame, that takes the facets of the mesh out of a region.
+REGION_BLUR = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,9 +226,14 @@ class SceneMaker:
         solid = head.cover > 0.5
         of_ears = triangles[:, 0] >= self._mesh.size
         ears = frame.averaged(of_ears[raster.triangle_ids] & (raster.triangle_ids >= 0))
+        beside_nose, eyes = (
+            self._shown(part, raster, triangles)
+            for part in (texture.regions.beside_nose, texture.regions.eyes)
+        )
         if prepared.curtain is not None:
             bare, head = head, draw_before(head, raster, prepared.curtain, camera, settled, texture)
-            ears = ears * (head.depth <= bare.depth)
+            uncovered = head.depth <= bare.depth
+            ears, beside_nose = ears * uncovered, beside_nose * uncovered
         head = soften_rim(head, np.float32(settled) * ears)
         skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)
         centre = fine.carry(skull[:2], frame)
@@ -255,6 +265,7 @@ class SceneMaker:
         )[0]
         points = self._relieved(fit, points)
         drawn = scene.compose(head.colour, head.cover, image)
+        drawn = without_streaks(drawn, beside_nose, (head.cover > FULL) & (eyes < 0.5), turn)
         if prepared.grey:
             drawn = cv2.cvtColor(cv2.cvtColor(drawn, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         return DrawnScene(
@@ -264,6 +275,14 @@ class SceneMaker:
             depth=np.where(covered, head.depth / SUPERSAMPLING - middle, depth).astype(np.float32),
             landmarks=fine.carry(camera.project(points)[:, :2], frame),
         )
+
+    def _shown(self, part: np.ndarray, raster: Raster, triangles: np.ndarray) -> np.ndarray:
+        """(S, S) float32 in [0, 1]: where a view shows a part of the head, (V,) in [0, 1]."""
+        part = np.concatenate([part, np.zeros(self._drawn.size - len(part), np.float32)])
+        # One of the fine pixels does: it has no sharp edges of its own.
+        ids = raster.triangle_ids[::SUPERSAMPLING, ::SUPERSAMPLING]
+        shown = np.where(ids >= 0, part[triangles].mean(axis=1)[ids], 0.0).astype(np.float32)
+        return cv2.GaussianBlur(shown, (0, 0), REGION_BLUR * len(ids))
 
     def _relieved(self, fit: FaceFit, points: np.ndarray) -> np.ndarray:
         """Points (N, 3) of the fitted head with the relief that its front suggests.

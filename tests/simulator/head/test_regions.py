@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import head_regions, smoothstep
@@ -124,3 +125,24 @@ def test_the_jaw_s_edge_is_its_shade_and_the_rounded_skin_above_it():
     assert rounded.sum() > 10
     assert regions.jaw_edge[model.landmark_vertices[17:]].max() == 0.0
     assert regions.jaw_edge[regions.hair == 1.0].max() == 0.0
+
+
+def test_beside_the_nose_is_a_band_from_below_the_eye_to_the_mouth():
+    model = MorphableModel.load()
+    regions = head_regions(model.mean, model.landmark_vertices)
+    points = model.landmark_vertices
+    share = regions.beside_nose
+    inner, wing, corner = (model.mean[points[mark]] for mark in (39, 31, 48))
+    y, z = model.mean[:, 1], model.mean[:, 2]
+    down = 0.25 * inner[1] + 0.75 * wing[1]
+    slope = (np.abs(y - down) < 0.03 * regions.height) & (
+        np.abs(z - 0.5 * (inner + wing)[2] + 0.04 * regions.height) < 0.03 * regions.height
+    )
+    assert slope.sum() >= 4
+    assert share[slope].min() > 0.8
+    for marks in (slice(0, 28), slice(36, 48), slice(48, 68), [30]):  # jaw, brows, eyes, lips, tip
+        assert share[points[marks]].max() < 0.5
+    assert share[points[30]] == 0.0
+    assert not share[(y > inner[1]) | (y < corner[1])].any()
+    sides = [share[side].sum() for side in (model.mean[:, 0] < 0, model.mean[:, 0] > 0)]
+    assert sides[0] == pytest.approx(sides[1], rel=0.1)

@@ -1,0 +1,46 @@
+"""Bright streaks beside the nose go, what is dark and what is elsewhere stays."""
+
+import numpy as np
+import pytest
+
+from dagan_tf.simulator.scene.streaks import without_streaks
+
+SIDE = 96
+SKIN = (180, 140, 120)
+
+
+def view():
+    image = np.full((SIDE, SIDE, 3), SKIN, np.uint8)
+    image[:, 80:] = (230, 235, 240)  # backdrop
+    image[20:70, 50:53] = (235, 225, 220)  # a streak
+    image[40:43, 30:40] = (60, 40, 40)
+    skin = np.ones((SIDE, SIDE), bool)
+    skin[:, 80:] = False
+    return image, skin
+
+
+def cleared(turn, share=1.0):
+    image, skin = view()
+    return without_streaks(image, np.full((SIDE, SIDE), share, np.float32), skin, turn)
+
+
+@pytest.mark.parametrize("turn", [90.0, -90.0])
+def test_a_streak_of_a_profile_becomes_as_bright_as_what_is_around(turn):
+    image, _ = view()
+    found = cleared(turn).astype(int)
+    middle = found[45, 51]
+    assert (np.abs(image[45, 51].astype(int) - SKIN) > 50).all()
+    assert (np.abs(middle - SKIN) < 45).all()
+    assert np.ptp(middle - np.array(SKIN)) < 25  # nor is it grey, as what shines was
+    np.testing.assert_array_equal(found[:, 80:], image[:, 80:])
+    np.testing.assert_array_equal(found[41, 32:38], image[41, 32:38])  # dark things stay
+    # As elsewhere far from any edge.
+    assert np.abs(found[10, 20] - image[10, 20]).max() <= 1
+
+
+def test_halfway_it_is_done_by_half_and_not_at_all_near_the_front_or_elsewhere():
+    image, _ = view()
+    whole, half = (cleared(turn)[45, 51, 2] for turn in (90.0, 70.0))
+    assert whole < half < image[45, 51, 2]
+    np.testing.assert_array_equal(cleared(60.0), image)
+    np.testing.assert_array_equal(cleared(90.0, 0.0), image)
