@@ -43,6 +43,10 @@ _EYE_SIDE = (0.75, 1.1)
 _BROW = 0.05
 # An eye ends between these distances from its rim and its middle, face heights.
 _LIDS = (0.04, 0.1)
+# Of the jaw's slope: where it begins and ends below the jaw's edge (above it, if negative), before
+# the ear and behind the tip of the chin, face heights.
+_SLOPE_BEGINS, _SLOPE_ENDS = (-0.30, -0.18), (0.05, 0.14)
+_SLOPE_BEFORE_EAR, _SLOPE_BEHIND_CHIN = (0.0, 0.12), (0.0, 0.08)
 # What lies beside the nose, in profile, at each of these levels: from so far behind to so far
 # before a landmark (39 inner corner of the eye, 31 wing, 48 corner of the mouth), face heights; and
 # over how much of them it ends.
@@ -80,6 +84,7 @@ class HeadRegions:
         under_jaw: (V,) float32 in [0, 1], how deep in the shade of the jaw: 1 just below its edge,
             less down the neck; 0 on face, ears and hair.
         jaw_edge: (V,) float32 in [0, 1], the same with the rounded edge itself.
+        jaw_slope: (V,) float32 in [0, 1], 1 on the side of the jaw, down to its edge.
         beside_nose: (V,) float32 in [0, 1], 1 on the slope from the nose down to the cheek, from
             below the inner corner of the eye to the corner of the mouth; 0 on lids and lips.
         skull: (V,) bool, above the chin.
@@ -98,6 +103,7 @@ class HeadRegions:
     middle: np.ndarray
     under_jaw: np.ndarray
     jaw_edge: np.ndarray
+    jaw_slope: np.ndarray
     beside_nose: np.ndarray
     skull: np.ndarray
     brows: np.ndarray
@@ -155,6 +161,7 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
         middle=(1.0 - smoothstep(*_EYE_SIDE, np.abs(mean[:, 0]) / eyes)).astype(np.float32),
         under_jaw=(_below_jaw(mean, points, height, _JAW_EDGE) * bare).astype(np.float32),
         jaw_edge=(_below_jaw(mean, points, height, _JAW_ROUNDED) * bare).astype(np.float32),
+        jaw_slope=_jaw_slope(mean, points, height).astype(np.float32),
         beside_nose=_beside_nose(mean, points, height).astype(np.float32),
         skull=y > chin,
         brows=_near(mean, points[17:27], _BROW * height),
@@ -200,10 +207,25 @@ def _beside_nose(mean: np.ndarray, points: np.ndarray, height: float) -> np.ndar
 def _below_jaw(
     mean: np.ndarray, points: np.ndarray, height: float, begins: tuple[float, float]
 ) -> np.ndarray:
-    """(V,) in [0, 1]: the shade of the jaw, below a line in profile from ear to corner to chin."""
+    """(V,) in [0, 1]: the shade of the jaw."""
+    below = _under(mean, points, height)
+    behind_chin = smoothstep(-0.1, 0.05, (points[8, 2] - mean[:, 2]) / height - 0.12)
+    return smoothstep(*begins, below) * (1.0 - smoothstep(*_JAW_SHADE, below)) * behind_chin
+
+
+def _jaw_slope(mean: np.ndarray, points: np.ndarray, height: float) -> np.ndarray:
+    below = _under(mean, points, height)
+    before_ear = (mean[:, 2] - points[[0, 16], 2].mean()) / height
+    behind_chin = (points[8, 2] - mean[:, 2]) / height
+    along = smoothstep(*_SLOPE_BEFORE_EAR, before_ear) * smoothstep(
+        *_SLOPE_BEHIND_CHIN, behind_chin
+    )
+    return along * smoothstep(*_SLOPE_BEGINS, below) * (1.0 - smoothstep(*_SLOPE_ENDS, below))
+
+
+def _under(mean: np.ndarray, points: np.ndarray, height: float) -> np.ndarray:
+    """(V,), face heights below a line in profile from the ear to the jaw's corner to the chin."""
     ear, mouth = points[[0, 16], 2].mean(), points[48:60, 1].mean()
     depths = [ear - 0.2 * height, ear - 0.05 * height, points[8, 2] - 0.12 * height]
     levels = [mouth + 0.35 * height, mouth - 0.08 * height, points[8, 1] - 0.02 * height]
-    below = (np.interp(mean[:, 2], depths, levels) - mean[:, 1]) / height
-    behind_chin = smoothstep(-0.1, 0.05, (depths[-1] - mean[:, 2]) / height)
-    return smoothstep(*begins, below) * (1.0 - smoothstep(*_JAW_SHADE, below)) * behind_chin
+    return np.asarray((np.interp(mean[:, 2], depths, levels) - mean[:, 1]) / height)

@@ -226,14 +226,16 @@ class SceneMaker:
         solid = head.cover > 0.5
         of_ears = triangles[:, 0] >= self._mesh.size
         ears = frame.averaged(of_ears[raster.triangle_ids] & (raster.triangle_ids >= 0))
-        beside_nose, eyes = (
+        regions = texture.regions
+        beside_nose, jaw_slope, eyes = (
             self._shown(part, raster, triangles)
-            for part in (texture.regions.beside_nose, texture.regions.eyes)
+            for part in (regions.beside_nose, regions.jaw_slope, regions.eyes)
         )
         if prepared.curtain is not None:
             bare, head = head, draw_before(head, raster, prepared.curtain, camera, settled, texture)
             uncovered = head.depth <= bare.depth
             ears, beside_nose = ears * uncovered, beside_nose * uncovered
+            jaw_slope = jaw_slope * uncovered
         head = soften_rim(head, np.float32(settled) * ears)
         skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)
         centre = fine.carry(skull[:2], frame)
@@ -265,7 +267,9 @@ class SceneMaker:
         )[0]
         points = self._relieved(fit, points)
         drawn = scene.compose(head.colour, head.cover, image)
-        drawn = without_streaks(drawn, beside_nose, (head.cover > FULL) & (eyes < 0.5), turn)
+        drawn = without_streaks(
+            drawn, beside_nose, jaw_slope, (head.cover > FULL) & (eyes < 0.5), turn
+        )
         if prepared.grey:
             drawn = cv2.cvtColor(cv2.cvtColor(drawn, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         return DrawnScene(

@@ -146,3 +146,18 @@ def test_beside_the_nose_is_a_band_from_below_the_eye_to_the_mouth():
     assert not share[(y > inner[1]) | (y < corner[1])].any()
     sides = [share[side].sum() for side in (model.mean[:, 0] < 0, model.mean[:, 0] > 0)]
     assert sides[0] == pytest.approx(sides[1], rel=0.1)
+
+
+def test_the_jaw_s_slope_is_its_side_and_neither_cheek_nor_neck_nor_chin():
+    model = MorphableModel.load()
+    regions = head_regions(model.mean, model.landmark_vertices)
+    points, y, z = model.landmark_vertices, model.mean[:, 1], model.mean[:, 2]
+    corner, chin = model.mean[points[4]], model.mean[points[8]]
+    between = 0.5 * (corner + chin)
+    near = np.linalg.norm(model.mean[:, 1:] - between[1:], axis=1) < 0.06 * regions.height
+    assert near.sum() >= 4
+    assert regions.jaw_slope[near].max() > 0.9
+    assert regions.jaw_slope[points[[*range(17, 48)]]].max() < 0.05  # brows, nose, eyes
+    assert regions.jaw_slope[y.argmin()] == 0.0
+    assert regions.jaw_slope[z > chin[2] + 1e-6].max() == 0.0
+    assert regions.jaw_slope[regions.ear > 0.5].max() < 0.05

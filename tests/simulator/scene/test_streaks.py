@@ -1,4 +1,4 @@
-"""Bright streaks beside the nose go, what is dark and what is elsewhere stays."""
+"""Streaks beside the nose and along the jaw go; what is dark by the nose, and the rest, stays."""
 
 import numpy as np
 import pytest
@@ -19,9 +19,10 @@ def view():
     return image, skin
 
 
-def cleared(turn, share=1.0):
+def cleared(turn, beside_nose=1.0, jaw_slope=0.0):
     image, skin = view()
-    return without_streaks(image, np.full((SIDE, SIDE), share, np.float32), skin, turn)
+    shares = (np.full((SIDE, SIDE), share, np.float32) for share in (beside_nose, jaw_slope))
+    return without_streaks(image, *shares, skin, turn)
 
 
 @pytest.mark.parametrize("turn", [90.0, -90.0])
@@ -44,3 +45,15 @@ def test_halfway_it_is_done_by_half_and_not_at_all_near_the_front_or_elsewhere()
     assert whole < half < image[45, 51, 2]
     np.testing.assert_array_equal(cleared(60.0), image)
     np.testing.assert_array_equal(cleared(90.0, 0.0), image)
+
+
+def test_along_the_jaw_creases_go_like_streaks_and_pores_stay():
+    image, skin = view()
+    image[60, 20] = (140, 100, 80)  # a pore
+    jaw = np.ones((SIDE, SIDE), np.float32)
+    found = without_streaks(image, 0 * jaw, jaw, skin, 90.0).astype(int)
+    for place in ((45, 51), (41, 35)):  # streak and crease
+        before, after = (np.abs(one[place].astype(int) - SKIN).max() for one in (image, found))
+        assert after < 0.75 * before
+    assert (found[60, 20] < np.array(SKIN) - 25).all()
+    np.testing.assert_array_equal(found[:, 80:], image[:, 80:])
