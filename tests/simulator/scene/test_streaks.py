@@ -57,3 +57,16 @@ def test_along_the_jaw_creases_go_like_streaks_and_pores_stay():
         assert after < 0.75 * before
     assert (found[60, 20] < np.array(SKIN) - 25).all()
     np.testing.assert_array_equal(found[:, 80:], image[:, 80:])
+
+
+def test_a_crack_beside_the_nose_goes_and_a_faint_or_wide_groove_stays():
+    image, skin = view()
+    image[20:70, 50:53] = SKIN
+    image[30:60, 20:22] = (60, 35, 30)  # a crack
+    image[30:60, 35:37] = tuple(0.92 * value for value in SKIN)
+    image[30:60, 55:70] = (120, 90, 75)
+    all_of_it = np.ones((SIDE, SIDE), np.float32)
+    found = without_streaks(image, all_of_it, 0 * all_of_it, skin, 90.0).astype(int)
+    assert (np.abs(found[45, 20:22] - SKIN) < 40).all()
+    for columns in (slice(35, 37), slice(60, 65)):
+        assert (found[45, columns] <= image[45, columns] + 1).all()
