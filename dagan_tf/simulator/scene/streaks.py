@@ -2,7 +2,8 @@
 
 A front shows these slopes at a grazing angle. What shines beside the nose, from the corner of the
 eye downwards, a profile shows many times as wide, as a line from eye to mouth that looks like a
-tear's; the end of a shade at the jaw becomes a crease on the cheek, and the fold of a smile a crack.
+tear's; the end of a shade at the jaw becomes a crease on the cheek, and the fold of a smile a
+crack.
 """
 
 import cv2
