@@ -23,7 +23,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from dagan_tf.simulator.head.mesh import Mesh
@@ -37,6 +36,7 @@ from dagan_tf.simulator.head.turned_tone import (
     TurnedTone,
     described,
 )
+from dagan_tf.simulator.registration import shading_flow
 from dagan_tf.simulator.simulator import Simulator
 from scripts.turned_photos import at_places, blurred, turned_photos
 
@@ -104,7 +104,7 @@ def read(simulated: Path, pairs: Path, simulator: Simulator, face: Face) -> list
     for one in turned_photos(simulated, pairs, simulator):
         there = at_places((one.mask == 255).astype(np.float32), one.places) > 0.9
         weights = there * smoothstep(0.1, 0.45, one.facing)
-        moved = one.places + at_places(flow(one.view, one.photo, one.mask > 0), one.places)
+        moved = one.places + at_places(shading_flow(one.view, one.photo, one.mask > 0), one.places)
         logs = np.log(at_places(blurred(one.photo), moved) + DARKEST) - np.log(
             at_places(blurred(one.view), one.places) + DARKEST
         )
@@ -115,23 +115,6 @@ def read(simulated: Path, pairs: Path, simulator: Simulator, face: Face) -> list
         turn = round(abs(one.yaw))
         out.append(Seen(one.person, turn, logs, weights.astype(np.float32), front))
     return out
-
-
-def flow(view: np.ndarray, real: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """(S, S, 2) float32 pixels from a view to the photo that lies on it, smooth and small."""
-    share = inside.astype(np.float32)
-    around = cv2.GaussianBlur(share, (0, 0), 10.0) + 1e-3
-
-    def shading(image: np.ndarray) -> np.ndarray:
-        grey = np.log(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) + DARKEST)
-        off = (grey - cv2.GaussianBlur(grey * share, (0, 0), 10.0) / around) * share
-        strength = np.sqrt(cv2.GaussianBlur(off * off, (0, 0), 14.0) / around + 0.03**2)
-        return np.clip(128.0 + 40.0 * off / strength, 0, 255).astype(np.uint8)
-
-    found = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    found.setVariationalRefinementAlpha(40.0)
-    moved = found.calc(shading(view), shading(real), None)  # type: ignore[call-overload]
-    return np.clip(cv2.GaussianBlur(moved, (0, 0), 4.0), -6.0, 6.0)
 
 
 def learn(seen: list[Seen], mesh: Mesh, regions: HeadRegions) -> tuple[np.ndarray, np.ndarray]:

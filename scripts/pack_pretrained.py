@@ -94,6 +94,7 @@ def new_card(model_dir: Path, facts_file: Path, output: Path, name: str) -> dict
     return {
         "name": name,
         "image_size": config.data.image_size,
+        "side": config.data.side,
         "stride": config.generator.stride,
         "generator": dataclasses.asdict(config.generator),
         "discriminator": dataclasses.asdict(config.discriminator),

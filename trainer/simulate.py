@@ -43,7 +43,9 @@ flags.DEFINE_enum(
     "Where landmarks come from (docs/detectors.md): dlib's are not for commercial use.",
 )
 flags.DEFINE_bool("depth", False, "Also write each view's depth, as a 16-bit PNG.")
-flags.DEFINE_bool("head", False, "Also write how far each pixel is head, for trainer.pair.")
+flags.DEFINE_bool(
+    "head", False, "Also write how far each pixel is head, and skin, for training and trainer.pair."
+)
 flags.DEFINE_bool("share_identity", False, "Fit all photos of a person with one shape of the head.")
 flags.DEFINE_bool(
     "balance", False, "Choose the yaws so that photos and views together are spread evenly."

@@ -29,6 +29,8 @@ class DataConfig:
         horizontal_flip: mirror half of the images at random (labels stay, yaw changes sign).
         identity_on_reals: give reals of an identity that is also simulated that identity's label;
             off, all reals count as unlabelled, as the paper's abstract has them.
+        crop: side of the squares that are cut out of the images at random, about where the skin is,
+            to learn from; pixels, 0 = whole images.
         shuffle_buffer: records mixed with one another; a set no larger is mixed as a whole.
         relight: how far brightness, colour and gamma of every image are changed at random, a
             simulated view and its photo alike: 1 by up to a quarter, 0 not at all.
@@ -37,8 +39,14 @@ class DataConfig:
     image_size: int = number(224, minimum=16, maximum=2048)
     horizontal_flip: bool = True
     identity_on_reals: bool = True
+    crop: int = number(0, minimum=0, maximum=2048)
     shuffle_buffer: int = number(2048, minimum=1)
     relight: float = number(0.0, minimum=0, maximum=2)
+
+    @property
+    def side(self) -> int:
+        """Of the images that the networks see in training, pixels."""
+        return self.crop or self.image_size
 
 
 @dataclass(frozen=True)
@@ -56,8 +64,8 @@ class GeneratorConfig:
             grid: several times faster, and each block sees further.
         smooth: what is added to the input is made on that coarse grid and enlarged smoothly: no
             pattern of pixels, and the input's fine detail stays; needs input_skip and downsample.
-        form: `residual`, the paper's, or `outline` (see `gan/outline_generator.py`), of which
-            `filters` is the only size; it needs input_skip and downsample 4.
+        form: `residual`, the paper's, or `skin` (see `gan/skin_generator.py`), of which `filters`
+            is the only size; it needs input_skip and downsample 2.
     """
 
     filters: int = number(64, minimum=1)
@@ -67,12 +75,12 @@ class GeneratorConfig:
     input_skip: bool = False
     downsample: int = choice(1, 1, 2, 4)
     smooth: bool = False
-    form: str = choice("residual", "residual", "outline")
+    form: str = choice("residual", "residual", "skin")
 
     @property
     def stride(self) -> int:
         """Number that height and width of the images must be multiples of."""
-        return 8 * self.downsample if self.form == "outline" else self.downsample
+        return 8 * self.downsample if self.form == "skin" else self.downsample
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,9 @@ class DiscriminatorConfig:
         downsample: as the generator's.
         patch_heads: of how many of the last stages `loss.adversarial: patch` asks its question;
             earlier ones see less of the image and more of its texture.
+        patch_skip: how many of the very last stages it leaves out first.
+        activation: BEGAN's `elu`, or `leaky_relu`, with He's initialisation, which learns to tell
+            small differences sooner.
     """
 
     filters: int = number(64, minimum=1)
@@ -93,6 +104,8 @@ class DiscriminatorConfig:
     convs_per_stage: int = number(2, minimum=1, maximum=8)
     downsample: int = choice(1, 1, 2, 4)
     patch_heads: int = number(1, minimum=1, maximum=3)
+    patch_skip: int = number(0, minimum=0, maximum=4)
+    activation: str = choice("elu", "elu", "leaky_relu")
 
 
 @dataclass(frozen=True)
@@ -104,6 +117,7 @@ class LossConfig:
             times k, as the paper prints it; needs initial_balance > 0), or, to compare with: `gan`
             (one real/refined decision an image, Goodfellow 2014) and `patch` (one a patch, SimGAN);
             the last two have no auto-encoder and no k.
+        decision: error of a decision: `cross_entropy` (SimGAN), or `hinge` (Lim and Ye, 2017).
         identity: `softmax` or the paper's literal per-class `sigmoid` cross-entropy.
         identity_weight: lambda_1.
         identity_confidence: unlabelled reals that the identity agent names with at least this
@@ -135,19 +149,18 @@ class LossConfig:
             does not learn a few photos by heart.
         gradient_penalty: weight of the discriminator's mean squared gradient at real images (R1,
             Mescheder et al., 2018), which keeps it from growing too sure; of `gan` and `patch`.
-        pair_weight: of the difference from the real photo of the same side, of views that have
-            one (`--pairs`; see `gan/guidance.py`); 0 is the paper, which knows no pairs.
-        pair_shown: weight of that difference where the photo really showed the face, which needs
-            a change of tone at most; 1 elsewhere.
-        texture_weight: of the difference of texture from that photo, by octaves, everywhere.
-        surroundings_weight: of any change where the simulator drew no head.
-        detail_weight: of changes finer than 8 pixels where the photo really showed the face.
-        matte_weight: of the error in where the head is, of `generator.form: outline`.
-        judge_head: the discriminator sees heads only, in black: of a real photo what it shares
-            with its view, so that outlines and hair that simulated heads lack tell it nothing.
+        pair_weight: of the difference of tone from the real photo of the same side, of views that
+            have one (`--pairs`; see `gan/guidance.py`); 0 is the paper, which knows no pairs.
+        perceptual_weight: of their distance in the early layers of dlib's network (see
+            `gan/perceptual.py`).
+        matte_weight: of the error in where bare skin is, of `generator.form: skin`.
+        judge_pairs: the discriminator sees refined views and their own photos, moved onto them,
+            instead of any real ones, of both only the bare skin that they share, in grey: so
+            neither pose nor outlines and hair that simulated heads lack tell it anything.
     """
 
     adversarial: str = choice("began", "began", "literal", "gan", "patch")
+    decision: str = choice("cross_entropy", "cross_entropy", "hinge")
     identity: str = choice("softmax", "softmax", "sigmoid")
     identity_weight: float = number(0.05, minimum=0)
     identity_confidence: float = number(0.0, minimum=0, maximum=1)
@@ -166,12 +179,9 @@ class LossConfig:
     augment: bool = False
     gradient_penalty: float = number(0.0, minimum=0)
     pair_weight: float = number(0.0, minimum=0)
-    pair_shown: float = number(1.0, minimum=0, maximum=1)
-    texture_weight: float = number(0.0, minimum=0)
-    surroundings_weight: float = number(0.0, minimum=0)
-    detail_weight: float = number(0.0, minimum=0)
+    perceptual_weight: float = number(0.0, minimum=0)
     matte_weight: float = number(0.0, minimum=0)
-    judge_head: bool = False
+    judge_pairs: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,7 +202,9 @@ class TrainingConfig:
         decay_steps: halve both learning rates every so many steps (0 = never).
         plateau_steps: halve both learning rates when the smoothed L_con has not fallen by 0.1 % for
             this many steps (0 = never).
-        learning_rate_floor: neither learning rate is halved below this.
+        linear_steps: over the last so many steps both learning rates fall evenly, towards 0 (0 =
+            they do not).
+        learning_rate_floor: neither learning rate falls below this.
         warmup_steps: at first the refiner learns the pose loss only, and the discriminator the
             reals only, k standing still.
         accumulate: parts a batch is worked through in, one after the other, before the one update:
@@ -223,6 +235,7 @@ class TrainingConfig:
     beta_1: float = number(0.5, minimum=0, maximum=0.9999)
     decay_steps: int = number(0, minimum=0)
     plateau_steps: int = number(0, minimum=0)
+    linear_steps: int = number(0, minimum=0)
     learning_rate_floor: float = number(2e-5, minimum=0)
     warmup_steps: int = number(0, minimum=0)
     accumulate: int = number(1, minimum=1)

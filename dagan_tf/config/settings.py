@@ -23,8 +23,16 @@ from dagan_tf.config.sections import (
 PRESETS = "dagan_tf.presets.refiner"
 # Alarms had no section of their own.
 _MOVED = {f"training.{item.name}": f"alarms.{item.name}" for item in fields(AlarmConfig)}
-# Of the `huber` form of the pose loss, which no preset had.
-_GONE: dict[str, Any] = {"loss.pose_delta": 0.1}
+# Of the `huber` form of the pose loss, which no preset had, and of losses of `face-224` before it
+# learned from photos place by place; at these values they did nothing.
+_GONE: dict[str, Any] = {
+    "loss.pose_delta": 0.1,
+    "loss.pair_shown": 1.0,
+    "loss.texture_weight": 0.0,
+    "loss.surroundings_weight": 0.0,
+    "loss.detail_weight": 0.0,
+    "loss.judge_head": False,
+}
 
 
 @dataclass(frozen=True)
@@ -62,15 +70,20 @@ class Config:
                 f"loss.gradient_penalty = {self.loss.gradient_penalty} with loss.adversarial ="
                 f" {self.loss.adversarial!r}: expected `gan` or `patch`"
             )
+        if self.loss.decision != "cross_entropy" and self.loss.adversarial not in ("gan", "patch"):
+            raise ConfigError(
+                f"loss.decision = {self.loss.decision!r} with loss.adversarial ="
+                f" {self.loss.adversarial!r}, which decides nothing: expected `gan` or `patch`"
+            )
         if self.loss.embedding_step == "own" and not self.data.identity_on_reals:
             raise ConfigError(
                 "loss.embedding_step = 'own' with data.identity_on_reals = False: expected `common`"
             )
-        outline = self.generator.form == "outline"
+        skin = self.generator.form == "skin"
         for what, factor in (
             (f"generator.downsample = {self.generator.downsample}", self.generator.downsample),
             (
-                f"{self.generator.stride}, as generator.form = 'outline' needs",
+                f"{self.generator.stride}, as generator.form = 'skin' needs",
                 self.generator.stride,
             ),
             (
@@ -82,13 +95,20 @@ class Config:
                 raise ConfigError(
                     f"data.image_size = {self.data.image_size} is no multiple of {what}"
                 )
-        if outline and not (self.generator.input_skip and self.generator.downsample == 4):
+            if self.data.crop % factor:
+                raise ConfigError(f"data.crop = {self.data.crop} is no multiple of {what}")
+        if self.data.crop > self.data.image_size:
             raise ConfigError(
-                "generator.form = 'outline': expected generator.input_skip = true and"
-                f" generator.downsample = 4, got {self.generator.input_skip} and"
+                f"data.crop = {self.data.crop}: expected at most data.image_size ="
+                f" {self.data.image_size}, or 0"
+            )
+        if skin and not (self.generator.input_skip and self.generator.downsample == 2):
+            raise ConfigError(
+                "generator.form = 'skin': expected generator.input_skip = true and"
+                f" generator.downsample = 2, got {self.generator.input_skip} and"
                 f" {self.generator.downsample}"
             )
-        if self.loss.matte_weight and not outline:
+        if self.loss.matte_weight and not skin:
             raise ConfigError(
                 f"loss.matte_weight = {self.loss.matte_weight}: expected 0 with generator.form ="
                 f" {self.generator.form!r}, which has no matte"

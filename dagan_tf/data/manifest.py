@@ -32,7 +32,8 @@ class ManifestRow:
         depth_path: Of its depth image, like `path`; "" when it has none.
         landmarks: The 68 points as `landmarks_text` writes them; "" when not known. Manifests
             without these last four columns are read, and given them when they are continued.
-        head_path: Of the image that says where the head is, like `path`; "" when it has none.
+        head_path: Of the image whose red says where the head is and whose green where its bare
+            skin is, like `path`; "" when it has none.
         source_pose: How the photo itself shows the face: yaw, pitch and roll, degrees, between
             spaces; a photo that lies on its side has a roll of 90 or so. "" when not known.
     """

@@ -13,6 +13,8 @@ from dagan_tf.errors import DaganError
 
 UNLABELLED = -1
 NUM_DRAWS = 5
+# No training counts so far: added to an image's number it gives other draws.
+_FAR = 2**40
 
 
 def training_batches(
@@ -50,8 +52,8 @@ def training_batches(
         Endless dataset of dicts: `simulated`, `real` float32 (B, S, S, 3) in [-1, 1]; `mask`
         float32 (B, S, S, 1) in [0, 1]; `simulated_label`, `real_label` int32 (B,), -1 =
         unlabelled; `simulated_draws`, `real_draws` float32 (B, 5) in [0, 1), random, for
-        `gan.augmentation`; `simulated_yaw` float32 (B,), degrees, NaN = unknown; `head`,
-        `inside` and `real_inside` float32 (B, S, S, 1) in [0, 1], `target` float32 (B, S, S, 3) and
+        `gan.augmentation`; `simulated_yaw` float32 (B,), degrees, NaN = unknown; `skin`
+        and `inside` float32 (B, S, S, 1) in [0, 1], `target` float32 (B, S, S, 3) and
         `paired` float32 (B,), 1 where there is a target;
         B = batch_size / workers / devices.
 
@@ -74,8 +76,7 @@ def training_batches(
             "simulated_label": label(simulated["identity"]),
             "simulated_draws": simulated["draws"],
             "simulated_yaw": simulated["yaw"],
-            **{name: simulated[name] for name in ("head", "target", "inside", "paired")},
-            "real_inside": real["inside"],
+            **{name: simulated[name] for name in ("skin", "target", "inside", "paired")},
             "real": real["image"],
             "real_label": known,
             "real_draws": real["draws"],
@@ -136,9 +137,15 @@ def _stream(
         )
         if config.horizontal_flip:
             mirrored = draws[0] < 0.5
-            for key in ("image", "mask", "head", "target", "inside"):
+            for key in ("image", "mask", "skin", "target", "inside"):
                 example[key] = tf.where(mirrored, tf.reverse(example[key], [1]), example[key])
             example["yaw"] = tf.where(mirrored, -example["yaw"], example["yaw"])
+        if config.crop:
+            # Draws of their own: those above say what is mirrored.
+            off = tf.random.stateless_uniform(
+                [2], seed=tf.stack([tf.constant(seed, tf.int64), _FAR + number])
+            )
+            _cut_out(example, 2.0 * off - 1.0, config.crop)
         if config.relight:
             light = tf.random.stateless_uniform(
                 [LIGHT_DRAWS], seed=tf.stack([tf.constant(seed, tf.int64), -1 - number])
@@ -157,6 +164,22 @@ def _stream(
             )
         )
     return numbered.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def _cut_out(example: dict[str, tf.Tensor], off: tf.Tensor, side: int) -> None:
+    """Cuts a square out of the images, `off` (2,) in [-1, 1) beside the middle of the skin."""
+    skin = example["skin"][..., 0]
+    size = skin.shape[0]
+    total = tf.reduce_sum(skin) + 1e-3
+    places = tf.range(size, dtype=tf.float32)
+    middle = tf.stack(
+        [tf.reduce_sum(tf.reduce_sum(skin, axis) * places) / total for axis in (1, 0)]
+    )
+    corner = tf.cast(middle + (0.6 * off - 0.5) * side, tf.int32)
+    corner = tf.clip_by_value(corner, 0, size - side)
+    for key in ("image", "mask", "skin", "target", "inside"):
+        start = tf.concat([corner, [0]], axis=0)
+        example[key] = tf.slice(example[key], start, [side, side, example[key].shape[-1]])
 
 
 def _index(folder: str | os.PathLike[str], config: DataConfig) -> RecordIndex:

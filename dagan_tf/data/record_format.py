@@ -6,7 +6,7 @@ Schema, one Example an image:
     image/height   int64  pixels
     image/width    int64  pixels
     mask/encoded   bytes  PNG, one channel, 255 = really shown by the photo; b"" = everywhere
-    head/encoded   bytes  PNG, one channel, 255 = head, of a simulated view; b"" = everywhere
+    skin/encoded   bytes  PNG, one channel, 255 = bare skin, of a simulated view; b"" = everywhere
     target/encoded bytes  PNG, RGB, the real photo laid onto the view; b"" = none
     inside/encoded bytes  PNG, one channel, 255 = head in view and photo, 128 = apart; b"" = all
     identity       bytes  UTF-8
@@ -26,7 +26,7 @@ from dagan_tf.errors import DaganError
 
 DOMAINS = ("simulated", "real")
 
-_IMAGES = ("image", "mask", "head", "target", "inside")
+_IMAGES = ("image", "mask", "skin", "target", "inside")
 _BYTES = (*(f"{name}/encoded" for name in _IMAGES), "identity", "source", "domain")
 _INTS = ("image/height", "image/width")
 _FLOATS = ("yaw", "pitch", "roll")
@@ -47,10 +47,10 @@ class Record:
         source: where the image came from.
         domain: `simulated` or `real`.
         mask: PNG bytes, one channel; empty = the whole image is really shown.
-        head: PNG bytes, one channel, how far each pixel is head; empty = all of them.
+        skin: PNG bytes, one channel, how far each pixel is bare skin; empty = all of them.
         target: PNG bytes, RGB, the real photo laid onto a simulated view; empty = there is none.
-        inside: PNG bytes, one channel, where view and photo both show the head, of a simulated view
-            or of the photo; empty = everywhere.
+        inside: PNG bytes, one channel, where view and photo both show the head, of a simulated
+            view; empty = everywhere.
         yaw: degrees; NaN = unknown.
         pitch: degrees; NaN = unknown.
         roll: degrees; NaN = unknown.
@@ -62,7 +62,7 @@ class Record:
     source: str
     domain: str
     mask: bytes = b""
-    head: bytes = b""
+    skin: bytes = b""
     target: bytes = b""
     inside: bytes = b""
     yaw: float = math.nan
@@ -78,7 +78,7 @@ class Record:
             "image/height": self.size,
             "image/width": self.size,
             "mask/encoded": self.mask,
-            "head/encoded": self.head,
+            "skin/encoded": self.skin,
             "target/encoded": self.target,
             "inside/encoded": self.inside,
             "identity": self.identity.encode(),
@@ -120,7 +120,7 @@ def parse_example(serialized: tf.Tensor, image_size: int) -> dict[str, tf.Tensor
         image_size: side of the image, pixels.
 
     Returns:
-        `image` and `target` float32 (S, S, 3) in [-1, 1], `mask`, `head` and `inside` float32
+        `image` and `target` float32 (S, S, 3) in [-1, 1], `mask`, `skin` and `inside` float32
         (S, S, 1) in [0, 1], and the scalars `paired`, float32, 1 if there is a target (it is 0
         else), `identity`, `source`, `yaw`, `pitch`, `roll`.
     """

@@ -17,7 +17,7 @@ from dagan_tf.core.files import writing_to
 from dagan_tf.data.record_format import Record, RecordError, schema_fault
 
 INDEX_NAME = "index.json"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)

@@ -55,17 +55,32 @@ class FaceEmbedding:
         Returns:
             float32 (N, 128); two of one person lie less than 0.6 apart.
         """
-        x = (signed_levels(chips) - tf.constant(_MEAN_COLOUR)) / 256.0
+        last = self.activations(chips)[-1]
+        return tf.linalg.matmul(tf.reduce_mean(last, axis=(1, 2)), self._dense)
+
+    def activations(self, images: tf.Tensor, blocks: int = len(_BLOCKS)) -> list[tf.Tensor]:
+        """What its layers see.
+
+        Args:
+            images: float32 (N, H, W, 3) RGB in [-1, 1], large enough for the blocks.
+            blocks: how many to run, at most 14.
+
+        Returns:
+            float32 (N, h, w, C) each: after the first convolution, then after each block.
+        """
+        x = (signed_levels(images) - tf.constant(_MEAN_COLOUR)) / 256.0
         x = tf.nn.relu(_convolved(x, self._stem, 2, "VALID"))
+        found = [x]
         x = tf.nn.max_pool2d(x, 3, 2, "VALID")
-        for (_, halves), (first, second) in zip(_BLOCKS, self._blocks, strict=True):
+        for (_, halves), (first, second) in list(zip(_BLOCKS, self._blocks, strict=True))[:blocks]:
             new = tf.nn.relu(_convolved(x, first, *((2, "VALID") if halves else (1, "SAME"))))
             new = _convolved(new, second, 1, "SAME")
             if halves:
                 x = tf.nn.avg_pool2d(x, 2, 2, "VALID")
             shape = [max(a, b) for a, b in zip(x.shape[1:], new.shape[1:], strict=True)]
             x = tf.nn.relu(_filled(x, shape) + _filled(new, shape))
-        return tf.linalg.matmul(tf.reduce_mean(x, axis=(1, 2)), self._dense)
+            found.append(x)
+        return found
 
 
 def _parameters(layers: Iterator[tuple[str, np.ndarray]], kind: str) -> np.ndarray:

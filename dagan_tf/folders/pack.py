@@ -14,7 +14,13 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from dagan_tf.data.manifest import SKIPPED_NAME, SkippedRow, SkippedWriter, read_manifest
+from dagan_tf.data.manifest import (
+    SKIPPED_NAME,
+    ManifestRow,
+    SkippedRow,
+    SkippedWriter,
+    read_manifest,
+)
 from dagan_tf.data.photos import PhotoItem
 from dagan_tf.data.record_format import Record, RecordError
 from dagan_tf.data.records import RecordIndex, read_index, write_records
@@ -23,12 +29,16 @@ from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import encode_png, read_photo
 from dagan_tf.faces.resizing import resized
 from dagan_tf.faces.weights import LANDMARK_SOURCES
+from dagan_tf.folders.head_images import read_head
 from dagan_tf.folders.processes import run_jobs
 from dagan_tf.folders.real_faces import frame_real, start_framing
+from dagan_tf.simulator.registration import moved_onto
 from dagan_tf.simulator.simulator import Simulator
 
 # Pixels of the outline, both sides of it together, that a head without a photo does not show.
 _RIM = 5
+# Against photos proper, whose grain a view has lost, a refiner learns to draw grain everywhere.
+_TURNED = 20.0
 
 
 def pack_simulated(
@@ -48,13 +58,15 @@ def pack_simulated(
         image_size: side of the records' images, pixels; others are resized.
         held_out: identities to leave out.
         pairs: folder made by `trainer.pair` of `folder`: views in it get their photo as a target.
+            Views turned by less than 20 degrees from their photo are their own.
         progress: show a bar on stderr.
 
     Returns:
         Index of `output`.
 
     Raises:
-        DaganError: no manifest, no rows, or an image that is absent or not square.
+        DaganError: no manifest, no rows, an image that is absent or not square, or a head without
+            its skin.
     """
     folder = Path(folder)
     rows = [row for row in read_manifest(folder) if row.identity not in held_out]
@@ -78,18 +90,23 @@ def pack_simulated(
                 raise DaganError(
                     f"{str(folder / row.path)!r} is {_shape(image)}, expected a square"
                 )
-            mask, head, target, inside = b"", b"", b"", b""
+            mask, skin, target, inside = b"", b"", b"", b""
             if row.mask_path:
                 mask = encode_png(_one_channel(folder / row.mask_path, image_size))
             if row.head_path:
-                pixels = _one_channel(folder / row.head_path, image_size)
-                head = encode_png(pixels)
+                head, bare = read_head(folder / row.head_path)
+                skin = encode_png(resized(bare, image_size, image_size))
                 # Without a photo to share it with, the head but for its outline.
-                inside = encode_png(cv2.erode(pixels, np.ones((_RIM, _RIM), np.uint8)))
-            if row.path in photos:
+                head = resized(head, image_size, image_size)
+                inside = encode_png(cv2.erode(head, np.ones((_RIM, _RIM), np.uint8)))
+            if _hardly_turned(row):
+                target = encode_png(resized(image, image_size, image_size))
+            elif row.path in photos:
                 photo, shared = photos[row.path]
-                target = encode_png(resized(read_photo(photo), image_size, image_size))
-                inside = encode_png(_one_channel(shared, image_size))
+                both = read_photo(shared)[:, :, 0]
+                laid, both = moved_onto(image, read_photo(photo), both, row.yaw)
+                target = encode_png(resized(laid, image_size, image_size))
+                inside = encode_png(resized(both, image_size, image_size))
             yield Record(
                 image=encode_png(resized(image, image_size, image_size)),
                 size=image_size,
@@ -97,7 +114,7 @@ def pack_simulated(
                 source=row.path,
                 domain="simulated",
                 mask=mask,
-                head=head,
+                skin=skin,
                 target=target,
                 inside=inside,
                 yaw=row.yaw,
@@ -135,7 +152,7 @@ def pack_paired(
     rows = [row for row in read_manifest(folder) if row.identity not in held_out]
     if not rows:
         raise DaganError(f"{str(folder)!r}: the manifest lists no photos but of held-out people")
-    paths = [folder / name for row in rows for name in (row.path, row.mask_path)]
+    paths = [folder / row.path for row in rows]
     fingerprint = _fingerprint(paths, "paired", image_size, *map(repr, rows))
 
     def records() -> Iterator[Record]:
@@ -147,7 +164,6 @@ def pack_paired(
                 identity=row.identity,
                 source=row.source,
                 domain="real",
-                inside=encode_png(_one_channel(folder / row.mask_path, image_size)),
                 yaw=row.yaw,
                 pitch=row.pitch,
                 roll=row.roll,
@@ -243,6 +259,12 @@ def pack_real(
         where = Path(output) / SKIPPED_NAME
         tqdm.write(f"{len(skipped)} of {len(photos)} real photos skipped, see {where}")
     return index
+
+
+def _hardly_turned(row: ManifestRow) -> bool:
+    """Whether a view is as good as the photo it was made of, and its own target."""
+    yaw = float(row.source_pose.split()[0]) if row.source_pose else 0.0
+    return bool(row.head_path) and abs(row.yaw - yaw) < _TURNED
 
 
 def _pairs(folder: str | os.PathLike[str] | None) -> dict[str, tuple[Path, Path]]:

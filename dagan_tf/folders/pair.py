@@ -28,6 +28,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.faces.weights import LANDMARK_SOURCES
+from dagan_tf.folders.head_images import read_head
 from dagan_tf.simulator.registration import register
 from dagan_tf.simulator.simulator import Simulator
 
@@ -100,7 +101,7 @@ def pair_folder(
                 except DaganError:
                     unframed += 1
                     continue
-                head = read_photo(simulated / row.head_path)[:, :, 0]
+                head, _ = read_head(simulated / row.head_path)
                 found = register(crop, view, head, row.yaw)
                 if found.cost > MAX_COST:
                     unlike += 1

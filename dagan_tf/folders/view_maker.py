@@ -20,6 +20,7 @@ from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.faces.weights import LANDMARK_SOURCES
+from dagan_tf.folders.head_images import write_head
 from dagan_tf.folders.views import View, jittered_pitch, jittered_yaw, view_path
 from dagan_tf.simulator.acceptance import MIN_FACE
 from dagan_tf.simulator.angles import MAX_PITCH, MAX_YAW
@@ -49,7 +50,7 @@ class SimulationSettings:
         pitch_jitter: degrees, likewise for the pitch, kept in [-30, 30].
         seed: of the draws.
         depth: also write each view's depth.
-        head: also write how far each pixel is head.
+        head: also write how far each pixel is head, and bare skin.
         share_identity: fit all photos of a person together, with one shape of the head.
         min_face: width, pixels, of faces that are just large enough.
         landmarks: where they come from, of `LANDMARK_SOURCES`.
@@ -174,7 +175,7 @@ def _write(
     if depth_path:
         write_png(output / depth_path, encode_depth(drawn.depth))
     if head_path:
-        write_png(output / head_path, drawn.head)
+        write_head(output / head_path, drawn.head, drawn.skin)
     write_png(output / path, drawn.image)
     return ManifestRow(
         path=path,

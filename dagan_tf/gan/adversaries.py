@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -27,11 +26,13 @@ class Judgement:
         seen: float32 (B, S, S, 3), the images as it saw them.
         answer: of the realism agent: their reconstruction, or float32 (B, h, w, heads), logits.
         logits: float32 (B, C), of the identity agent.
+        weights: float32 (B, h, w, 1), how much each decision counts; None if all count alike.
     """
 
     seen: tf.Tensor
     answer: tf.Tensor
     logits: tf.Tensor
+    weights: tf.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def weigh(
     """
     if REALISM[config.adversarial] == "reconstruction":
         return _reconstruction(config, real, refined, learned, balance)
-    return _decision(real, refined, learned)
+    return _decision(config.decision, real, refined, learned)
 
 
 def _reconstruction(
@@ -98,18 +99,18 @@ def _reconstruction(
     )
 
 
-def _decision(real: Judgement, refined: Judgement, learned: Judgement) -> Verdict:
-    """GAN, with a logit for the image or for each patch: cross-entropy, not saturating."""
+def _decision(form: str, real: Judgement, refined: Judgement, learned: Judgement) -> Verdict:
+    """GAN, with a logit for the image or for each patch."""
 
     def error(one: Judgement, *, is_real: bool) -> tf.Tensor:
-        return tf.reduce_mean(losses.decision_error(one.answer, real=is_real))
+        return tf.reduce_mean(losses.decision_error(one.answer, is_real, one.weights, form))
 
     real_error, refined_error = error(real, is_real=True), error(refined, is_real=False)
     # L_con needs an auto-encoder; this is 0 when the discriminator cannot tell at all.
-    chance = math.log(2.0)
+    chance = losses.UNDECIDED[form]
     return Verdict(
         against=real_error + error(learned, is_real=False),
-        towards=error(refined, is_real=True),
+        towards=tf.reduce_mean(losses.decision_deceived(refined.answer, refined.weights, form)),
         real_error=real_error,
         refined_error=refined_error,
         convergence=tf.abs(real_error - chance) + tf.abs(refined_error - chance),

@@ -20,11 +20,13 @@ from dagan_tf.gan.adversaries import REALISM
 from dagan_tf.gan.equilibrium import BoundaryEquilibrium
 from dagan_tf.gan.history import History
 from dagan_tf.gan.objectives import objectives
-from dagan_tf.gan.outline_generator import MATTE
 from dagan_tf.gan.parts import Part, part_of, sum_of_parts
+from dagan_tf.gan.skin_change import changed
+from dagan_tf.gan.skin_generator import CHANGE
 
 if TYPE_CHECKING:
     from dagan_tf.gan.likeness import Likeness
+    from dagan_tf.gan.perceptual import PerceptualDistance
 
 _PART_NAMES = (
     "generator_loss",
@@ -32,9 +34,7 @@ _PART_NAMES = (
     "pose_loss",
     "embedding_loss",
     "pair_loss",
-    "texture_loss",
-    "surroundings_loss",
-    "detail_loss",
+    "perceptual_loss",
     "matte_loss",
     "guidance_loss",
     "identity_loss_real",
@@ -62,7 +62,7 @@ class DAGAN(keras.Model):
     (B, S, S, 1) in [0, 1], `simulated_label` and `real_label` int32 (B,), -1 = unlabelled; with
     `loss.augment` also `simulated_draws` and `real_draws`, see `augmentation.augment`; with
     `likeness` also `simulated_draws` and `simulated_yaw` float32 (B,), degrees; with the losses of
-    `guidance` also `head`, `inside`, `real_inside` (B, S, S, 1) in [0, 1], `target` (B, S, S, 3)
+    `guidance` and `judge_pairs` also `skin`, `inside` (B, S, S, 1) in [0, 1], `target` (B, S, S, 3)
     and `paired` (B,), 1 where there is a target, see `data.pipeline.training_batches`.
     Replicas must get equally many images. `call` refines, unclipped.
 
@@ -87,6 +87,7 @@ class DAGAN(keras.Model):
         plateau_steps: int = 0,
         history: History | None = None,
         likeness: Likeness | None = None,
+        perceptual: PerceptualDistance | None = None,
         **kwargs: Any,
     ) -> None:
         """Wires the parts.
@@ -101,6 +102,7 @@ class DAGAN(keras.Model):
             plateau_steps: see `TrainingConfig.plateau_steps`.
             history: of refined images, for one device only; None keeps none.
             likeness: the frozen recogniser of `loss.embedding_weight`, None without it.
+            perceptual: the distance of `loss.perceptual_weight`, None without it.
             **kwargs: the model's name.
         """
         super().__init__(**kwargs)
@@ -116,9 +118,8 @@ class DAGAN(keras.Model):
         self.progress = Progress(plateau_steps, name="progress")
         self.history_buffer = history
         self.likeness = likeness
-        self._with_matte = (
-            _answering_with_matte(generator) if self.loss_config.matte_weight else None
-        )
+        self.perceptual = perceptual
+        self._on_skin = _on_known_skin(generator) if self.loss_config.matte_weight else None
         self.accumulate = accumulate
         self.ema_decay = ema_decay
         self.warmup_steps = warmup_steps
@@ -243,7 +244,8 @@ class DAGAN(keras.Model):
                 step=step,
                 history=self.history_buffer,
                 likeness=self.likeness,
-                with_matte=self._with_matte,
+                perceptual=self.perceptual,
+                on_skin=self._on_skin,
             )
             wanted = {
                 "generator": found.generator_loss * scales["generator"] * share,
@@ -281,15 +283,13 @@ class DAGAN(keras.Model):
             average.assign(value + decay * (tf.convert_to_tensor(average) - value))
 
 
-def _answering_with_matte(
-    generator: keras.Model,
-) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """The refiner with a second output; a closure, so that its weights are tracked once."""
-    both = keras.Model(generator.inputs, [generator.output, generator.get_layer(MATTE).output])
+def _on_known_skin(generator: keras.Model) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """The refiner, told where the skin is, and its own matte; a closure tracks no weights twice."""
+    parts = keras.Model(generator.inputs, generator.get_layer(CHANGE).input)
 
-    def refine(images: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
-        refined, matte = both(images, training=training)
-        return refined, matte
+    def refine(images: tf.Tensor, skin: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+        images, light, hue, detail, matte = parts(images, training=training)
+        return changed(images, light, hue, detail, skin), matte
 
     return refine
 

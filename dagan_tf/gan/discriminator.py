@@ -7,7 +7,7 @@ from keras import layers
 
 from dagan_tf.config.settings import DiscriminatorConfig
 from dagan_tf.errors import DaganError
-from dagan_tf.gan.layers import DepthToSpace, SpaceToDepth
+from dagan_tf.gan.layers import DepthToSpace, Leaky, SpaceToDepth
 
 _LARGEST_CODE_SIDE = 8
 
@@ -32,7 +32,8 @@ def build_discriminator(
         num_identities: classes of the identity agent, at least 1.
         realism: how the realism agent speaks: `reconstruction` of the image by the decoder, or,
             without a decoder, `decision`: one logit read from the code, or `patches`: one at each
-            place of the last stage, as SimGAN's, and of `config.patch_heads` - 1 stages before.
+            place of the last stage, as SimGAN's, and of `config.patch_heads` - 1 stages before;
+            `config.patch_skip` stages earlier.
 
     Returns:
         Model from `images`, float32 (N, S, S, 3) in [-1, 1], to (realism, identity logits float32
@@ -42,8 +43,8 @@ def build_discriminator(
         head counts alike in a mean.
 
     Raises:
-        DaganError: `image_size` cannot be halved evenly, has fewer stages than patch_heads, or
-            num_identities < 1.
+        DaganError: `image_size` cannot be halved evenly, has fewer stages than patch_heads and
+            patch_skip, or num_identities < 1.
     """
     if num_identities < 1:
         raise DaganError(f"num_identities = {num_identities}: expected at least 1")
@@ -62,23 +63,25 @@ def build_discriminator(
     # A kernel that its stride divides sends the refiner's pixels gradients of equal size: with
     # BEGAN's 3x3, decisions a patch leave a chequered pattern in the refined images.
     halving = 4 if realism == "patches" else 3
+    leaky = config.activation == "leaky_relu"
     images = keras.Input((image_size, image_size, 3), name="images")
     x = images
     if config.downsample > 1:
         x = SpaceToDepth(config.downsample, name="fold")(x)
-    x = _conv(x, n, "encoder_stem")
+    x = _conv(x, n, "encoder_stem", leaky=leaky)
     ends = []
     for stage in range(1, stages + 1):
         for index in range(1, config.convs_per_stage + 1):
-            x = _conv(x, n * stage, f"encoder{stage}_{index}")
+            x = _conv(x, n * stage, f"encoder{stage}_{index}", leaky=leaky)
         ends.append(x)
         if stage < stages:
-            x = _conv(x, n * (stage + 1), f"encoder{stage}_halve", strides=2, kernel=halving)
+            name = f"encoder{stage}_halve"
+            x = _conv(x, n * (stage + 1), name, strides=2, kernel=halving, leaky=leaky)
     x = layers.Flatten(name="encoder_flatten")(x)
     code = layers.Dense(config.bottleneck, name="code")(x)
     logits = layers.Dense(num_identities, dtype="float32", name="identity")(code)
     if realism == "patches":
-        answer = _patches(ends, config.patch_heads)
+        answer = _patches(ends, config.patch_heads, config.patch_skip)
     elif realism == "decision":
         active = layers.Activation("elu", name="code_active")(code)
         answer = layers.Dense(1, dtype="float32", name="decision_logit")(active)
@@ -88,12 +91,16 @@ def build_discriminator(
     return keras.Model(images, [answer, logits], name="discriminator")
 
 
-def _patches(ends: list[Any], heads: int) -> Any:
-    """One logit a place of the last stages' ends, finest first."""
-    if heads > len(ends):
-        raise DaganError(f"discriminator.patch_heads = {heads}: expected at most {len(ends)} here")
+def _patches(ends: list[Any], heads: int, skip: int) -> Any:
+    """One logit a place of the ends of stages, finest first."""
+    if heads + skip > len(ends):
+        raise DaganError(
+            f"discriminator.patch_heads + patch_skip = {heads} + {skip}:"
+            f" expected at most {len(ends)} here"
+        )
     answers = []
-    for index, features in enumerate(ends[-heads:]):
+    last = len(ends) - skip
+    for index, features in enumerate(ends[last - heads : last]):
         name = "patches" if heads == 1 else f"patches{index + 1}"
         x = layers.Conv2D(1, 1, dtype="float32", name=name)(features)
         if index:
@@ -105,12 +112,12 @@ def _patches(ends: list[Any], heads: int) -> Any:
 
 
 def _decoder(code: Any, config: DiscriminatorConfig, side: int, stages: int) -> Any:
-    n = config.filters
+    n, leaky = config.filters, config.activation == "leaky_relu"
     x = layers.Dense(side * side * n, name="decoder_dense")(code)
     x = layers.Reshape((side, side, n), name="decoder_reshape")(x)
     for stage in range(1, stages + 1):
         for index in range(1, config.convs_per_stage + 1):
-            x = _conv(x, n, f"decoder{stage}_{index}")
+            x = _conv(x, n, f"decoder{stage}_{index}", leaky=leaky)
         if stage < stages:
             x = layers.UpSampling2D(2, interpolation="nearest", name=f"decoder{stage}_double")(x)
     x = layers.Conv2D(3 * config.downsample**2, 3, padding="same", name="to_rgb")(x)
@@ -119,7 +126,16 @@ def _decoder(code: Any, config: DiscriminatorConfig, side: int, stages: int) -> 
     return layers.Activation("linear", dtype="float32", name="reconstruction")(x)
 
 
-def _conv(x: Any, filters: int, name: str, strides: int = 1, kernel: int = 3) -> Any:
-    return layers.Conv2D(
-        filters, kernel, strides=strides, padding="same", activation="elu", name=name
+def _conv(
+    x: Any, filters: int, name: str, *, leaky: bool, strides: int = 1, kernel: int = 3
+) -> Any:
+    x = layers.Conv2D(
+        filters,
+        kernel,
+        strides=strides,
+        padding="same",
+        activation=None if leaky else "elu",
+        kernel_initializer="he_normal" if leaky else "glorot_uniform",
+        name=name,
     )(x)
+    return Leaky(name=f"{name}_active")(x) if leaky else x

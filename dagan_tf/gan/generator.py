@@ -7,7 +7,7 @@ from keras import layers
 
 from dagan_tf.config.settings import GeneratorConfig
 from dagan_tf.gan.layers import DepthToSpace, Enlarge, SpaceToDepth
-from dagan_tf.gan.outline_generator import build_outline_generator
+from dagan_tf.gan.skin_generator import build_skin_generator
 
 
 def build_generator(config: GeneratorConfig, image_size: int | None = None) -> keras.Model:
@@ -21,14 +21,14 @@ def build_generator(config: GeneratorConfig, image_size: int | None = None) -> k
         config: sizes; `input_skip` makes the output `input + 1x1 convolution`, unbounded while
             training (clip it to [-1, 1] for use), else it is tanh. `smooth` enlarges what is
             added bilinearly instead of unfolding it (Odena et al., 2016, on checkerboards). `form`
-            `outline` is another network, see `outline_generator`.
+            `skin` is another network, see `skin_generator`.
         image_size: fixes height and width; None accepts any (multiples of `stride`).
 
     Returns:
         Model from `images`, float32 (N, H, W, 3) in [-1, 1], to float32 of the same shape.
     """
-    if config.form == "outline":
-        return build_outline_generator(config, image_size)
+    if config.form == "skin":
+        return build_skin_generator(config, image_size)
     images = keras.Input((image_size, image_size, 3), name="images")
     x = images
     if config.downsample > 1:

@@ -1,38 +1,41 @@
 """Losses of what is known about a simulated view; not in the paper.
 
-Known are its head's outline, what the photo showed and, of people who were photographed from that
-side, too, the real photo.
+Known are where its bare skin is and, of people who were photographed from that side, too, the real
+photo, moved onto the view until it can be compared place by place.
 
 Pure functions of float32 batches, one value a sample, as `losses`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from dagan_tf.config.sections import LossConfig
-from dagan_tf.gan.octaves import SIDES, brightness, octaves
+from dagan_tf.gan.means import mean_around
 
-_COARSE = 8
-# Sides of the blocks that are held against those of the photo, pixels.
-_TONE_BLOCKS = (8, 16)
-_TEXTURE_BLOCK = 16
-# What the photo of a turned head shows lies up to a block off. Farther away a block must be more
-# alike to be taken for the same.
-_STEPS = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
-_FAR = 0.05
-_NOWHERE = 1e3
-# Added to levels before the logarithm, a tenth of white.
-_DARKEST = 0.1
-# Texture fainter than so much counts as none, half a grey level.
-_FAINTEST = 4e-3
-_SOFT = 1e-2
-# The outline's pixels are partly head: so wide a rim, pixels, is not held to the surroundings.
-_RIM = 3
+if TYPE_CHECKING:
+    from dagan_tf.gan.perceptual import PerceptualDistance
+
+# Levels are compared as means over so many pixels a side, then their logarithms over more.
+_FINE, _COARSE = 3, 5
+# Added to levels before the logarithm, of [0, 1].
+_DARKEST = 0.04
+# Skin that is surely skin, and the pixels, both sides together, that its rim loses.
+_SURELY, _RIM = 0.8, 5
+# How much other skin is held to what it was: not so much that changes end at a line.
+_OTHER = 0.1
+_LITTLE = 1e-2
 
 
 def guide(
-    config: LossConfig, batch: dict[str, tf.Tensor], refined: tf.Tensor, matte: tf.Tensor | None
+    config: LossConfig,
+    batch: dict[str, tf.Tensor],
+    refined: tf.Tensor,
+    matte: tf.Tensor | None,
+    perceptual: PerceptualDistance | None,
 ) -> dict[str, tf.Tensor]:
     """The losses of this module that have a weight; 0 for the others.
 
@@ -40,38 +43,31 @@ def guide(
         config: their weights.
         batch: as of `DAGAN`.
         refined: float32 (N, H, W, 3).
-        matte: float32 (N, H, W, 2), logits; None without `loss.matte_weight`.
+        matte: float32 (N, H, W, 1), logits; None without `loss.matte_weight`.
+        perceptual: the distance of `loss.perceptual_weight`; None without it.
 
     Returns:
         float32 scalars by the metric's name, `guidance_loss` the weighted sum of the others.
     """
-    simulated = batch["simulated"]
-
-    def there() -> tf.Tensor:
-        return compared(batch["inside"]) * batch["paired"][:, None, None, None]
 
     def pair() -> tf.Tensor:
-        seen = 1.0 - (1.0 - config.pair_shown) * batch["mask"]
-        return pair_perception(refined, batch["target"], there(), seen)
+        # Where they lie apart the view is held to what it was, or folds are drawn beside noses.
+        shared, held = compared(batch), _held(batch)
+        aim = shared * batch["target"] + (1.0 - shared) * batch["simulated"]
+        return pair_perception(refined, aim, tf.maximum(shared, held))
+
+    def apart() -> tf.Tensor:
+        assert perceptual is not None, "loss.perceptual_weight: expected a distance"
+        shared, target = compared(batch), batch["target"]
+        return perceptual(refined * shared + target * (1.0 - shared), target)
+
+    def unlike() -> tf.Tensor:
+        return matte_error(matte, batch["skin"])
 
     wanted: dict[str, tuple[float, Callable[[], tf.Tensor]]] = {
         "pair_loss": (config.pair_weight, pair),
-        "texture_loss": (
-            config.texture_weight,
-            lambda: texture_perception(refined, batch["target"], there()),
-        ),
-        "surroundings_loss": (
-            config.surroundings_weight,
-            lambda: surroundings_change(simulated, refined, batch["head"]),
-        ),
-        "detail_loss": (
-            config.detail_weight,
-            lambda: detail_change(simulated, refined, batch["mask"] * batch["head"]),
-        ),
-        "matte_loss": (
-            config.matte_weight,
-            lambda: matte_error(matte, batch["head"], batch["mask"]),
-        ),
+        "perceptual_loss": (config.perceptual_weight, apart),
+        "matte_loss": (config.matte_weight, unlike),
     }
     values = {
         name: tf.reduce_mean(loss()) if weight else tf.constant(0.0)
@@ -81,145 +77,64 @@ def guide(
     return {**values, "guidance_loss": total}
 
 
-def judged(inside: tf.Tensor) -> tf.Tensor:
-    """1 where `inside`, float32 (N, H, W, 1), says that there is a head, else 0."""
-    return tf.cast(inside > 0.25, tf.float32)
-
-
-def compared(inside: tf.Tensor) -> tf.Tensor:
-    """1 where view and photo can be compared, 0 where `inside` says that they lie apart (0.5)."""
-    return tf.cast(inside > 0.75, tf.float32)
-
-
-def surroundings_change(simulated: tf.Tensor, refined: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
-    """How much has changed where there is no head.
+def compared(batch: dict[str, tf.Tensor]) -> tf.Tensor:
+    """Where view and photo can be compared.
 
     Args:
-        simulated: float32 (N, H, W, 3), [-1, 1].
-        refined: float32 (N, H, W, 3).
-        head: float32 (N, H, W, 1) in [0, 1], how far a pixel is head.
+        batch: of which `skin`, float32 (N, H, W, 1) in [0, 1], says how far the view is bare skin,
+            `inside`, of the same shape, 1 where both show the head, 0.5 where they lie apart and 0
+            elsewhere, and `paired`, (N,), 1 if there is a photo.
 
     Returns:
-        float32 (N,), mean |refined - simulated| outside of the head, over all pixels.
+        float32 (N, H, W, 1): 1 on skin that both show, not at its rim, else 0.
     """
-    outside = 1.0 - tf.nn.max_pool2d(head, _RIM, 1, "SAME")
-    return tf.reduce_mean(tf.abs(refined - simulated) * outside, axis=(1, 2, 3))
+    both = (batch["skin"] > _SURELY) & (batch["inside"] > 0.75)
+    return _without_rim(both) * batch["paired"][:, None, None, None]
 
 
-def detail_change(simulated: tf.Tensor, refined: tf.Tensor, shown: tf.Tensor) -> tf.Tensor:
-    """How much of the change is finer than 8 pixels where the photo showed the face.
-
-    There tone may change, as it does when a head turns under its lamps, but nothing is to be
-    painted over.
-
-    Args:
-        simulated: float32 (N, H, W, 3), [-1, 1].
-        refined: float32 (N, H, W, 3).
-        shown: float32 (N, H, W, 1) in [0, 1], 1 where the photo really showed the head.
-
-    Returns:
-        float32 (N,), at least 0.
-    """
-    change = refined - simulated
-    coarse = tf.nn.avg_pool2d(change, _COARSE, _COARSE, "SAME")
-    coarse = tf.image.resize(coarse, tf.shape(change)[1:3])
-    return tf.reduce_mean(_soft_size(change - coarse) * shown, axis=(1, 2, 3))
+def _held(batch: dict[str, tf.Tensor]) -> tf.Tensor:
+    """1 on skin of pairs that lie apart there, little on what is less surely skin, else 0."""
+    sure, apart = batch["skin"] > _SURELY, tf.abs(batch["inside"] - 0.5) < 0.25
+    region = tf.where(sure & apart, 1.0, tf.where(sure | (batch["skin"] < 0.05), 0.0, _OTHER))
+    return region * batch["paired"][:, None, None, None]
 
 
-def pair_perception(
-    refined: tf.Tensor, target: tf.Tensor, inside: tf.Tensor, weight: tf.Tensor
-) -> tf.Tensor:
-    """Difference of tone from the real photo of the same side, as far as both show the head.
+def _without_rim(region: tf.Tensor) -> tf.Tensor:
+    return -tf.nn.max_pool2d(-tf.cast(region, tf.float32), _RIM, 1, "SAME")
 
-    Logarithms of means over blocks of 8 and 16 pixels are compared, so that dark hair counts, each
-    with the most alike of the photo's there and next to it: what a photo does not have in the same
-    place is not smeared over the view.
+
+def pair_perception(refined: tf.Tensor, target: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
+    """Difference of tone from the real photo of the same side, place by place.
 
     Args:
         refined: float32 (N, H, W, 3).
-        target: float32 (N, H, W, 3), [-1, 1], the photo laid onto the view.
-        inside: float32 (N, H, W, 1), 1 where both show the head, else 0.
-        weight: float32 (N, H, W, 1), how much each pixel counts.
+        target: float32 (N, H, W, 3), [-1, 1], the photo moved onto the view, or the view.
+        where: float32 (N, H, W, 1), 1 where they are compared, else 0.
 
     Returns:
-        float32 (N,), nats, at least 0.
+        float32 (N,), nats, at least 0: mean |difference| of the logarithms of levels averaged over
+        3 x 3 pixels, these averaged over 5 x 5, over the places that are compared; 0 if none are.
     """
-    total = 0.0
-    for side in _TONE_BLOCKS:
-        share = _blocks(inside, side)
-        own, other = (
-            tf.math.log(tf.nn.relu((mean / (share + 1e-6) + 1.0) / 2.0) + _DARKEST)
-            for mean in (_blocks(x * inside, side) for x in (refined, target))
-        )
-        total += _nearest(own, other, share, _blocks(weight, side))
-    return total
+    share = mean_around(where, _COARSE) + _LITTLE
+
+    def tone(images: tf.Tensor) -> tf.Tensor:
+        level = tf.nn.relu((mean_around(images, _FINE) + 1.0) / 2.0)
+        return mean_around(tf.math.log(level + _DARKEST) * where, _COARSE) / share
+
+    apart = tf.reduce_mean(tf.abs(tone(refined) - tone(target)), axis=-1, keepdims=True)
+    count = tf.reduce_sum(where, axis=(1, 2, 3))
+    return tf.reduce_sum(apart * where, axis=(1, 2, 3)) / (count + 1.0)
 
 
-def texture_perception(refined: tf.Tensor, target: tf.Tensor, inside: tf.Tensor) -> tf.Tensor:
-    """Difference of texture from the real photo of the same side, as far as both show the head.
-
-    Of blocks of 16 pixels the logarithms of the deviation of each octave of brightness are compared
-    as in `pair_perception`: strands and pores in number and strength, not one by one.
+def matte_error(matte: tf.Tensor, skin: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy of the refiner's idea of where the bare skin is.
 
     Args:
-        refined: float32 (N, H, W, 3).
-        target: float32 (N, H, W, 3), [-1, 1], the photo laid onto the view.
-        inside: float32 (N, H, W, 1), 1 where both show the head, else 0.
+        matte: float32 (N, H, W, 1), logits.
+        skin: float32 (N, H, W, 1) in [0, 1].
 
     Returns:
-        float32 (N,), nats, at least 0.
+        float32 (N,), nats, mean over the pixels.
     """
-    # Not the outline, nor what is next to what may be none of the head.
-    inside = -tf.nn.max_pool2d(-inside, SIDES[-1], 1, "SAME")
-    share = _blocks(inside, _TEXTURE_BLOCK)
-
-    def strength(images: tf.Tensor) -> tf.Tensor:
-        power = _blocks(tf.square(octaves(brightness(images))) * inside, _TEXTURE_BLOCK)
-        return tf.math.log(tf.sqrt(power / (share + 1e-6) + _FAINTEST**2))
-
-    return _nearest(strength(refined), strength(target), share, tf.ones_like(share))
-
-
-def _blocks(images: tf.Tensor, side: int) -> tf.Tensor:
-    return tf.nn.avg_pool2d(images, side, side, "VALID")
-
-
-def _nearest(own: tf.Tensor, other: tf.Tensor, share: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """(N,) mean over all blocks of how far `own` is from the most alike of 9 of `other`."""
-    there = tf.cast(share > 0.5, own.dtype)
-    height, width = own.shape[1], own.shape[2]
-    edged = [[0, 0], [1, 1], [1, 1], [0, 0]]
-    others, theres = tf.pad(other, edged), tf.pad(there, edged)
-    distances = []
-    for down, right in _STEPS:
-        place = (
-            slice(None),
-            slice(1 + down, height + 1 + down),
-            slice(1 + right, width + 1 + right),
-        )
-        apart = tf.reduce_mean(_soft_size(own - others[place]), axis=-1, keepdims=True)
-        apart += _FAR * (abs(down) + abs(right)) + _NOWHERE * (1.0 - theres[place])
-        distances.append(apart)
-    best = tf.reduce_min(tf.stack(distances), axis=0)
-    return tf.reduce_mean(best * there * weight, axis=(1, 2, 3))
-
-
-def matte_error(matte: tf.Tensor, head: tf.Tensor, shown: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy of the refiner's idea of where the head is, and where the photo showed it.
-
-    Args:
-        matte: float32 (N, H, W, 2), logits.
-        head: float32 (N, H, W, 1) in [0, 1].
-        shown: float32 (N, H, W, 1) in [0, 1], 1 where the photo really showed what is seen.
-
-    Returns:
-        float32 (N,), nats, mean over the pixels and both.
-    """
-    known = tf.concat([head, head * shown], axis=-1)
-    errors = tf.nn.sigmoid_cross_entropy_with_logits(labels=known, logits=matte)
+    errors = tf.nn.sigmoid_cross_entropy_with_logits(labels=skin, logits=matte)
     return tf.reduce_mean(errors, axis=(1, 2, 3))
-
-
-def _soft_size(difference: tf.Tensor) -> tf.Tensor:
-    """|d|, rounded at 0 (Charbonnier et al., 1994)."""
-    return tf.sqrt(tf.square(difference) + _SOFT**2) - _SOFT

@@ -19,6 +19,23 @@ class _Scaling(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="dagan_tf")
+class Leaky(keras.layers.Layer):
+    """max(x, x / 5), any shape: Keras' LeakyReLU as TensorFlow does not recognise it.
+
+    Where a sum is read by this and by another layer, TensorFlow's optimiser of graphs wants to fuse
+    it with the convolution before, fails, and says so on stderr ("remapper failed") at every start.
+    """
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """The larger one."""
+        return 0.6 * x + 0.4 * tf.abs(x)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The same."""
+        return shape
+
+
+@keras.saving.register_keras_serializable(package="dagan_tf")
 class SpaceToDepth(_Scaling):
     """(N, H, W, C) -> (N, H/f, W/f, C·f²): folds f x f pixels into channels, losing nothing."""
 

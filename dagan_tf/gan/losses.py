@@ -9,9 +9,13 @@ with L_adv = |y - D(y)| - k |x' - D(x')| for a real image y and a refined image 
 averages over the batch and over the replicas, nowhere else.
 """
 
+import math
 from collections.abc import Callable
 
 import tensorflow as tf
+
+# Decision errors of a discriminator that answers 0.
+UNDECIDED = {"cross_entropy": math.log(2.0), "hinge": 1.0}
 
 
 def pose_perception(
@@ -191,36 +195,66 @@ def convergence_measure(
     return real_error + tf.abs(diversity_ratio * real_error - refined_error)
 
 
-def gradient_penalty(answer: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor) -> tf.Tensor:
+def gradient_penalty(
+    answer: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor, weights: tf.Tensor | float = 1.0
+) -> tf.Tensor:
     """R1: squared norm of the discriminator's gradient at real images (Mescheder et al., 2018).
 
     Args:
         answer: from images to logits float32 (N, h, w, heads), whose mean of an image is the
             decision; an image's logits depend on no other image.
         images: float32 (N, S, S, 3).
+        weights: float32 (N, h, w, 1), how much each logit counts in the mean.
 
     Returns:
         float32 (N,), in logits squared per image squared; differentiable once more.
     """
     with tf.GradientTape() as tape:
         tape.watch(images)
-        decisions = tf.reduce_mean(answer(images), axis=(1, 2, 3))
+        decisions = tf.reduce_mean(answer(images) * weights, axis=(1, 2, 3))
     gradient = tape.gradient(decisions, images)
     return tf.reduce_sum(tf.square(gradient), axis=(1, 2, 3))
 
 
-def decision_error(logits: tf.Tensor, real: bool) -> tf.Tensor:
-    """Cross-entropy of real/refined decisions: the `gan` and `patch` forms' error.
+def decision_error(
+    logits: tf.Tensor, real: bool, weights: tf.Tensor | None = None, form: str = "cross_entropy"
+) -> tf.Tensor:
+    """Error of real/refined decisions, in the `gan` and `patch` forms.
 
     Args:
         logits: float32 (N, h, w, 1), one a patch; > 0 = taken for real. `gan` has h = w = 1.
         real: what the decision ought to be. The discriminator wants its right answer for both
             kinds, the refiner wants its images taken for real (Goodfellow et al., 2014, the
             non-saturating form; SimGAN's eq. 1 to 3).
+        weights: float32 (N, h, w, 1), how much each patch counts; None counts all alike.
+        form: `cross_entropy`, or `hinge`: what a logit lacks of being 1 on its right side.
 
     Returns:
-        float32 (N,), nats, mean over the patches; ln 2 for an undecided discriminator.
+        float32 (N,), mean over the patches, times their weights: nats of a cross-entropy, or
+        logits; `UNDECIDED[form]` for an undecided discriminator.
     """
-    wanted = tf.fill(tf.shape(logits), 1.0 if real else 0.0)
-    loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=wanted, logits=logits)
-    return tf.reduce_mean(loss, axis=(1, 2, 3))
+    if form == "hinge":
+        loss = tf.nn.relu(1.0 - logits if real else 1.0 + logits)
+    else:
+        wanted = tf.fill(tf.shape(logits), 1.0 if real else 0.0)
+        loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=wanted, logits=logits)
+    return tf.reduce_mean(loss if weights is None else loss * weights, axis=(1, 2, 3))
+
+
+def decision_deceived(
+    logits: tf.Tensor, weights: tf.Tensor | None = None, form: str = "cross_entropy"
+) -> tf.Tensor:
+    """What the refiner minimises of the decisions on its images.
+
+    Args:
+        logits: as of `decision_error`.
+        weights: likewise.
+        form: with `cross_entropy` its error if they were real; with `hinge` the logits themselves,
+            negated, so that the refiner goes on when they are past 1 (Lim and Ye, 2017).
+
+    Returns:
+        float32 (N,).
+    """
+    if form != "hinge":
+        return decision_error(logits, real=True, weights=weights)
+    return -tf.reduce_mean(logits if weights is None else logits * weights, axis=(1, 2, 3))

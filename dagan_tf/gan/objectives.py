@@ -13,13 +13,15 @@ from dagan_tf.config.settings import LossConfig
 from dagan_tf.gan import losses
 from dagan_tf.gan.adversaries import Judgement, weigh
 from dagan_tf.gan.augmentation import augment
-from dagan_tf.gan.guidance import guide, judged
+from dagan_tf.gan.guidance import compared, guide
 from dagan_tf.gan.history import History
 
 if TYPE_CHECKING:
     from dagan_tf.gan.likeness import Likeness
+    from dagan_tf.gan.perceptual import PerceptualDistance
 
 _PENALTY_EVERY = 4
+_LITTLE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def objectives(
     step: tf.Tensor,
     history: History | None = None,
     likeness: Likeness | None = None,
-    with_matte: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None,
+    perceptual: PerceptualDistance | None = None,
+    on_skin: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None,
 ) -> Objectives:
     """Runs both networks and weighs the losses.
 
@@ -62,22 +65,35 @@ def objectives(
         step: int64 scalar.
         history: exchanges half of the refined images that the discriminator learns from.
         likeness: the frozen recogniser of `loss.embedding_weight`.
-        with_matte: the refiner answering with its matte, too; for `loss.matte_weight`.
+        perceptual: the distance of `loss.perceptual_weight`.
+        on_skin: from images and where their skin is to refined ones and the refiner's own idea of
+            the skin; for `loss.matte_weight`.
 
     Returns:
         The losses; call it under a gradient tape.
     """
     mean = tf.reduce_mean
+    if config.judge_pairs:
+        batch = _with_pairs_as_real(batch)
     simulated, labels = batch["simulated"], batch["simulated_label"]
 
-    def judge(images: tf.Tensor, domain: str) -> Judgement:
-        seen = _seen(config, images, batch, domain)
-        return Judgement(seen, *discriminator(seen, training=True))
+    # Where the discriminator may look; None: everywhere.
+    shared = compared(batch) if config.judge_pairs else None
 
-    if with_matte is None:
+    def judge(images: tf.Tensor, domain: str) -> Judgement:
+        # The rest in mid-grey, which makes no strong edges.
+        seen = images if shared is None else images * shared
+        if config.augment:
+            seen = augment(seen, batch[f"{domain}_draws"])
+        answer, logits = discriminator(seen, training=True)
+        if shared is None:
+            return Judgement(seen, answer, logits)
+        return Judgement(seen, answer, logits, _weights(shared, answer))
+
+    if on_skin is None:
         refined, matte = generator(simulated, training=True), None
     else:
-        refined, matte = with_matte(simulated, training=True)
+        refined, matte = on_skin(simulated, batch["skin"], training=True)
     of_real, of_refined = judge(batch["real"], "real"), judge(refined, "simulated")
     of_learned, learned_labels = of_refined, labels
     if history is not None:
@@ -112,7 +128,7 @@ def objectives(
             likeness(simulated, refined, batch["simulated_yaw"], batch["simulated_draws"], persons)
         )
 
-    guided = guide(config, batch, refined, matte)
+    guided = guide(config, batch, refined, matte, perceptual)
     generator_loss = (
         config.pose_weight * pose
         + guided["guidance_loss"]
@@ -127,7 +143,7 @@ def objectives(
         identity_real + identity_learned
     )
     if config.gradient_penalty:
-        discriminator_loss += config.gradient_penalty * _penalty(discriminator, of_real.seen, step)
+        discriminator_loss += config.gradient_penalty * _penalty(discriminator, of_real, step)
     values = {
         "generator_loss": generator_loss,
         "discriminator_loss": discriminator_loss,
@@ -146,6 +162,13 @@ def objectives(
     return Objectives(generator_loss, discriminator_loss, values)
 
 
+def _with_pairs_as_real(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The same with each view's own photo, moved onto it, as the real image."""
+    labels = tf.where(batch["paired"] > 0.0, batch["simulated_label"], -1)
+    drawn = {"real_draws": batch["simulated_draws"]} if "simulated_draws" in batch else {}
+    return batch | drawn | {"real": batch["target"], "real_label": labels}
+
+
 def _real_labels(
     config: LossConfig,
     discriminator: keras.Model,
@@ -161,21 +184,20 @@ def _real_labels(
     return losses.confident_labels(plain, labels, config.identity_confidence, config.identity)
 
 
-def _seen(
-    config: LossConfig, images: tf.Tensor, batch: dict[str, tf.Tensor], domain: str
-) -> tf.Tensor:
-    """What the discriminator gets to see of images."""
-    if config.judge_head:
-        inside = judged(batch["inside" if domain == "simulated" else "real_inside"])
-        images = images * inside + (inside - 1.0)
-    return augment(images, batch[f"{domain}_draws"]) if config.augment else images
+def _weights(shared: tf.Tensor, answer: tf.Tensor) -> tf.Tensor:
+    """1 in the mean, more for patches that show much of what is judged, 0 where all is black."""
+    share = tf.image.resize(shared, answer.shape[1:3], method="area")
+    return share / (tf.reduce_mean(share) + _LITTLE)
 
 
-def _penalty(discriminator: keras.Model, images: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+def _penalty(discriminator: keras.Model, real: Judgement, step: tf.Tensor) -> tf.Tensor:
     """R1 on every fourth step, four times as large: on average the same, in less time."""
 
     def penalty() -> tf.Tensor:
-        answer = losses.gradient_penalty(lambda x: discriminator(x, training=True)[0], images)
-        return _PENALTY_EVERY * tf.reduce_mean(answer)
+        weights = 1.0 if real.weights is None else real.weights
+        found = losses.gradient_penalty(
+            lambda x: discriminator(x, training=True)[0], real.seen, weights
+        )
+        return _PENALTY_EVERY * tf.reduce_mean(found)
 
     return tf.cond(step % _PENALTY_EVERY == 0, penalty, lambda: tf.constant(0.0))

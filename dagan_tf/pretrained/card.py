@@ -25,10 +25,10 @@ class Card:
 
     Attributes:
         name: Of the refiner, and of its files.
-        facts: The card's JSON: `image_size` (pixels), `stride`, `generator` and `discriminator`
-            (sections of a configuration, the latter None where it is not packaged), `identities`
-            (classes of that discriminator), `realism` (its form), `sha256` (by file name),
-            `trained_on`, `command`, `licence`, `figures`, `not_for`.
+        facts: The card's JSON: `image_size` and `side` (pixels), `stride`, `generator` and
+            `discriminator` (sections of a configuration, the latter None where it is not packaged),
+            `identities` (classes of that discriminator), `realism` (its form), `sha256` (by file
+            name), `trained_on`, `command`, `licence`, `figures`, `not_for`.
     """
 
     name: str
@@ -38,6 +38,11 @@ class Card:
     def image_size(self) -> int:
         """Side of the images it was trained on, pixels."""
         return int(self.facts["image_size"])
+
+    @property
+    def side(self) -> int:
+        """Of the images that its discriminator takes, pixels."""
+        return int(self.facts.get("side", self.image_size))
 
     @property
     def digest(self) -> str:

@@ -84,7 +84,7 @@ def load_discriminator(model_dir: str | os.PathLike[str]) -> keras.Model:
     config = load_config(folder / CONFIG_NAME)
     discriminator = build_discriminator(
         config.discriminator,
-        config.data.image_size,
+        config.data.side,
         len(read_identities(folder)),
         REALISM[config.loss.adversarial],
     )

@@ -44,7 +44,7 @@ def load_discriminator(name: str = DEFAULT) -> keras.Model | None:
         return None
     discriminator = build_discriminator(
         DiscriminatorConfig(**settings),
-        card.image_size,
+        card.side,
         card.facts["identities"],
         card.facts["realism"],
     )

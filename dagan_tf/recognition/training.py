@@ -17,7 +17,7 @@ from dagan_tf.loop.callbacks import MetricsLog, StopTraining
 from dagan_tf.loop.checkpoints import CONFIG_NAME, FOLDER_NAME, list_checkpoints, restore_latest
 from dagan_tf.loop.optimizers import build_optimizer
 from dagan_tf.loop.saving import Checkpoints
-from dagan_tf.loop.schedule import HalvingSchedule
+from dagan_tf.loop.schedule import FallingSchedule
 from dagan_tf.loop.strategy import make_strategy
 from dagan_tf.recognition.backbones import build_backbone, build_parts
 from dagan_tf.recognition.config import RecogniserConfig, load_recogniser_config
@@ -147,7 +147,7 @@ def build_recogniser(config: RecogniserConfig, shape: tuple[int, ...], people: i
     )
 
     def optimizer(factor: float) -> keras.optimizers.Optimizer:
-        schedule = HalvingSchedule(
+        schedule = FallingSchedule(
             factor * settings.learning_rate,
             settings.decay_steps,
             factor * settings.learning_rate_floor,

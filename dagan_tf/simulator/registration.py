@@ -22,6 +22,8 @@ APART = 128
 # person, and the range over which it comes to do so wholly.
 _BACKDROP, _EDGE = 5.0, 12.0
 _PERSON = 0.6
+# A front, turned by less than so many degrees, has the backdrop on both sides.
+_FRONT = 20.0
 # Sides in which the search is done, and its steps: log scale and angle, radians; pixels at 224.
 _TURN_STEP, _MOVE_STEP = 0.1, 5.0
 _SIZE = 112
@@ -29,8 +31,17 @@ _SIZE = 112
 _STARTS = tuple((scale, down) for scale in (-1.0, 0.0, 1.0) for down in (-1.2, 0.0, 1.2))
 _PRIOR = 0.003
 # Darker than around by so much of white, higher up than so much of the frame, widened by so much.
-_DARK, _MOUTH, _AROUND = -0.04, 0.6, 0.02
+_DARK, _MOUTH, _CHIN, _AROUND = -0.04, 0.6, 0.72, 0.02
 _SHADING, _MOST_SHADING = 6.0, 0.15
+
+
+# The flow of shading: pixels over which tones are evened out, what is added to levels of [0, 1]
+# before the logarithm, and the farthest that is believed, pixels.
+_FLOW_AROUND, _FLOW_DARKEST, _MOST_FLOW = 10.0, 0.04, 6.0
+
+
+# Pixels of the blur under which tones are alike, and the nats by which others differ.
+_TONE_BLUR, _UNLIKE = 2.0, 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +80,88 @@ def register(photo: np.ndarray, view: np.ndarray, head: np.ndarray, yaw: float) 
     )
     known = cv2.warpAffine(np.full((size, size), 255, np.uint8), matrix, (size, size)) == 255
     rim = np.ones((3, 3), np.uint8)
-    person = cv2.erode((person_share(laid, yaw) > _PERSON).astype(np.uint8), rim) > 0
+    share = person_share(laid, yaw)
+    if abs(yaw) < _FRONT:
+        share = np.minimum(share, person_share(laid, -yaw))
+    person = cv2.erode((share > _PERSON).astype(np.uint8), rim) > 0
     inside = (cv2.erode(head, rim) > 127) & person & known
     shared = to_mask(inside)
     if abs(yaw) >= PROFILE_YAW:
-        shared[inside & _features_of_profile(laid, yaw)] = APART
+        shared[inside & _features_of_profile(laid, yaw, _MOUTH)] = APART
     return Registration(laid, shared, cost)
+
+
+def shading_flow(view: np.ndarray, photo: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Where each place of a view is in the photo that lies on it: the rest, after a similarity.
+
+    Args:
+        view: (S, S, 3) uint8 RGB.
+        photo: (S, S, 3) uint8 RGB, registered.
+        inside: (S, S) bool, where both show the head.
+
+    Returns:
+        (S, S, 2) float32, pixels to the right and down, smooth, at most 6 either way.
+    """
+    share = inside.astype(np.float32)
+    around = cv2.GaussianBlur(share, (0, 0), _FLOW_AROUND) + 1e-3
+
+    def shading(image: np.ndarray) -> np.ndarray:
+        grey = np.log(to_unit(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)) + _FLOW_DARKEST)
+        off = (grey - cv2.GaussianBlur(grey * share, (0, 0), _FLOW_AROUND) / around) * share
+        strength = np.sqrt(cv2.GaussianBlur(off * off, (0, 0), 14.0) / around + 0.03**2)
+        return np.clip(128.0 + 40.0 * off / strength, 0, 255).astype(np.uint8)
+
+    found = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    found.setVariationalRefinementAlpha(40.0)
+    moved = found.calc(shading(view), shading(photo), None)
+    return np.clip(cv2.GaussianBlur(moved, (0, 0), 4.0), -_MOST_FLOW, _MOST_FLOW)
+
+
+def moved_onto(
+    view: np.ndarray, photo: np.ndarray, inside: np.ndarray, yaw: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """A registered photo moved by its `shading_flow`, so that it can be compared place by place.
+
+    Args:
+        view: (S, S, 3) uint8 RGB.
+        photo: (S, S, 3) uint8 RGB, as `Registration.photo`.
+        inside: (S, S) uint8, as `Registration.inside`.
+        yaw: of both, degrees.
+
+    Returns:
+        Photo and inside as they lie then, the latter 0 where they are not `alike`, and `APART` at a
+        profile's mouth, too, that of the photo and that of the view: near enough to be measured,
+        but a corner drawn a few pixels off is a wound.
+    """
+    size = len(view)
+    flow = shading_flow(view, photo, inside > 0)
+    rows, columns = np.mgrid[:size, :size].astype(np.float32)
+    places = columns + flow[..., 0], rows + flow[..., 1]
+    laid = cv2.remap(photo, *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    shared = cv2.remap(inside, *places, cv2.INTER_NEAREST)
+    if abs(yaw) >= PROFILE_YAW:
+        features = (_features_of_profile(image, yaw, _CHIN) for image in (view, laid))
+        shared = np.where((shared > 0) & np.logical_or(*features), np.uint8(APART), shared)
+    return laid, np.where((inside > 0) & alike(view, laid), shared, np.uint8(0))
+
+
+def alike(view: np.ndarray, photo: np.ndarray) -> np.ndarray:
+    """Where a view and the photo that lies on it may show the same thing.
+
+    Args:
+        view: (S, S, 3) uint8 RGB.
+        photo: (S, S, 3) uint8 RGB, registered.
+
+    Returns:
+        (S, S) bool; where one is more than twice as bright as the other there is hair in one of
+        them, or backdrop, and skin in the other.
+    """
+
+    def tone(image: np.ndarray) -> np.ndarray:
+        grey = to_unit(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+        return np.log(cv2.GaussianBlur(grey, (0, 0), _TONE_BLUR) + _FLOW_DARKEST)
+
+    return np.asarray(np.abs(tone(view) - tone(photo)) < _UNLIKE)
 
 
 def person_share(image: np.ndarray, yaw: float) -> np.ndarray:
@@ -109,13 +196,13 @@ def person_share(image: np.ndarray, yaw: float) -> np.ndarray:
     return np.asarray(share, np.float32)
 
 
-def _features_of_profile(photo: np.ndarray, yaw: float) -> np.ndarray:
-    """(S, S) bool: what is dark and small above the mouth, and the pixels around it."""
+def _features_of_profile(photo: np.ndarray, yaw: float, lowest: float) -> np.ndarray:
+    """(S, S) bool: what is dark and small above that share of it, and the pixels around it."""
     size = photo.shape[0]
     grey = to_unit(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY))
     shading = (grey - cv2.GaussianBlur(grey, (0, 0), size / 22.4)) * person_share(photo, yaw)
     dark = cv2.GaussianBlur(shading, (0, 0), size / 112.0) < _DARK
-    dark[round(_MOUTH * size) :] = False
+    dark[round(lowest * size) :] = False
     around = max(1, round(_AROUND * size)) * 2 + 1
     return cv2.dilate(dark.astype(np.uint8), np.ones((around, around), np.uint8)) > 0
 

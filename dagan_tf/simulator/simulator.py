@@ -277,6 +277,7 @@ class Simulator:
             mask=drawn.mask,
             depth=drawn.depth,
             head=drawn.head,
+            skin=drawn.skin,
             landmarks=drawn.landmarks,
             pose=pose,
             source_pose=prepared.fit.pose,

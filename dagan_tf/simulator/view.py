@@ -22,6 +22,8 @@ class SimulatedView:
             frame's centre; surroundings included, NaN there if they are left out.
         head: (S, S) uint8; 255 where head and hair were drawn, less where they share a pixel with
             the surroundings, 0 elsewhere.
+        skin: (S, S) uint8; 255 where the bare skin of face and neck was drawn, 0 elsewhere: not
+            above the brows, on ears, lips or hair; half of it next to ears.
         landmarks: (68, 2) float32 pixels of `image`.
         pose: the pose shown, degrees.
         source_pose: the photo's own pose, degrees.
@@ -33,6 +35,7 @@ class SimulatedView:
     mask: np.ndarray
     depth: np.ndarray
     head: np.ndarray
+    skin: np.ndarray
     landmarks: np.ndarray
     pose: Pose
     source_pose: Pose

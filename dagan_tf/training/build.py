@@ -15,8 +15,9 @@ from dagan_tf.gan.dagan import DAGAN
 from dagan_tf.gan.discriminator import build_discriminator
 from dagan_tf.gan.generator import build_generator
 from dagan_tf.gan.history import History
+from dagan_tf.gan.perceptual import PerceptualDistance
 from dagan_tf.loop.optimizers import build_optimizer
-from dagan_tf.loop.schedule import HalvingSchedule
+from dagan_tf.loop.schedule import FallingSchedule
 
 if TYPE_CHECKING:
     from dagan_tf.gan.likeness import Likeness
@@ -51,11 +52,14 @@ def build_dagan(
     with dtype_policy(settings.precision):
         history = None
         if settings.history_size:
-            history = History(settings.history_size, size, config.seed, name="history")
+            history = History(settings.history_size, config.data.side, config.seed, name="history")
         dagan = DAGAN(
-            build_generator(config.generator, size),
+            build_generator(config.generator, None if config.data.crop else size),
             build_discriminator(
-                config.discriminator, size, num_identities, REALISM[config.loss.adversarial]
+                config.discriminator,
+                config.data.side,
+                num_identities,
+                REALISM[config.loss.adversarial],
             ),
             loss=config.loss,
             ema_decay=settings.ema_decay,
@@ -64,6 +68,7 @@ def build_dagan(
             plateau_steps=settings.plateau_steps,
             history=history,
             likeness=likeness,
+            perceptual=PerceptualDistance() if config.loss.perceptual_weight else None,
         )
     rates = settings.generator_learning_rate, settings.discriminator_learning_rate
     clips = settings.generator_clip, 0.0
@@ -77,8 +82,13 @@ def build_dagan(
 def _optimizer(
     settings: TrainingConfig, rate: float, clip: float, dagan: DAGAN
 ) -> keras.optimizers.Optimizer:
-    schedule = HalvingSchedule(
-        rate, settings.decay_steps, settings.learning_rate_floor, dagan.progress.rate_scale
+    schedule = FallingSchedule(
+        rate,
+        settings.decay_steps,
+        settings.learning_rate_floor,
+        dagan.progress.rate_scale,
+        steps=settings.steps,
+        linear_steps=settings.linear_steps,
     )
     optimizer = build_optimizer(settings, schedule, clip=clip)
     return scaled_optimizer(optimizer) if settings.precision == "mixed_float16" else optimizer

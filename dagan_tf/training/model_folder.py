@@ -24,6 +24,7 @@ from dagan_tf.pretrained.model_folder import IDENTITIES_NAME, read_identities
 _MAY_CHANGE = {
     "name",
     "training.steps",
+    "training.linear_steps",
     "training.max_minutes",
     "training.log_every",
     "training.checkpoint_every",

@@ -72,7 +72,8 @@ def train(
         simulated: folder made by `trainer.simulate`.
         real: the real photos; None takes those of `pairs`.
         model_dir: created if need be.
-        pairs: folder made by `trainer.pair`: what `loss.pair_weight` and `loss.judge_head` need.
+        pairs: folder made by `trainer.pair`: what `loss.pair_weight`, `loss.perceptual_weight` and
+            `loss.judge_pairs` need.
         held_out: identities to keep from the training, simulated and real, to measure on later.
         devices: see `make_strategy`.
         verbose: status lines and progress bars on stderr.

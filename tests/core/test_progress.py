@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from dagan_tf.core.progress import Progress
-from dagan_tf.loop.schedule import HalvingSchedule
+from dagan_tf.loop.schedule import FallingSchedule
 
 
 def feed(progress, values, counting=1.0):
@@ -37,7 +37,7 @@ def test_warmup_counts_steps_only():
 
 def test_rates_halve_on_a_plateau_only_and_down_to_the_floor():
     progress = Progress(plateau_steps=3)
-    schedule = HalvingSchedule(0.8, 0, 0.3, progress.rate_scale)
+    schedule = FallingSchedule(0.8, 0, 0.3, progress.rate_scale)
     feed(progress, [1.0, 1.0, 1.0])
     np.testing.assert_allclose(schedule(0), 0.8)
     feed(progress, [1.0])  # three steps after the best

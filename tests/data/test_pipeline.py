@@ -45,9 +45,8 @@ def test_shapes_ranges_and_dtypes(folders):
         "simulated_draws": ((4, 5), "float32"),
         "simulated_yaw": ((4,), "float32"),
         "real_draws": ((4, 5), "float32"),
-        "head": ((4, 16, 16, 1), "float32"),
+        "skin": ((4, 16, 16, 1), "float32"),
         "inside": ((4, 16, 16, 1), "float32"),
-        "real_inside": ((4, 16, 16, 1), "float32"),
         "target": ((4, 16, 16, 3), "float32"),
         "paired": ((4,), "float32"),
     }
@@ -103,6 +102,35 @@ def test_flips_turn_image_mask_and_yaw_together(folders):
             np.testing.assert_array_equal(b["mask"][i], a["mask"][i][:, ::step])
             assert b["simulated_yaw"][i] == step * a["simulated_yaw"][i] != 0
     assert seen == {True, False}
+
+
+def test_squares_are_cut_out_of_all_images_alike_whatever_is_mirrored(folders):
+    settings = {"image_size": 16, "shuffle_buffer": 5}
+    whole = take(folders, 6, DataConfig(**settings, horizontal_flip=True))
+    cut = take(folders, 6, DataConfig(**settings, horizontal_flip=True, crop=8))
+    plain = take(folders, 6)
+    places, mirrored = [], []
+    for a, b, c in zip(whole, cut, plain, strict=True):
+        assert {b[key].shape[1:3] for key in ("simulated", "real", "mask", "skin")} == {(8, 8)}
+        for i in range(4):
+            image = a["simulated"][i]
+            found = [
+                (y, x)
+                for y in range(9)
+                for x in range(9)
+                if np.array_equal(image[y : y + 8, x : x + 8], b["simulated"][i])
+            ]
+            assert found
+            assert any(
+                np.array_equal(a["mask"][i][y : y + 8, x : x + 8], b["mask"][i]) for y, x in found
+            )
+            places.append(found[0])
+            mirrored.append(not np.array_equal(image, c["simulated"][i]))
+    rows = np.array(places)[:, 0]
+    assert len(set(places)) > 4
+    for side in (True, False):  # Both mirrored and not, above the middle and below it.
+        own = rows[np.array(mirrored) == side]
+        assert own.min() < 4 < own.max()
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ def test_round_trip(tmp_path):
     mask = (RNG.integers(0, 2, (8, 8)) * 255).astype(np.uint8)
     first = Record(
         encode_png(image), 8, "Zoë", "a/b.jpg", "simulated",
-        mask=encode_png(mask), head=encode_png(255 - mask), yaw=-60.0, pitch=5.0, roll=0.5,
+        mask=encode_png(mask), skin=encode_png(255 - mask), yaw=-60.0, pitch=5.0, roll=0.5,
     )  # fmt: skip
     index = write_records(tmp_path / "out", [first], fingerprint="f", shards=2)
     assert read_index(tmp_path / "out") == index
@@ -45,7 +45,7 @@ def test_round_trip(tmp_path):
     (example,) = examples(tmp_path / "out")
     np.testing.assert_allclose(example["image"], image / 127.5 - 1, atol=1e-6)
     np.testing.assert_array_equal(example["mask"][..., 0], mask / 255)
-    np.testing.assert_array_equal(example["head"][..., 0], 1.0 - mask / 255)
+    np.testing.assert_array_equal(example["skin"][..., 0], 1.0 - mask / 255)
     assert example["identity"].numpy().decode() == "Zoë"
     assert example["source"].numpy() == b"a/b.jpg"
     assert [float(example[name]) for name in ("yaw", "pitch", "roll")] == [-60.0, 5.0, 0.5]
@@ -123,7 +123,7 @@ def test_damaged_folders(tmp_path):
     index = folder / "index.json"
     good = json.loads(index.read_text())
     index.write_text(json.dumps({**good, "schema": 99}))
-    with pytest.raises(RecordError, match="schema 99, expected 2"):
+    with pytest.raises(RecordError, match="schema 99, expected 3"):
         read_index(folder)
     index.write_text("{")
     with pytest.raises(RecordError, match="damaged"):

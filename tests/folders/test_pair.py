@@ -13,7 +13,9 @@ from dagan_tf.data.records import read_index, shard_paths
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import read_photo, write_png
 from dagan_tf.folders import pair
+from dagan_tf.folders.head_images import write_head
 from dagan_tf.folders.pack import pack_paired, pack_simulated
+from dagan_tf.simulator.registration import moved_onto
 from tests.helpers.drawn_head import SIDE, drawn_head, moved
 
 
@@ -25,8 +27,9 @@ def folders(tmp_path, monkeypatch):
     with ManifestWriter(simulated_folder(simulated)) as manifest:
         for person in ("a", "b"):
             name = f"{person}/1_yaw-090"
-            for part, pixels in (("", view), ("_mask", head), ("_head", head)):
-                write_png(simulated / f"{name}{part}.png", pixels)
+            write_png(simulated / f"{name}.png", view)
+            write_png(simulated / f"{name}_mask.png", head)
+            write_head(simulated / f"{name}_head.png", head, skin_of(head))
             manifest.write(
                 ManifestRow(
                     f"{name}.png", f"{name}_mask.png", "x/neutral_front/1.jpg", person,
@@ -41,6 +44,12 @@ def folders(tmp_path, monkeypatch):
         photos.append(PhotoItem(path, "a", "1", yaw))
     monkeypatch.setattr(pair, "_framed", lambda _, photo: read_photo(photo.path))
     return simulated, photos, tmp_path / "pairs"
+
+
+def skin_of(head):
+    skin = head.copy()
+    skin[: SIDE // 3] = 0
+    return skin
 
 
 def simulated_folder(folder):
@@ -84,7 +93,7 @@ def test_a_photo_that_was_lost_is_laid_on_again(folders):
     np.testing.assert_array_equal(read_photo(output / row.path), before)
 
 
-def test_records_carry_head_target_and_what_both_show(folders, tmp_path):
+def test_records_carry_skin_target_and_what_both_show(folders, tmp_path):
     simulated, photos, output = folders
     pair.pair_folder(simulated, photos, output, progress=False)
     pack_simulated(simulated, tmp_path / "s", image_size=SIDE, pairs=output, progress=False)
@@ -96,12 +105,15 @@ def test_records_carry_head_target_and_what_both_show(folders, tmp_path):
         return {item["identity"].numpy().decode(): item for item in found}
 
     views, (real,) = load(tmp_path / "s"), load(tmp_path / "r").values()
-    target = read_photo(output / "a/1_yaw-090.png") / 127.5 - 1
-    np.testing.assert_allclose(views["a"]["target"], target, atol=1e-6)
-    np.testing.assert_array_equal(real["image"], views["a"]["target"])
-    np.testing.assert_array_equal(real["inside"], views["a"]["inside"])
+    photo = read_photo(output / "a/1_yaw-090.png")
+    inside = read_photo(output / "a/1_yaw-090_mask.png")[:, :, 0]
+    np.testing.assert_allclose(real["image"], photo / 127.5 - 1, atol=1e-6)
+    view = read_photo(simulated / "a/1_yaw-090.png")
+    laid, both = moved_onto(view, photo, inside, -90.0)
+    np.testing.assert_allclose(views["a"]["target"], laid / 127.5 - 1, atol=1e-6)
+    np.testing.assert_allclose(views["a"]["inside"][..., 0], both / 255, atol=1e-6)
     _, head = drawn_head(-90)
-    np.testing.assert_array_equal(views["b"]["head"][..., 0], head / 255)
+    np.testing.assert_allclose(views["b"]["skin"][..., 0], skin_of(head) / 255, atol=1e-6)
     alone = np.asarray(views["b"]["inside"])[..., 0]
     assert float(views["b"]["paired"]) == 0.0
     assert 0.9 < alone.sum() / (head / 255).sum() < 1.0
@@ -120,3 +132,30 @@ def test_what_cannot_be_paired_is_said(folders, tmp_path):
         manifest.write(ManifestRow("a/1.png", "", "neutral_front/1.jpg", "a", -90, 0, 0, 0))
     with pytest.raises(DaganError, match="make views with --head"):
         pair.pair_folder(bare, photos, tmp_path / "other", progress=False)
+
+
+def test_heads_of_an_older_version_are_refused(folders, tmp_path):
+    simulated, photos, output = folders
+    _, head = drawn_head(-90)
+    write_png(simulated / "a/1_yaw-090_head.png", head)
+    with pytest.raises(DaganError, match=r"1_yaw-090_head.png': holds no skin.* make the folder"):
+        pair.pair_folder(simulated, photos, output, progress=False)
+    with pytest.raises(DaganError, match="holds no skin"):
+        pack_simulated(simulated, tmp_path / "s", image_size=SIDE, progress=False)
+
+
+def test_a_view_that_is_hardly_turned_is_its_own_photo(folders, tmp_path):
+    simulated, photos, output = folders
+    pair.pair_folder(simulated, photos, output, progress=False)
+    rows = read_manifest(simulated)
+    (simulated / "manifest.csv").unlink()
+    with ManifestWriter(simulated) as manifest:
+        for row, pose in zip(rows, ("-75.0 0.0 0.0", "0.0 0.0 0.0"), strict=True):
+            manifest.write(dataclasses.replace(row, source_pose=pose))
+    pack_simulated(simulated, tmp_path / "s", image_size=SIDE, pairs=output, progress=False)
+    files = shard_paths(tmp_path / "s", read_index(tmp_path / "s"))
+    found = [parse_example(item, SIDE) for item in tf.data.TFRecordDataset(files)]
+    own, other = (next(o for o in found if o["identity"] == name) for name in (b"a", b"b"))
+    assert float(own["paired"]) == 1.0
+    np.testing.assert_array_equal(own["target"], own["image"])
+    assert float(other["paired"]) == 0.0

@@ -1,5 +1,6 @@
 """The dual-agent auto-encoder: shapes, BEGAN's widths, dtypes, refusals."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -48,6 +49,22 @@ def test_heads_of_two_stages_count_alike():
     assert len(np.unique(coarse[0])) == 64
 
 
+def test_heads_of_earlier_stages_see_less_of_the_image():
+    images = np.random.default_rng(0).normal(size=(1, 64, 64, 3)).astype(np.float32)
+    touched = []
+    for skip in (0, 1):
+        config = DiscriminatorConfig(
+            filters=4, bottleneck=8, convs_per_stage=1, patch_heads=1, patch_skip=skip
+        )
+        model = build_discriminator(config, 64, 5, "patches")
+        before = np.asarray(model(images)[0])
+        assert before.shape == (1, 8 * 2**skip, 8 * 2**skip, 1)
+        other = images.copy()
+        other[0, 32, 32] += 1.0
+        touched.append(float(np.mean(np.asarray(model(other)[0]) != before)))
+    assert touched[1] < 0.6 * touched[0]
+
+
 def test_output_is_not_bounded():
     model = build_discriminator(SMALL, 16, 2)
     x = np.random.default_rng(0).normal(0, 1000, (4, 16, 16, 3)).astype(np.float32)
@@ -72,5 +89,16 @@ def test_refusals(size, identities, message):
 
 def test_no_more_heads_than_stages():
     config = DiscriminatorConfig(filters=2, bottleneck=8, patch_heads=3)
-    with pytest.raises(DaganError, match=r"patch_heads = 3: expected at most 2"):
+    with pytest.raises(DaganError, match=r"patch_heads \+ patch_skip = 3 \+ 0: expected at most 2"):
         build_discriminator(config, 16, 3, "patches")
+
+
+def test_leaky_activations_start_as_he_has_them():
+    config = DiscriminatorConfig(filters=16, activation="leaky_relu")
+    keras.utils.set_random_seed(0)
+    model = build_discriminator(config, 32, 3, "patches")
+    layer = model.get_layer("encoder2_1")
+    assert layer.activation.__name__ == "linear"
+    assert np.std(layer.get_weights()[0]) == pytest.approx(np.sqrt(2 / (9 * 32)), rel=0.05)
+    active = model.get_layer("encoder2_1_active")
+    np.testing.assert_allclose(active(np.array([[-1.0, 2.0]], np.float32)), [[-0.2, 2.0]])

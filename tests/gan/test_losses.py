@@ -1,5 +1,7 @@
 """Losses against hand-computed numbers and against NumPy, SciPy and scikit-learn."""
 
+import functools
+
 import numpy as np
 import pytest
 import scipy.special
@@ -195,3 +197,28 @@ def test_decisions_by_hand():
     fake = [np.mean([softplus(0.0), softplus(2.0)]), np.mean([softplus(-1.0), softplus(3.0)])]
     np.testing.assert_allclose(losses.decision_error(logits, real=True), real, rtol=1e-6)
     np.testing.assert_allclose(losses.decision_error(logits, real=False), fake, rtol=1e-6)
+    weights = tf.constant([[2.0, 0.0], [0.5, 0.5]])[:, :, None, None]
+    weighted = [softplus(0.0), 0.5 * real[1]]
+    np.testing.assert_allclose(
+        losses.decision_error(logits, real=True, weights=weights), weighted, rtol=1e-6
+    )
+    # The refiner wants the same as if its images were real.
+    np.testing.assert_allclose(losses.decision_deceived(logits, weights), weighted, rtol=1e-6)
+
+
+def test_hinge_decisions_against_numpy():
+    logits = tf.constant([[0.0, 2.0], [-1.0, 3.0]])[:, :, None, None]
+    weights = tf.constant([[2.0, 0.0], [0.5, 0.5]])[:, :, None, None]
+    error = functools.partial(losses.decision_error, logits, form="hinge")
+    np.testing.assert_allclose(error(real=True), [0.5, 1.0])
+    np.testing.assert_allclose(error(real=False), [2.0, 2.0])
+    np.testing.assert_allclose(error(real=True, weights=weights), [1.0, 0.5])
+    np.testing.assert_allclose(losses.decision_deceived(logits, form="hinge"), [-1.0, -1.0])
+    np.testing.assert_allclose(losses.decision_deceived(logits, weights, "hinge"), [0.0, -0.5])
+
+
+@pytest.mark.parametrize("form", ["cross_entropy", "hinge"])
+def test_an_undecided_discriminator(form):
+    for real in (True, False):
+        error = losses.decision_error(tf.zeros((1, 2, 2, 1)), real=real, form=form)
+        np.testing.assert_allclose(error, losses.UNDECIDED[form], rtol=1e-6)

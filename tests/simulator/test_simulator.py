@@ -43,6 +43,27 @@ def test_a_view_says_what_it_shows(views):
         assert view.pose == turned_upright(view.source_pose, yaw)
 
 
+@pytest.mark.parametrize("place", [1, 2, 3])
+def test_skin_is_cheeks_and_chin_but_neither_hair_nor_ears_nor_what_is_above_the_brows(
+    views, place
+):
+    view, points = views[place], views[place].landmarks
+    assert np.all(view.skin <= view.head)
+    nose, chin = points[30], points[8]
+    cheek = 0.5 * (nose + points[3 if place > 2 else 13])
+    for x, y in (cheek, chin - (0, 0.05 * (chin - nose)[1])):
+        assert view.skin[round(y), round(x)] > 250
+    mouth = points[60:68].mean(axis=0)
+    assert view.skin[round(mouth[1]), round(mouth[0])] < 128  # lips and teeth are none
+    above = int(points[17:27, 1].min()) - 2
+    assert view.skin[:above].max() < 0.5 * 255  # what is compared is mostly skin
+    assert view.head[:above].any()
+    if place == 2:  # An ear at either side of the face, and what is next to it.
+        left, right = points[0], points[16]
+        assert view.skin[int(left[1]), : int(left[0]) - 4].max() < 0.6 * 255
+        assert view.skin[int(right[1]), int(right[0]) + 5 :].max() < 0.6 * 255
+
+
 def test_eyes_and_mouth_of_a_profile_are_round(views):
     points = views[4].landmarks
     height = points[8, 1] - points[27, 1]

@@ -28,6 +28,7 @@ SMALL = (
     f"data.image_size={IMAGE_SIZE}",
     *(f"generator.{key}={value}" for key, value in asdict(GENERATOR).items()),
     "loss.matte_weight=0",
+    "data.crop=0",
     "discriminator.filters=4",
     "discriminator.downsample=1",
     "training.steps=4",

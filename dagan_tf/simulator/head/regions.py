@@ -57,6 +57,8 @@ _BESIDE_NOSE = (
     (0.03, 48, 0.12, -0.02),
 )
 _BESIDE_END = 0.025
+# The lower face begins below the brows between these distances, face heights.
+_LOWER_FACE = (0.02, 0.09)
 # The mouth ends between these multiples of the lips' half axes.
 _LIPS = (1.0, 1.4)
 
@@ -87,6 +89,7 @@ class HeadRegions:
         jaw_slope: (V,) float32 in [0, 1], 1 on the side of the jaw, down to its edge.
         beside_nose: (V,) float32 in [0, 1], 1 on the slope from the nose down to the cheek, from
             below the inner corner of the eye to the corner of the mouth; 0 on lids and lips.
+        lower_face: (V,) float32 in [0, 1], 1 on what is below the brows, the neck included.
         skull: (V,) bool, above the chin.
         brows: (V,) bool, at the eyebrows.
         scalp: (V,) bool, above the brows, where everybody has hair who has any.
@@ -105,6 +108,7 @@ class HeadRegions:
     jaw_edge: np.ndarray
     jaw_slope: np.ndarray
     beside_nose: np.ndarray
+    lower_face: np.ndarray
     skull: np.ndarray
     brows: np.ndarray
     scalp: np.ndarray
@@ -163,6 +167,7 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
         jaw_edge=(_below_jaw(mean, points, height, _JAW_ROUNDED) * bare).astype(np.float32),
         jaw_slope=_jaw_slope(mean, points, height).astype(np.float32),
         beside_nose=_beside_nose(mean, points, height).astype(np.float32),
+        lower_face=smoothstep(*_LOWER_FACE, (brow - y) / height).astype(np.float32),
         skull=y > chin,
         brows=_near(mean, points[17:27], _BROW * height),
         scalp=(hair > 0.95) & (y > brow - 0.1 * height),

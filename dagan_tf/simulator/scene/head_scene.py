@@ -58,6 +58,9 @@ LONG_HAIR_FRONT = 25.0
 SCALP = 0.35
 # Standard deviation, of the frame, that takes the facets of the mesh out of a region.
 REGION_BLUR = 0.01
+# So much of the frame around ears is half skin: what lies there is the ear's shade, or what its
+# shape hides.
+AROUND_EARS = 0.04
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +96,13 @@ class PreparedPhoto:
 
 @dataclass(frozen=True, eq=False)
 class DrawnScene:
-    """A view: image (S, S, 3) uint8, mask and head (S, S) uint8, the rest as `SimulatedView`."""
+    """A view: image (S, S, 3), mask, head and skin (S, S), uint8; the rest as `SimulatedView`."""
 
     image: np.ndarray
     mask: np.ndarray
     depth: np.ndarray
     head: np.ndarray
+    skin: np.ndarray
     landmarks: np.ndarray
 
 
@@ -227,15 +231,17 @@ class SceneMaker:
         of_ears = triangles[:, 0] >= self._mesh.size
         ears = frame.averaged(of_ears[raster.triangle_ids] & (raster.triangle_ids >= 0))
         regions = texture.regions
-        beside_nose, jaw_slope, eyes = (
+        face = regions.lower_face * (1.0 - regions.hair) * (1.0 - regions.mouth)
+        beside_nose, jaw_slope, eyes, skin = (
             self._shown(part, raster, triangles)
-            for part in (regions.beside_nose, regions.jaw_slope, regions.eyes)
+            for part in (regions.beside_nose, regions.jaw_slope, regions.eyes, face)
         )
+        skin = skin * (1.0 - 0.5 * self._around(ears))
         if prepared.curtain is not None:
             bare, head = head, draw_before(head, raster, prepared.curtain, camera, settled, texture)
             uncovered = head.depth <= bare.depth
-            ears, beside_nose = ears * uncovered, beside_nose * uncovered
-            jaw_slope = jaw_slope * uncovered
+            ears, skin = ears * uncovered, skin * uncovered
+            beside_nose, jaw_slope = beside_nose * uncovered, jaw_slope * uncovered
         head = soften_rim(head, np.float32(settled) * ears)
         skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)
         centre = fine.carry(skull[:2], frame)
@@ -276,9 +282,16 @@ class SceneMaker:
             image=drawn,
             mask=to_mask(head.seen + (1.0 - head.cover) * known > 0.5),
             head=from_levels(255.0 * head.cover),
+            skin=from_levels(255.0 * skin * head.cover),
             depth=np.where(covered, head.depth / SUPERSAMPLING - middle, depth).astype(np.float32),
             landmarks=fine.carry(camera.project(points)[:, :2], frame),
         )
+
+    def _around(self, ears: np.ndarray) -> np.ndarray:
+        """(S, S) float32 in [0, 1]: 1 on ears and close to them, fading."""
+        side = 2 * round(AROUND_EARS * len(ears)) + 1
+        near = cv2.dilate((ears > 0.0).astype(np.float32), np.ones((side, side), np.uint8))
+        return cv2.GaussianBlur(near, (0, 0), 0.5 * AROUND_EARS * len(ears))
 
     def _shown(self, part: np.ndarray, raster: Raster, triangles: np.ndarray) -> np.ndarray:
         """(S, S) float32 in [0, 1]: where a view shows a part of the head, (V,) in [0, 1]."""

@@ -165,6 +165,10 @@ def test_a_turned_view_shows_hair_where_the_ear_would_be(monkeypatch):
         view = maker.draw(prepared, Pose(80.0))
         colours.append(view.image[y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1)))
         assert view.head[y, x] == 255
+        assert view.skin[y, x] == 0
+        hair = np.abs(view.image.astype(int) - BROWN).max(axis=2) < 10
+        assert view.skin[hair].max(initial=0) < 128
+        assert view.skin.max() == 255
     # An ear's hollows are in the shade.
     assert colours[0].mean() > 0.5 * np.mean(SKIN)
     assert np.abs(colours[1] - BROWN).mean() < 25.0
