@@ -255,8 +255,8 @@ class DAGAN(keras.Model):
             name: tape.gradient(
                 wanted[name],
                 network.trainable_variables,
-                # In some forms a head of the discriminator is unused.
-                unconnected_gradients="none" if name == "generator" else "zero",
+                # In some forms a head of the discriminator is unused, or the refiner's matte.
+                unconnected_gradients="zero",
             )
             for name, network, _ in self._opponents
         }

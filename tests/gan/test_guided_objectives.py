@@ -99,3 +99,23 @@ def test_a_skin_refiner_learns_its_matte_and_nothing_of_it_is_lost_in_a_step():
     model.fit(data, steps_per_epoch=120, epochs=1, verbose=0)
     last = {metric.name: float(metric.result()) for metric in model.metrics}
     assert last["matte_loss"] < 0.6 * first["matte_loss"]
+
+
+def test_a_skin_refiner_goes_on_without_being_told_where_skin_is():
+    overrides = [
+        *TINY, "data.image_size=32", "generator.form=skin", "generator.input_skip=true",
+        "generator.downsample=2", "loss.adversarial=patch",
+    ]  # fmt: skip
+    model = build_dagan(load_config("small-64", overrides), PEOPLE)
+    matte = [np.array(one) for one in model.generator.get_layer("matte").get_weights()]
+    rng = np.random.default_rng(5)
+    batch = {
+        "simulated": tf.constant(rng.uniform(-1, 1, (4, 32, 32, 3)), tf.float32),
+        "real": tf.constant(rng.uniform(-1, 1, (4, 32, 32, 3)), tf.float32),
+        "mask": tf.ones((4, 32, 32, 1)),
+        "simulated_label": tf.constant([0, 1, 2, 0]),
+        "real_label": tf.constant([0, 1, -1, 2]),
+    }
+    model.fit(tf.data.Dataset.from_tensors(batch).repeat(), steps_per_epoch=2, verbose=0)
+    for before, after in zip(matte, model.generator.get_layer("matte").get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
