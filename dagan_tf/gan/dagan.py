@@ -252,11 +252,9 @@ class DAGAN(keras.Model):
                 "discriminator": found.discriminator_loss * scales["discriminator"] * share,
             }
         gradients = {
-            name: tape.gradient(
-                wanted[name],
+            name: _or_zeros(
+                tape.gradient(wanted[name], network.trainable_variables),
                 network.trainable_variables,
-                # In some forms a head of the discriminator is unused, or the refiner's matte.
-                unconnected_gradients="zero",
             )
             for name, network, _ in self._opponents
         }
@@ -292,6 +290,14 @@ def _on_known_skin(generator: keras.Model) -> Callable[..., tuple[tf.Tensor, tf.
         return changed(images, light, hue, detail, skin), matte
 
     return refine
+
+
+def _or_zeros(gradients: list[tf.Tensor | None], variables: list[Any]) -> list[tf.Tensor]:
+    """Zeros for what a loss does not reach: an unused head of the discriminator, or a matte."""
+    return [
+        tf.zeros_like(tf.convert_to_tensor(variable)) if gradient is None else gradient
+        for gradient, variable in zip(gradients, variables, strict=True)
+    ]
 
 
 def _replicas() -> int:
