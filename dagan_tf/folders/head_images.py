@@ -22,7 +22,7 @@ def read_head(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
     pixels = read_photo(path)
     if pixels[:, :, 2].any():
         raise DaganError(
-            f"{os.fspath(path)!r}: holds no skin, as before version 0.3; expected a PNG of a newer"
-            " `trainer.simulate --head`: make the folder anew"
+            f"{os.fspath(path)!r}: holds no skin, as those of an older `trainer.simulate --head`:"
+            " make the folder anew"
         )
     return np.ascontiguousarray(pixels[:, :, 0]), np.ascontiguousarray(pixels[:, :, 1])

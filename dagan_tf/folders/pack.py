@@ -99,8 +99,9 @@ def pack_simulated(
                 # Without a photo to share it with, the head but for its outline.
                 head = resized(head, image_size, image_size)
                 inside = encode_png(cv2.erode(head, np.ones((_RIM, _RIM), np.uint8)))
-            if _hardly_turned(row):
-                target = encode_png(resized(image, image_size, image_size))
+            encoded = encode_png(resized(image, image_size, image_size))
+            if pairs is not None and _hardly_turned(row):
+                target = encoded
             elif row.path in photos:
                 photo, shared = photos[row.path]
                 both = read_photo(shared)[:, :, 0]
@@ -108,7 +109,7 @@ def pack_simulated(
                 target = encode_png(resized(laid, image_size, image_size))
                 inside = encode_png(resized(both, image_size, image_size))
             yield Record(
-                image=encode_png(resized(image, image_size, image_size)),
+                image=encoded,
                 size=image_size,
                 identity=row.identity,
                 source=row.path,

@@ -185,7 +185,7 @@ def _real_labels(
 
 
 def _weights(shared: tf.Tensor, answer: tf.Tensor) -> tf.Tensor:
-    """1 in the mean, more for patches that show much of what is judged, 0 where all is black."""
+    """1 in the mean, more for patches that show much of what is judged, 0 where all is grey."""
     share = tf.image.resize(shared, answer.shape[1:3], method="area")
     return share / (tf.reduce_mean(share) + _LITTLE)
 

@@ -35,7 +35,7 @@ from dagan_tf.simulator.scene.long_hair import find_long_hair
 from dagan_tf.simulator.scene.neck import Neck
 from dagan_tf.simulator.scene.outline import finite_radii, outline_radii
 from dagan_tf.simulator.scene.sheets import hang_curtain
-from dagan_tf.simulator.scene.streaks import without_streaks
+from dagan_tf.simulator.scene.streaks import TURNED, without_streaks
 from dagan_tf.simulator.scene.surroundings import HeadOutline
 from dagan_tf.simulator.scene.texture import HeadTexture
 from dagan_tf.simulator.scene.texture_reading import head_texture
@@ -232,16 +232,12 @@ class SceneMaker:
         ears = frame.averaged(of_ears[raster.triangle_ids] & (raster.triangle_ids >= 0))
         regions = texture.regions
         face = regions.lower_face * (1.0 - regions.hair) * (1.0 - regions.mouth)
-        beside_nose, jaw_slope, eyes, skin = (
-            self._shown(part, raster, triangles)
-            for part in (regions.beside_nose, regions.jaw_slope, regions.eyes, face)
-        )
-        skin = skin * (1.0 - 0.5 * self._around(ears))
+        skin = self._shown(face, raster, triangles) * (1.0 - 0.5 * self._around(ears))
+        uncovered: np.ndarray | bool = True
         if prepared.curtain is not None:
             bare, head = head, draw_before(head, raster, prepared.curtain, camera, settled, texture)
             uncovered = head.depth <= bare.depth
             ears, skin = ears * uncovered, skin * uncovered
-            beside_nose, jaw_slope = beside_nose * uncovered, jaw_slope * uncovered
         head = soften_rim(head, np.float32(settled) * ears)
         skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)
         centre = fine.carry(skull[:2], frame)
@@ -273,9 +269,14 @@ class SceneMaker:
         )[0]
         points = self._relieved(fit, points)
         drawn = scene.compose(head.colour, head.cover, image)
-        drawn = without_streaks(
-            drawn, beside_nose, jaw_slope, (head.cover > FULL) & (eyes < 0.5), turn
-        )
+        if abs(turn) > TURNED[0]:
+            beside_nose, jaw_slope, eyes = (
+                self._shown(part, raster, triangles)
+                for part in (regions.beside_nose, regions.jaw_slope, regions.eyes)
+            )
+            whole = (head.cover > FULL) & (eyes < 0.5)
+            slopes = beside_nose * uncovered, jaw_slope * uncovered
+            drawn = without_streaks(drawn, *slopes, whole, turn)
         if prepared.grey:
             drawn = cv2.cvtColor(cv2.cvtColor(drawn, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         return DrawnScene(

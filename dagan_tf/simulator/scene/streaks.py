@@ -13,7 +13,7 @@ from dagan_tf.core.pixels import from_levels, to_unit
 from dagan_tf.simulator.head.regions import smoothstep
 
 # They are taken out between these angles from how the photo shows the face, degrees.
-_TURNED = (60.0, 80.0)
+TURNED = (60.0, 80.0)
 # How far around a place is looked for what is usual there, of the frame; along the jaw, and what is
 # so fine there, pores and stubble, that it stays.
 _AROUND, _AROUND_JAW, _FINE = 0.027, 0.036, 0.009
@@ -44,7 +44,7 @@ def without_streaks(
         (S, S, 3) uint8 RGB.
     """
     share = skin.astype(np.float32)
-    amount = share * np.float32(smoothstep(*_TURNED, abs(turn)))
+    amount = share * np.float32(smoothstep(*TURNED, abs(turn)))
     if not amount.any():
         return image
     levels = to_unit(image) + _DARKEST
