@@ -10,6 +10,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from dagan_tf.core.processor import bfloat16_flag
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.weights import (
     BLAZEFACE_FAR,
@@ -56,7 +57,6 @@ _ALIASES = {
 }
 # A photo with six views and the temporary files of a training at 64 pixels fit well below this.
 LEAST_FREE_DISK_GB = 2.0
-CPU_INFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -177,8 +177,7 @@ def _gpus() -> Finding:
 
 def _bfloat16() -> Finding:
     """CPUs that multiply in bfloat16 train about twice as fast under `mixed_bfloat16`."""
-    flags = CPU_INFO.read_text("utf-8", "replace") if CPU_INFO.exists() else ""
-    found = next((flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags), "")
+    found = bfloat16_flag() or ""
     remedy = "keep training.precision=float32 on this CPU"
     return Finding("bfloat16 in the CPU", found, OPTIONAL, "faster training on CPUs", remedy)
 

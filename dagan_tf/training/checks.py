@@ -1,12 +1,14 @@
 """Whether settings, records and machine fit one another; each misfit is one clear line."""
 
 import contextlib
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import tensorflow as tf
 
 from dagan_tf.config.sections import LossConfig, TrainingConfig
+from dagan_tf.core.processor import bfloat16_flag
 from dagan_tf.data.records import read_index
 from dagan_tf.errors import DaganError
 
@@ -32,6 +34,25 @@ def check_devices(settings: TrainingConfig, devices: int) -> None:
         raise DaganError(
             f"training.history_size = {settings.history_size}: expected 0 on {devices} devices,"
             " a history is of one device"
+        )
+
+
+def warn_of_slow_precision(settings: TrainingConfig, devices: Sequence[str]) -> None:
+    """Says on stderr that the processor emulates the precision, which takes many times as long.
+
+    Args:
+        settings: of which the precision.
+        devices: those that are trained on; none: every GPU, or the CPU.
+    """
+    on_cpu = not (devices or tf.config.list_physical_devices("GPU")) or all(
+        "CPU" in device.upper() for device in devices
+    )
+    if settings.precision == "mixed_bfloat16" and on_cpu and bfloat16_flag() == "":
+        print(
+            "training.precision = mixed_bfloat16: this processor has no products in bfloat16, a"
+            " step takes many times as long; faster here: --set=training.precision=float32",
+            file=sys.stderr,
+            flush=True,
         )
 
 

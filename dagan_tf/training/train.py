@@ -15,7 +15,11 @@ from dagan_tf.faces.weights import LANDMARK_SOURCES
 from dagan_tf.folders.pack import pack_paired, pack_real, pack_simulated
 from dagan_tf.loop.saving import Realism
 from dagan_tf.loop.strategy import make_cluster_strategy, make_strategy
-from dagan_tf.training.checks import check_devices, check_identities
+from dagan_tf.training.checks import (
+    check_devices,
+    check_identities,
+    warn_of_slow_precision,
+)
 from dagan_tf.training.model_folder import check_config
 from dagan_tf.training.run import TrainingResult, train_claimed
 from dagan_tf.training.workers import claimed, workers_of
@@ -105,6 +109,8 @@ def train(
     strategy = cluster or make_strategy(devices)
     workers = workers_of(strategy)
     check_devices(config.training, strategy.num_replicas_in_sync)
+    if workers.chief and verbose:
+        warn_of_slow_precision(config.training, devices)
     names = [row.identity for row in read_manifest(simulated) if row.identity not in held_out]
     check_identities(config.loss, names, os.fspath(simulated))
     # Each packs its own: the workers need not share a disk for them, nor wait for the chief.

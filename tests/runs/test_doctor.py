@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from dagan_tf.core import processor
 from dagan_tf.errors import DaganError
 from dagan_tf.pretrained.card import DEFAULT
 from dagan_tf.runs import doctor as machine
@@ -68,7 +69,7 @@ def test_damaged_weights_in_the_box_are_named(tmp_path, monkeypatch):
 def test_bfloat16_is_read_from_the_cpu_flags(tmp_path, monkeypatch, flag):
     info = tmp_path / "cpuinfo"
     info.write_text(f"flags : fpu sse2 {flag}\n")
-    monkeypatch.setattr(machine, "CPU_INFO", info)
+    monkeypatch.setattr(processor, "CPU_INFO", info)
     assert by_name(machine.inspect_machine(tmp_path))["bfloat16 in the CPU"].found == flag
 
 

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dagan_tf.config.sections import TrainingConfig
 from dagan_tf.config.settings import load_config
+from dagan_tf.core import processor
 from dagan_tf.data.manifest import ManifestWriter, read_manifest
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.photo_io import write_png
 from dagan_tf.gan.dagan import DAGAN
 from dagan_tf.loop.checkpoints import list_checkpoints
-from dagan_tf.training.checks import check_devices, memory_hint
+from dagan_tf.training.checks import check_devices, memory_hint, warn_of_slow_precision
 from dagan_tf.training.train import RealPhotos, train
 from tests.helpers.toy_folders import make_real, make_simulated, toy_face
 from tests.training.test_train import TINY
@@ -176,3 +178,27 @@ def test_exhausted_memory_hints_what_to_lower_and_loses_nothing(folders, tmp_pat
 def test_the_machine_s_memory_counts_too():
     with pytest.raises(DaganError, match="out of memory: lower this"), memory_hint("lower this"):
         raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision", "devices", "warned"),
+    [
+        ("avx2", "mixed_bfloat16", (), True),
+        ("avx2", "mixed_bfloat16", ("CPU:0", "CPU:1"), True),
+        ("avx2", "mixed_bfloat16", ("GPU:0",), False),
+        ("avx2", "float32", (), False),
+        ("avx512_bf16", "mixed_bfloat16", (), False),
+        (None, "mixed_bfloat16", (), False),
+    ],
+)
+def test_precision_that_the_processor_emulates(
+    flags, precision, devices, warned, tmp_path, monkeypatch, capsys
+):
+    info = tmp_path / "cpuinfo"
+    if flags is not None:
+        info.write_text(f"flags : fpu {flags}\n")
+    monkeypatch.setattr(processor, "CPU_INFO", info)
+    warn_of_slow_precision(TrainingConfig(precision=precision), devices)
+    said = capsys.readouterr().err
+    assert ("training.precision = mixed_bfloat16" in said) == warned
+    assert said.count("\n") == warned
