@@ -1,7 +1,8 @@
-"""Long hair as a surface of its own, which hangs from the head and turns with it.
+"""A surface of its own about the head, which turns with it: long hair, or a collar.
 
-Its front shows the photo; what a front does not show of it is filled with the same rows' colours
-and with the strands of the scalp's hair. `sheets.py` makes it.
+Of hair, which `sheets.py` hangs, the front shows the photo; what a front does not show of it is
+filled with the same rows' colours and with the strands of the scalp's hair. `collar.py` makes the
+other.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ class Curtain:
         positions: (K, 2) float32, in the photo, pixels of the canvas.
         facing: (K,) float32, cosine to the line of sight in the photo.
         visible: (K,) float32, 1 where the photo shows it.
-        inside: (K,) float32 in [0, 1], surely hair's own colour there.
+        inside: (K,) float32 in [0, 1], surely its own colour there.
         filling: (K, 3) float32, colour where the photo does not show it.
         cover: (K,) float32 in [0, 1], how opaque.
+        light: (K,) float32, by what its colours are multiplied.
         strands: (G, G) float32, its fine structure; see `grain.py`.
         grain_places: (K, 2) float32, places in it.
         hides: model units; what of the head stands out of it by less is hidden.
@@ -50,6 +52,7 @@ class Curtain:
     inside: np.ndarray
     filling: np.ndarray
     cover: np.ndarray
+    light: np.ndarray
     strands: np.ndarray
     grain_places: np.ndarray
     hides: float
@@ -74,7 +77,7 @@ class Curtain:
         out[:, shading.COVER] = self.cover
         out[:, shading.U : shading.V + 1] = self.grain_places
         out[:, shading.HAIR] = 1.0
-        out[:, shading.GAIN : shading.GAIN + 3] = 1.0
+        out[:, shading.GAIN : shading.GAIN + 3] = self.light[:, None]
         return out
 
 
@@ -85,19 +88,19 @@ def draw_before(
     camera: Camera,
     settled: float,
     texture: HeadTexture,
-) -> Shaded:
+) -> tuple[Shaded, np.ndarray]:
     """Draws a curtain before and behind a head.
 
     Args:
         head: drawn.
         raster: the head's, from which it was drawn.
-        curtain: the hair.
+        curtain: hair or collar.
         camera: the view's, to pixels of the raster.
         settled: as of `Curtain.values`.
         texture: the head's.
 
     Returns:
-        Both in one drawing.
+        Both in one drawing, and (S, S) float32 in [0, 1], how far each pixel shows the curtain.
     """
     projected = camera.project(curtain.vertices)
     hair = rasterize(projected, curtain.triangles, *raster.triangle_ids.shape)
@@ -109,9 +112,10 @@ def draw_before(
     drawn = soften_rim(shade(hair, curtain.triangles, values, texture.photo, grain, SUPERSAMPLING))
     rest = 1.0 - drawn.cover
     nearest = np.where(drawn.cover > 0.5, np.maximum(drawn.depth, head.depth), head.depth)
-    return Shaded(
+    both = Shaded(
         colour=drawn.colour + rest[..., None] * head.colour,
         cover=drawn.cover + rest * head.cover,
         seen=drawn.seen + rest * head.seen,
         depth=nearest,
     )
+    return both, drawn.cover

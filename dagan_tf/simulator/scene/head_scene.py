@@ -27,12 +27,14 @@ from dagan_tf.simulator.render.sampling import sample
 from dagan_tf.simulator.render.shading import shade, soften_rim
 from dagan_tf.simulator.scene import surroundings as scene
 from dagan_tf.simulator.scene.backdrop import MARGIN, clean_plate
+from dagan_tf.simulator.scene.collar import as_worn, put_on_collar, with_shade
 from dagan_tf.simulator.scene.curtain import Curtain, draw_before
 from dagan_tf.simulator.scene.ear_texture import EarTexture, ear_maker
 from dagan_tf.simulator.scene.foreground import person_mask
 from dagan_tf.simulator.scene.hair import fit_outline, growth_along_rays
 from dagan_tf.simulator.scene.long_hair import find_long_hair
 from dagan_tf.simulator.scene.neck import Neck
+from dagan_tf.simulator.scene.neckline import find_neckline
 from dagan_tf.simulator.scene.outline import finite_radii, outline_radii
 from dagan_tf.simulator.scene.sheets import hang_curtain
 from dagan_tf.simulator.scene.streaks import TURNED, without_streaks
@@ -53,6 +55,10 @@ GREY = 3
 RELIEF_FRONT = (15.0, 40.0)
 # Long hair is sought in photos turned by less, degrees.
 LONG_HAIR_FRONT = 25.0
+# Collars in photos turned by less, degrees.
+COLLAR_FRONT = 20.0
+# Skin has its own colour where its cosine to the line of sight is larger.
+FACING = 0.4
 # Under long hair the head grows to its outline from the brow on, and fully so many heights (brow to
 # chin) above it.
 SCALP = 0.35
@@ -78,6 +84,7 @@ class PreparedPhoto:
         outline: the head's in the photo, in pixels of the frame.
         curtain: its long hair, or None.
         ears: what is drawn in place of the head's own ears, or None.
+        collar: its shirt's, or None.
         grey: whether it has no colours.
     """
 
@@ -91,6 +98,7 @@ class PreparedPhoto:
     outline: HeadOutline
     curtain: Curtain | None
     ears: EarTexture | None
+    collar: Curtain | None
     grey: bool
 
 
@@ -130,6 +138,9 @@ class SceneMaker:
         )
         self._ears = ear_maker(model, self._mesh, self._regions)
         self._drawn = self._mesh if self._ears is None else self._ears.mesh
+        self._face = (
+            self._regions.lower_face * (1.0 - self._regions.hair) * (1.0 - self._regions.mouth)
+        )
         self._sky = sky_seen(mean, self._mesh.normals(mean), model.triangles)
 
     def prepare(self, photo: np.ndarray, fit: FaceFit) -> PreparedPhoto:
@@ -186,6 +197,14 @@ class SceneMaker:
             curtain = hang_curtain(
                 hair, laid, small, person, depth, projected, camera, self._regions, self.grids
             )
+        collar = None
+        if hair is None and abs(fit.pose.yaw) < COLLAR_FRONT:
+            facing = (self._face > 0.5) & (normals[:, 2] > FACING)
+            marks = placed[self.model.landmark_vertices, :2]
+            line = find_neckline(small, work.averaged(shown) > 0.5, placed[facing, :2], marks)
+            if line is not None:
+                chin_in_photo = projected[self.model.landmark_vertices[8]]
+                collar = put_on_collar(line, chin_in_photo, camera, self.grids)
         plate, kept = clean_plate(laid, small, whole & above, whole, MARGIN * height, shown)
         radii = outline_radii(np.isfinite(self._head_depth(projected)), centre)
         outline = HeadOutline(
@@ -201,7 +220,7 @@ class SceneMaker:
             ears = self._ears.read(vertices, camera, shown, texture.brightest)
         return PreparedPhoto(
             fit, vertices, texture, tone, plate, kept, shown.astype(np.float32), outline, curtain,
-            ears, grey=bool(np.ptp(small, axis=2).max() <= GREY),
+            ears, collar, grey=bool(np.ptp(small, axis=2).max() <= GREY),
         )  # fmt: skip
 
     def draw(self, prepared: PreparedPhoto, pose: Pose) -> DrawnScene:
@@ -235,9 +254,13 @@ class SceneMaker:
         skin = self._shown(face, raster, triangles) * (1.0 - 0.5 * self._around(ears))
         uncovered: np.ndarray | bool = True
         if prepared.curtain is not None:
-            bare, head = head, draw_before(head, raster, prepared.curtain, camera, settled, texture)
-            uncovered = head.depth <= bare.depth
-            ears, skin = ears * uncovered, skin * uncovered
+            head, over = draw_before(head, raster, prepared.curtain, camera, settled, texture)
+            uncovered = over < 0.5
+        collar = None if prepared.collar is None else as_worn(prepared.collar, turn)
+        if collar is not None:
+            head, over = draw_before(head, raster, collar, camera, settled, texture)
+            head, uncovered = with_shade(head, over), over < 0.5
+        ears, skin = ears * uncovered, skin * uncovered
         head = soften_rim(head, np.float32(settled) * ears)
         skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)
         centre = fine.carry(skull[:2], frame)

@@ -113,6 +113,7 @@ def hang_curtain(
         inside=(smoothstep(*_INSIDE, deep) * own).astype(np.float32),
         filling=filling,
         cover=np.concatenate([cover.reshape(-1) for cover in covers]).astype(np.float32),
+        light=np.ones(len(points), np.float32),
         strands=fine,
         grain_places=(canvas.per(work) * np.concatenate(grain_places)).astype(np.float32),
         hides=_HIDES * hair.height * canvas.per(work) / camera.scale,
