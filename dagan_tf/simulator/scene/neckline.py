@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from dagan_tf.core.pixels import to_unit
 from dagan_tf.simulator.scene.grain import at_vertices
@@ -107,14 +108,16 @@ def find_neckline(
 def _edge(colours: np.ndarray, own: np.ndarray, step: float) -> int | None:
     """The first place of a column, (N, 3) downwards, `step` heights apart, that is cloth."""
     above, below = max(2, int(_ABOVE / step)), int(_BELOW / step)
+    if len(colours) <= above + below:
+        return None
     unlike = np.hypot(
         np.linalg.norm(colours[:, 1:] - own[1:], axis=1), _SHADE * (colours[:, 0] - own[0])
     )
-    best, where = _UNLIKE, None
-    for at in range(above, len(colours) - below):
-        gain = unlike[at + 1 : at + below].min() - np.median(unlike[:at])
-        apart = colours[at : at + below].mean(axis=0) - colours[at - above : at].mean(axis=0)
-        value = min(gain, np.linalg.norm(apart * [_STEP_SHADE, 1.0, 1.0]))
-        if value > best:
-            best, where = value, at
-    return where
+    at = np.arange(above, len(colours) - below)
+    least = sliding_window_view(unlike, below - 1).min(axis=1)[at + 1]
+    gain = least - np.cumsum(unlike)[at - 1] / at
+    sums = np.concatenate([np.zeros((1, 3)), np.cumsum(colours, axis=0, dtype=np.float64)])
+    apart = (sums[at + below] - sums[at]) / below - (sums[at] - sums[at - above]) / above
+    value = np.minimum(gain, np.linalg.norm(apart * [_STEP_SHADE, 1.0, 1.0], axis=1))
+    best = int(value.argmax())
+    return int(at[best]) if value[best] > _UNLIKE else None
