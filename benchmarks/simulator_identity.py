@@ -68,8 +68,11 @@ def mesh_only(prepared: PreparedPhoto) -> PreparedPhoto:
         grain=np.zeros_like(texture.grain),
         light=np.zeros(3),
     )
-    grey = np.full_like(prepared.plate, round(head_scene.NEUTRAL_GREY))
-    return replace(prepared, texture=dark, plate=grey)
+    plates = [
+        plate._replace(image=np.full_like(plate.image, round(head_scene.NEUTRAL_GREY)))
+        for plate in prepared.plates
+    ]
+    return replace(prepared, texture=dark, plates=tuple(plates))
 
 
 def even_fill(prepared: PreparedPhoto) -> PreparedPhoto:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
@@ -19,64 +21,76 @@ _WISPS_REACH, _WISPS_WIDTH = 5.0, 1.5
 _WISPS_CONTRAST, _WISPS_LEAST = 1.5, 3.0
 
 
-def clean_plate(
+class Plate(NamedTuple):
+    """A photo without a part of it.
+
+    Attributes:
+        image: (C, C, 3) uint8.
+        kept: (C, C) float32 in [0, 1], how much of each pixel is the photo's own.
+    """
+
+    image: np.ndarray
+    kept: np.ndarray
+
+
+def clean_plates(
     photo: np.ndarray,
     coarse: np.ndarray,
     removed: np.ndarray,
     person: np.ndarray,
     margin: float,
     shown: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Plate, Plate]:
     """Takes a region out of a photo.
 
     Args:
         photo: (C, C, 3) uint8.
         coarse: (W, W, 3) uint8, the same at a lower resolution.
         removed: (W, W) bool, the region.
-        person: (W, W) bool; nothing of it is filled in, only what lies behind it. What of it is not
-            removed stays.
+        person: (W, W) bool; nothing of it is filled in, only what lies behind it.
         margin: pixels by which both are grown.
         shown: (C, C) bool, what lies inside the photo.
 
     Returns:
-        (C, C, 3) uint8 and how much of each pixel is the photo's own, (C, C) float32 in [0, 1].
+        The photo without the region, but with what else there is of the person; and without either.
     """
     extent = photo.shape[0]
     canvas, work = (Grid(image.shape[0], extent) for image in (photo, coarse))
-    removed = removed | _wisps(coarse, removed, removed | person, margin)
+    whole = removed | person
+    wisps = _wisps(coarse, whole, margin)
+    # Below the head there are shoulders.
+    of_head = np.arange(len(removed)) <= np.flatnonzero(removed.any(axis=1)).max(initial=-1)
+    removed, whole = removed | (wisps & of_head[:, None]), whole | wisps
     known, behind = (
         np.clip(
             cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) - margin,
             0.0,
             1.0,
         )
-        for mask in (removed, removed | person)
+        for mask in (removed, whole)
     )
     # The neck below the chin is no mixed edge: a turned head's nape ends above it.
     known[person & ~removed] = 1.0
     inside = work.averaged(shown)
     filled = push_pull(coarse.astype(np.float32), (behind * inside).astype(np.float32))
-    kept = canvas.spread(known) * shown
-    smooth = canvas.spread(filled)
-    mixed = cv2.blendLinear(photo.astype(np.float32), smooth, kept, 1.0 - kept)
-    return from_levels(mixed), kept
+    smooth, fine = canvas.spread(filled), photo.astype(np.float32)
+
+    def plate(share: np.ndarray) -> Plate:
+        kept = canvas.spread(share) * shown
+        return Plate(from_levels(cv2.blendLinear(fine, smooth, kept, 1.0 - kept)), kept)
+
+    return plate(known), plate(behind)
 
 
-def _wisps(
-    coarse: np.ndarray, removed: np.ndarray, person: np.ndarray, margin: float
-) -> np.ndarray:
-    """(W, W) bool: single hairs beside a head, where the backdrop is even enough to tell."""
+def _wisps(coarse: np.ndarray, person: np.ndarray, margin: float) -> np.ndarray:
+    """(W, W) bool: single hairs beside a person, where the backdrop is even enough to tell."""
     away = cv2.distanceTransform((~person).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     far = away > _WISPS_REACH * margin
-    rows = np.flatnonzero(removed.any(axis=1))
-    if far.mean() < 0.05 or not len(rows):
+    if far.mean() < 0.05 or not person.any():
         return np.zeros_like(person)
     beyond = push_pull(coarse.astype(np.float32), (away > 1.0).astype(np.float32))
     bytes_beyond = from_levels(beyond)
     around = cv2.medianBlur(bytes_beyond, 2 * round(_WISPS_WIDTH * margin) + 1)
     differs = cv2.absdiff(bytes_beyond, around).max(axis=2)
     least = max(_WISPS_LEAST, _WISPS_CONTRAST * float(np.quantile(differs[far], 0.95)))
-    # Below the head there are shoulders.
-    wisps = ~far & ~person & (differs > least)
-    wisps[rows.max() + 1 :] = False
-    return np.asarray(wisps)
+    return np.asarray(~far & ~person & (differs > least))

@@ -26,7 +26,7 @@ from dagan_tf.simulator.render.rasterizer import Raster, rasterize
 from dagan_tf.simulator.render.sampling import sample
 from dagan_tf.simulator.render.shading import shade, soften_rim
 from dagan_tf.simulator.scene import surroundings as scene
-from dagan_tf.simulator.scene.backdrop import MARGIN, clean_plate
+from dagan_tf.simulator.scene.backdrop import MARGIN, Plate, clean_plates
 from dagan_tf.simulator.scene.collar import as_worn, put_on_collar, with_shade
 from dagan_tf.simulator.scene.curtain import Curtain, draw_before
 from dagan_tf.simulator.scene.ear_texture import EarTexture, ear_maker
@@ -55,6 +55,8 @@ GREY = 3
 RELIEF_FRONT = (15.0, 40.0)
 # Long hair is sought in photos turned by less, degrees.
 LONG_HAIR_FRONT = 25.0
+# Between these turns, degrees, a photo's shoulders go: a profile has none before its throat.
+ALONE = (60.0, 80.0)
 # Collars in photos turned by less, degrees.
 COLLAR_FRONT = 20.0
 # Skin has its own colour where its cosine to the line of sight is larger.
@@ -78,8 +80,7 @@ class PreparedPhoto:
         vertices: (V, 3) float32, the head with its hair, model units.
         texture: where each vertex finds its colour.
         tone: how its colours change when it turns, or None if unknown.
-        plate: (C, C, 3) uint8, the photo without head and hair.
-        kept: (C, C) float32 in [0, 1], what of the plate is the photo's own.
+        plates: the photo without head and hair, and without the person.
         shown: (C, C) float32, 1 inside the photo, 0 beyond its edges.
         outline: the head's in the photo, in pixels of the frame.
         curtain: its long hair, or None.
@@ -92,8 +93,7 @@ class PreparedPhoto:
     vertices: np.ndarray
     texture: HeadTexture
     tone: TurnedTone | None
-    plate: np.ndarray
-    kept: np.ndarray
+    plates: tuple[Plate, Plate]
     shown: np.ndarray
     outline: HeadOutline
     curtain: Curtain | None
@@ -205,7 +205,7 @@ class SceneMaker:
             if line is not None:
                 chin_in_photo = projected[self.model.landmark_vertices[8]]
                 collar = put_on_collar(line, chin_in_photo, camera, self.grids)
-        plate, kept = clean_plate(laid, small, whole & above, whole, MARGIN * height, shown)
+        plates = clean_plates(laid, small, whole & above, whole, MARGIN * height, shown)
         radii = outline_radii(np.isfinite(self._head_depth(projected)), centre)
         outline = HeadOutline(
             centre=work.carry(centre, frame),
@@ -219,7 +219,7 @@ class SceneMaker:
         if self._ears is not None:
             ears = self._ears.read(vertices, camera, shown, texture.brightest)
         return PreparedPhoto(
-            fit, vertices, texture, tone, plate, kept, shown.astype(np.float32), outline, curtain,
+            fit, vertices, texture, tone, plates, shown.astype(np.float32), outline, curtain,
             ears, collar, grey=bool(np.ptp(small, axis=2).max() <= GREY),
         )  # fmt: skip
 
@@ -278,7 +278,7 @@ class SceneMaker:
             known, depth = np.zeros((size, size), np.float32), np.float32(np.nan)
         else:
             places = frame.carry(around.places, canvas)
-            image, known = sample(prepared.plate, places), sample(prepared.kept, places)
+            image, known = _behind(prepared.plates, places, float(smoothstep(*ALONE, abs(turn))))
             if settled < 1.0:
                 own = sample(texture.photo, places)
                 image = settled * image.astype(np.float32) + (1.0 - settled) * own
@@ -343,6 +343,21 @@ class SceneMaker:
         solid = self.model.triangles[(self._neck.cover[self.model.triangles] > 0.5).all(axis=1)]
         placed = canvas.carry_depth(projected, work)
         return rasterize(placed, solid, work.side, work.side).depth
+
+
+def _behind(
+    plates: tuple[Plate, Plate], places: np.ndarray, alone: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """(S, S, 3) and (S, S) of the photo around the head, its shoulders left out by a share."""
+    dressed, bare = plates
+    if alone in (0.0, 1.0):
+        one = bare if alone else dressed
+        return sample(one.image, places), sample(one.kept, places)
+    image, known = (
+        np.float32(1.0 - alone) * sample(one, places) + np.float32(alone) * sample(other, places)
+        for one, other in zip(dressed, bare, strict=True)
+    )
+    return image, known
 
 
 def _upright(fit: FaceFit, matrix: np.ndarray) -> Camera:

@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 
-from dagan_tf.simulator.scene.backdrop import clean_plate
+from dagan_tf.simulator.scene.backdrop import clean_plates
 from tests.simulator.scene.test_outline import disc
 
 
@@ -14,7 +14,7 @@ def test_the_plate_keeps_no_trace_of_what_was_removed():
     person = disc(120, (60, 60), 30)
     photo[person] = (250, 0, 0)
     mask = disc(60, (29.5, 29.5), 15)
-    plate, kept = clean_plate(
+    (plate, kept), _ = clean_plates(
         photo, halved(photo), mask, mask, margin=2.0, shown=np.ones((120, 120), bool)
     )
     assert plate[..., 0].max() < 60
@@ -29,12 +29,16 @@ def test_the_body_stays_but_is_not_smeared_over_the_backdrop():
     photo[80:] = 10  # dark clothes
     head, person = disc(60, (29.5, 29.5), 9), disc(60, (29.5, 29.5), 9)
     person[40:] = True
-    plate, kept = clean_plate(
+    (plate, kept), alone = clean_plates(
         photo, halved(photo), head, person, margin=2.0, shown=np.ones((120, 120), bool)
     )
     assert plate[59, 59].min() > 200
     assert plate[110, 60].max() == 10
     assert kept[110, 60] == 1
+    # From the side there is no body before the throat.
+    assert alone.image[110, 60].min() > 200
+    assert alone.kept[110, 60] == 0
+    np.testing.assert_array_equal(alone.image[:20], plate[:20])
 
 
 def test_the_neck_stays_up_to_the_row_where_the_head_ends():
@@ -43,7 +47,7 @@ def test_the_neck_stays_up_to_the_row_where_the_head_ends():
     head[10:30, 20:40] = True
     person[10:50, 20:40] = True
     photo[np.kron(person, np.ones((2, 2), bool))] = 90
-    plate, kept = clean_plate(
+    (plate, kept), _ = clean_plates(
         photo, halved(photo), head, person, margin=4.0, shown=np.ones((120, 120), bool)
     )
     assert kept[62, 60] == 1
@@ -57,7 +61,7 @@ def test_a_single_hair_beside_the_head_goes_and_a_patterned_backdrop_stays():
     plain = np.full((256, 256, 3), 200, np.uint8)
     hair = plain.copy()
     hair[100:160, 180:182] = 120
-    plate, kept = clean_plate(
+    (plate, kept), _ = clean_plates(
         hair, halved(hair), head, head, margin=2.0, shown=np.ones((256, 256), bool)
     )
     np.testing.assert_allclose(plate, plain, atol=2)
@@ -65,7 +69,7 @@ def test_a_single_hair_beside_the_head_goes_and_a_patterned_backdrop_stays():
     assert kept[20, 20] == 1
     stripes = plain.copy()
     stripes[:, ::8] = 120
-    plate, kept = clean_plate(
+    (plate, kept), _ = clean_plates(
         stripes, halved(stripes), head, head, margin=2.0, shown=np.ones((256, 256), bool)
     )
     assert kept[130, 181] == 1
@@ -77,7 +81,7 @@ def test_nothing_beyond_the_photo_s_edge_is_kept_or_spread():
     shown = np.ones((120, 120), bool)
     shown[:, :30] = False
     mask = disc(60, (29.5, 29.5), 12)
-    plate, kept = clean_plate(photo, halved(photo), mask, mask, margin=2.0, shown=shown)
+    (plate, kept), _ = clean_plates(photo, halved(photo), mask, mask, margin=2.0, shown=shown)
     assert kept[:, :30].max() == 0
     np.testing.assert_allclose(plate[60, 40], (20, 120, 220), atol=2)
     np.testing.assert_allclose(plate[60, 5], (20, 120, 220), atol=2)

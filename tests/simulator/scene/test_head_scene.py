@@ -16,7 +16,7 @@ from dagan_tf.simulator.scene import head_scene
 from dagan_tf.simulator.scene.head_scene import SceneMaker
 from dagan_tf.simulator.scene.texture import TURNED_JAW
 from dagan_tf.simulator.scene.texture_reading import LEAST_CONTRAST, RAGGED
-from tests.simulator.scene.test_long_hair import SKIN, Person
+from tests.simulator.scene.test_long_hair import SHIRT, SKIN, WALL, Person
 
 # Turned so far that no learned profile is added to the head.
 POSE, PHOTO_SIDE = Pose(45.0), 400
@@ -257,3 +257,23 @@ def test_ears_of_turned_heads_have_a_soft_outline_and_those_of_the_photo_their_o
     assert (part.max() > 0.99) == soft
     # One ear, behind the face's middle.
     assert not soft or 0.002 < part.mean() < 0.06
+
+
+def test_a_profile_has_no_shoulders_before_its_throat(model, monkeypatch):
+    someone = Person()
+    shoulders = someone.rows > someone.landmarks[8, 1] + 14
+    someone.add(shoulders & (np.abs(someone.columns - someone.middle) < 110), SHIRT)
+    monkeypatch.setattr(head_scene, "person_mask", lambda *_: someone.person)
+    maker = SceneMaker(model, 224, "keep")
+    prepared = maker.prepare(someone.photo, someone.fit)
+    shares = []
+    for yaw in (45.0, 70.0, 90.0):
+        view = maker.draw(prepared, Pose(yaw))
+        # Before the throat, at the lower edge: yaw turns the nose to the right.
+        place = view.image[-6:, -40:].astype(float)
+        assert view.head[-6:, -40:].max() == 0
+        wall, shirt = (np.abs(place - colour).mean() for colour in (WALL, SHIRT))
+        shares.append(wall / (wall + shirt))
+    assert shares[0] > 0.9
+    assert 0.1 < shares[1] < 0.9
+    assert shares[2] < 0.1
