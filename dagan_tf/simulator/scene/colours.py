@@ -35,6 +35,8 @@ HARDLY = 0.055
 # Parts of where hair grows: with less of it shown, and less found to be hair, the photo does not
 # tell what hair there is.
 SHOWN, FOUND = 0.085, 0.0065
+# Hair lacks so much of its green if it is dyed.
+DYED = (0.2, 0.35)
 # The darkest of the eyebrows, a quantile: the rest is skin between the hairs. How much farther than
 # it the hair lies from the skin, in logarithms.
 DARK_BROW, BEYOND_BROW = 0.1, 0.4
@@ -200,6 +202,18 @@ def continued(colours: np.ndarray, part: np.ndarray, mesh: Mesh) -> np.ndarray:
     spread /= mesh.smooth(share, BEYOND)[:, None] + np.float32(1e-4)
     near = mesh.smooth(np.where(part[:, None], colours, spread), 2)
     return near.astype(np.float32)
+
+
+def without_purple(colours: np.ndarray) -> np.ndarray:
+    """Hair's colours, (N, 3), without the purple that skin and backdrop make in thin dark hair.
+
+    No hair grows with less green than red and blue. Dyed hair, which has much less, stays.
+    """
+    lacks = np.maximum(colours[:, [0, 2]].min(axis=1) - colours[:, 1], 0.0)
+    stays = smoothstep(*DYED, lacks / np.maximum(colours[:, 1], 1.0))
+    out = colours.copy()
+    out[:, 1] += ((1.0 - stays) * lacks).astype(colours.dtype)
+    return out
 
 
 def middle_of(colours: np.ndarray, part: np.ndarray) -> np.ndarray:

@@ -56,7 +56,7 @@ RELIEF_FRONT = (15.0, 40.0)
 # Long hair is sought in photos turned by less, degrees.
 LONG_HAIR_FRONT = 25.0
 # Between these turns, degrees, a photo's shoulders go: a profile has none before its throat.
-ALONE = (60.0, 80.0)
+ALONE = (62.0, 70.0)
 # Collars in photos turned by less, degrees.
 COLLAR_FRONT = 20.0
 # Skin has its own colour where its cosine to the line of sight is larger.

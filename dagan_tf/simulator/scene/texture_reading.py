@@ -28,6 +28,7 @@ from dagan_tf.simulator.scene.colours import (
     of_one_hue,
     own_colours,
     sure_hair_and_skin,
+    without_purple,
 )
 from dagan_tf.simulator.scene.grain import at_vertices, strands
 from dagan_tf.simulator.scene.hair_pixels import dark_hair
@@ -197,6 +198,7 @@ def head_texture(
     contrast = np.log(middle_of(filling, hair > 0.9) / middle_of(filling, hair < 0.1))
     # Either goes on for some way under the other, for the hairline to lie anywhere between.
     of_skin, of_hair = (continued(filling, part, mesh) for part in (hair <= 0.5, hair > 0.5))
+    of_hair = without_purple(of_hair)
     above = np.arange(work.side)[:, None] < places[regions.mouth > 0.5, 1].min(initial=np.inf)
     colour = [middle_colour(even[part], sure[part]) for part in (hair > 0.5, hair <= 0.5)]
     hairy = hair_share(coarse, *colour) * above * smoothstep(*HAIR_INSIDE, distance)

@@ -9,6 +9,7 @@ from dagan_tf.simulator.scene.colours import (
     like_hair,
     of_one_colour,
     of_one_hue,
+    without_purple,
 )
 
 BROWN, GREY = (180.0, 120.0, 90.0), (120.0, 120.0, 122.0)
@@ -171,3 +172,14 @@ def test_a_hue_is_told_from_skin_s_whatever_its_light():
     np.testing.assert_allclose(alike, np.repeat([1.0, 0.0], [20, 10]), atol=1e-6)
     few = np.repeat([1.0, 0.0], [4, 26])
     np.testing.assert_array_equal(of_one_hue(np.concatenate([shades, greys]), few), 1.0)
+
+
+def test_hair_is_not_purple_by_mixture_but_may_be_by_dye():
+    colours = np.array(
+        [[100, 80, 96], [90, 70, 50], [60, 60, 60], [90, 100, 120], [150, 60, 140]], np.float32
+    )
+    # The green of the first rises to the lesser of the two others; of the last too much lacks.
+    wanted = colours.copy()
+    wanted[0, 1] = 96
+    np.testing.assert_allclose(without_purple(colours), wanted)
+    assert without_purple(colours).dtype == np.float32
