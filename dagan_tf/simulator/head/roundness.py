@@ -4,6 +4,9 @@ An eyeball is a sphere of 12 mm radius; seen from the side its front stands some
 outer corner of the lids, which are drawn over it. Lips follow the arch of the teeth: their corners
 lie some 18 mm behind their middle. The head has half of either, so that its profiles had slits for
 eyes and a pinched mouth. All moves along the depth of the head: its front view stays.
+
+From the side, besides, an eyeball hides the inner corner of its lids. Judges like that in profiles
+and not at 45 or 60 degrees.
 """
 
 from __future__ import annotations
@@ -50,6 +53,14 @@ _MOVES = (
 )
 
 
+_PROFILE_MOVES = tuple(
+    move
+    for lids, inner in ((tuple(range(36, 42)), 39), (tuple(range(42, 48)), 42))
+    for ends in ((lids[0], lids[3]),)
+    for move in (_Move(lids, ends, 0.015, 0.82, 0.61), _Move((inner,), ends, -0.045, 0.5, 0.6))
+)
+
+
 def round_features(vertices: np.ndarray, landmarks: np.ndarray, share: float) -> np.ndarray:
     """Brings eyes and lips forward in their middle, and back at their corners.
 
@@ -61,14 +72,23 @@ def round_features(vertices: np.ndarray, landmarks: np.ndarray, share: float) ->
     Returns:
         (V, 3) float32.
     """
+    out = vertices.copy()
+    out[:, 2] += np.float32(share) * _forward(_MOVES, vertices, landmarks)
+    return out
+
+
+def eyes_in_profile(vertices: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """(V,) float32, how far forward a profile has what `round_features` returned, besides."""
+    return _forward(_PROFILE_MOVES, vertices, landmarks)
+
+
+def _forward(moves: tuple[_Move, ...], vertices: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     height = float(landmarks[27, 1] - landmarks[8, 1])
     moved = np.zeros(len(vertices))
-    for move in _MOVES:
+    for move in moves:
         first, last = move.ends
         half = abs(float(landmarks[first, 0] - landmarks[last, 0])) / 2.0
         middle = landmarks[list(move.middle), :2].mean(axis=0)
         off = (vertices[:, :2] - middle) / (half * np.array([move.across, move.along]))
         moved += move.depth * np.exp(-np.square(off).sum(axis=1))
-    out = vertices.copy()
-    out[:, 2] += (share * height * moved).astype(np.float32)
-    return out
+    return (height * moved).astype(np.float32)

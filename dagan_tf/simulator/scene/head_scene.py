@@ -17,7 +17,7 @@ from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import head_regions, smoothstep
 from dagan_tf.simulator.head.relief import raise_relief
-from dagan_tf.simulator.head.roundness import round_features
+from dagan_tf.simulator.head.roundness import eyes_in_profile, round_features
 from dagan_tf.simulator.head.turned_tone import TurnedTone
 from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix, turn_between
 from dagan_tf.simulator.render.grid import CANVAS_FRAMES, SUPERSAMPLING, grids
@@ -57,6 +57,8 @@ RELIEF_FRONT = (15.0, 40.0)
 LONG_HAIR_FRONT = 25.0
 # Between these turns, degrees, a photo's shoulders go: a profile has none before its throat.
 ALONE = (62.0, 70.0)
+# Eyes are a profile's from the second on, and as a front suggests up to the first, degrees.
+EYES_ASIDE = (62.0, 80.0)
 # Collars in photos turned by less, degrees.
 COLLAR_FRONT = 20.0
 # Skin has its own colour where its cosine to the line of sight is larger.
@@ -78,6 +80,7 @@ class PreparedPhoto:
     Attributes:
         fit: the photo's fit.
         vertices: (V, 3) float32, the head with its hair, model units.
+        eyes: (V,) float32, model units, how far forward a profile has them besides.
         texture: where each vertex finds its colour.
         tone: how its colours change when it turns, or None if unknown.
         plates: the photo without head and hair, and without the person.
@@ -91,6 +94,7 @@ class PreparedPhoto:
 
     fit: FaceFit
     vertices: np.ndarray
+    eyes: np.ndarray
     texture: HeadTexture
     tone: TurnedTone | None
     plates: tuple[Plate, Plate]
@@ -212,6 +216,8 @@ class SceneMaker:
             radii=finite_radii(radii) / (scale * canvas.density),
             neck=canvas.carry(self._neck.middle(camera, vertices), frame),
         )
+        marks_of_head = self._relieved(fit, self.model.landmarks(fit.identity, fit.expression))
+        eyes = np.float32(self._front(fit)) * eyes_in_profile(face, marks_of_head)
         tone = self.model.turned_tone
         if tone is not None and self.model.mirror is not None:
             tone = tone.of_person(texture.local, texture.visible, self.model.mirror)
@@ -219,7 +225,7 @@ class SceneMaker:
         if self._ears is not None:
             ears = self._ears.read(vertices, camera, shown, texture.brightest)
         return PreparedPhoto(
-            fit, vertices, texture, tone, plates, shown.astype(np.float32), outline, curtain,
+            fit, vertices, eyes, texture, tone, plates, shown.astype(np.float32), outline, curtain,
             ears, collar, grey=bool(np.ptp(small, axis=2).max() <= GREY),
         )  # fmt: skip
 
@@ -236,6 +242,9 @@ class SceneMaker:
         gain: np.ndarray | float = 1.0
         turn = pose.yaw - fit.pose.yaw
         vertices, cover = self._neck.turned(prepared.vertices, turn)
+        aside = np.float32(smoothstep(*EYES_ASIDE, abs(turn)))
+        if aside:
+            vertices = vertices + aside * prepared.eyes[:, None] * np.array([0, 0, 1], np.float32)
         if prepared.tone is not None and self.model.mirror is not None:
             gain = prepared.tone.gain(turn, self.model.mirror)
         values = texture.values(normals, settled, self._mesh, self.model.mirror, cover, gain, turn)
@@ -291,6 +300,7 @@ class SceneMaker:
             camera.rotation, np.concatenate([fit.expression, fit.identity]).astype(np.float64)
         )[0]
         points = self._relieved(fit, points)
+        points[:, 2] += aside * self._front(fit) * eyes_in_profile(points, points)
         drawn = scene.compose(head.colour, head.cover, image)
         if abs(turn) > TURNED[0]:
             beside_nose, jaw_slope, eyes = (
@@ -332,10 +342,16 @@ class SceneMaker:
         """
         if self.model.relief is None:
             return points
-        front = 1.0 - smoothstep(*RELIEF_FRONT, abs(fit.pose.yaw))
+        front = self._front(fit)
         landmarks = self.model.landmarks(fit.identity, fit.expression)
         points = raise_relief(points, landmarks, front * self.model.relief.offsets(fit.identity))
-        return round_features(points, landmarks, float(front))
+        return round_features(points, landmarks, front)
+
+    def _front(self, fit: FaceFit) -> float:
+        """In [0, 1], how far the photo is a front, whose profile has to be guessed."""
+        if self.model.relief is None:
+            return 0.0
+        return float(1.0 - smoothstep(*RELIEF_FRONT, abs(fit.pose.yaw)))
 
     def _head_depth(self, projected: np.ndarray) -> np.ndarray:
         """(W, W) of the head without the part of the neck that fades; -inf off it."""

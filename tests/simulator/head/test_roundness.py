@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dagan_tf.simulator.head.morphable_model import MorphableModel
-from dagan_tf.simulator.head.roundness import round_features
+from dagan_tf.simulator.head.roundness import eyes_in_profile, round_features
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +55,14 @@ def test_both_eyes_alike_and_none_of_a_photo_that_shows_them_itself(landmarks):
     half = round_features(eyes, landmarks, 0.5)[:, 2] - eyes[:, 2]
     np.testing.assert_allclose(half, moved / 2, atol=1e-6)
     np.testing.assert_array_equal(round_features(eyes, landmarks, 0.0), eyes)
+
+
+def test_a_profile_s_eyeballs_hide_the_inner_corners(landmarks):
+    height = landmarks[27, 1] - landmarks[8, 1]
+    middles = np.stack([landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)])
+    inner, others = landmarks[[39, 42]], landmarks[[36, 45, 8, 30, 48, 54]]
+    forward = eyes_in_profile(np.concatenate([middles, inner, others]), landmarks) / height
+    assert (forward[:2] > 0.005).all()
+    np.testing.assert_allclose(forward[2:4], 0.015 * np.exp(-((1 / 0.82) ** 2)) - 0.045, atol=2e-3)
+    assert np.abs(forward[4:]).max() < 0.005
+    np.testing.assert_allclose(forward[0], forward[1], atol=1e-3)
