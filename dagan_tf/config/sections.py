@@ -34,6 +34,8 @@ class DataConfig:
         shuffle_buffer: records mixed with one another; a set no larger is mixed as a whole.
         relight: how far brightness, colour and gamma of every image are changed at random, a
             simulated view and its photo alike: 1 by up to a quarter, 0 not at all.
+        degrade: how far every image is made softer and grainy at random, a simulated view and its
+            photo alike: 1 down to 0.4 of its resolution, 0 not at all.
     """
 
     image_size: int = number(224, minimum=16, maximum=2048)
@@ -42,6 +44,7 @@ class DataConfig:
     crop: int = number(0, minimum=0, maximum=2048)
     shuffle_buffer: int = number(2048, minimum=1)
     relight: float = number(0.0, minimum=0, maximum=2)
+    degrade: float = number(0.0, minimum=0, maximum=1)
 
     @property
     def side(self) -> int:

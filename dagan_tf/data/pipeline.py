@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from dagan_tf.config.settings import DataConfig
+from dagan_tf.data.degrading import degrade
 from dagan_tf.data.lighting import LIGHT_DRAWS, relight
 from dagan_tf.data.record_format import parse_example
 from dagan_tf.data.records import RecordIndex, read_index, shard_paths
@@ -152,6 +153,13 @@ def _stream(
             )
             for key in ("image", "target"):
                 example[key] = relight(example[key], config.relight * (2.0 * light - 1.0))
+        if config.degrade:
+            draw, grain = (
+                tf.stack([tf.constant(seed, tf.int64), at * _FAR + number]) for at in (2, 3)
+            )
+            poorer = config.degrade * tf.random.stateless_uniform([2], seed=draw)
+            for key in ("image", "target"):
+                example[key] = degrade(example[key], poorer, grain)
         return example | {"draws": draws[1:]}
 
     passes = tf.data.Dataset.range(skip // index.count, 2**62)

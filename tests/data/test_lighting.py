@@ -25,5 +25,17 @@ def test_no_change():
 )
 def test_brightness_colour_gamma(draws, wanted):
     image = np.full((1, 1, 3), -0.5, np.float32)
-    got = np.asarray(relight(image, np.array(draws, np.float32)))[0, 0]
+    draws = np.pad(np.array(draws, np.float32), (0, LIGHT_DRAWS - len(draws)))
+    got = np.asarray(relight(image, draws))[0, 0]
     np.testing.assert_allclose(got, wanted, atol=2e-4)
+
+
+def test_light_from_one_side():
+    image = np.full((6, 6, 3), -0.5, np.float32)
+    # The right column of the grid is the brighter one.
+    draws = np.array([0] * 5 + [0, 0, 1] * 3, np.float32)
+    got = np.asarray(relight(image, draws))[..., 0]
+    # 0.25 · exp(0.3) = 0.3375; places at the edge may overshoot a little.
+    assert got[3, 5] == pytest.approx(2 * 0.3375 - 1, abs=0.02)
+    np.testing.assert_allclose(got[:, :2], -0.5, atol=0.03)
+    np.testing.assert_allclose(got, got[:1].repeat(6, axis=0), atol=1e-6)
