@@ -58,7 +58,9 @@ def pack_simulated(
         image_size: side of the records' images, pixels; others are resized.
         held_out: identities to leave out.
         pairs: folder made by `trainer.pair` of `folder`: views in it get their photo as a target.
-            Views turned by less than 20 degrees from their photo are their own.
+            Views turned by less than 20 degrees from their photo are their own, and so are all of
+            people of whom it has no photo: in other light than there, a refiner is to leave views
+            alone.
         progress: show a bar on stderr.
 
     Returns:
@@ -77,6 +79,7 @@ def pack_simulated(
         folder / name for row in rows for name in (row.path, row.mask_path, row.head_path) if name
     ]
     photos = _pairs(pairs)
+    photographed = {row.identity for row in rows if row.path in photos}
     for row in rows:
         if row.path in photos:
             paths += photos[row.path]
@@ -100,7 +103,8 @@ def pack_simulated(
                 head = resized(head, image_size, image_size)
                 inside = encode_png(cv2.erode(head, np.ones((_RIM, _RIM), np.uint8)))
             encoded = encode_png(resized(image, image_size, image_size))
-            if pairs is not None and _hardly_turned(row):
+            alone = _hardly_turned(row) or (row.head_path and row.identity not in photographed)
+            if pairs is not None and alone:
                 target = encoded
             elif row.path in photos:
                 photo, shared = photos[row.path]
