@@ -69,6 +69,19 @@ def test_reals_can_stay_unlabelled(folders):
     assert all((batch["real_label"] == -1).all() for batch in take(folders, 3, config))
 
 
+def test_images_are_made_poorer_each_by_its_own_draws(folders):
+    poorer = DataConfig(image_size=16, horizontal_flip=False, shuffle_buffer=5, degrade=1.0)
+    for plain, one, again in zip(
+        take(folders, 3), take(folders, 3, poorer), take(folders, 3, poorer), strict=True
+    ):
+        assert same(one, again)
+        for key in ("simulated", "real"):
+            change = np.abs(one[key] - plain[key]).mean(axis=(1, 2, 3))
+            assert (change > 0.01).all()
+            assert len(set(change.round(6))) == 4
+        np.testing.assert_array_equal(one["mask"], plain["mask"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("start", [1, 3, 7])

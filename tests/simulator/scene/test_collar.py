@@ -47,6 +47,13 @@ def test_its_edge_is_the_photo_s_in_front_and_rises_to_the_nape():
     assert (np.diff(seen[:, side, 0]) > 0).all()
 
 
+def test_it_is_darker_at_the_nape():
+    light = worn()[0].light.reshape(ROWS, COLUMNS)
+    assert light[0, 24] == 1.0
+    assert (np.diff(light[:, :25]) > 0).all()
+    assert 0.5 < light[0, 0] < 0.8
+
+
 def test_it_shows_the_photo_below_its_edge():
     collar, _, _ = worn()
     places = GRIDS.canvas.carry(collar.positions.reshape(ROWS, COLUMNS, 2), GRIDS.work)
@@ -132,3 +139,12 @@ def test_nobody_without_a_shirt_wears_one():
     neck(someone)
     maker = SceneMaker(MorphableModel.load(), 224, "keep")
     assert maker.prepare(someone.photo, someone.fit).collar is None
+
+
+def test_a_photo_that_is_turned_itself_has_none(dressed):
+    maker, _ = dressed
+    someone = Person()
+    neck(someone)
+    someone.add(edge(someone, 0.45, 0.4), SHIRT)
+    turned = replace(someone.fit, pose=Pose(24.0))
+    assert maker.prepare(someone.photo, turned).collar is None

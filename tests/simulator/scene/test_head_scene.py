@@ -16,7 +16,7 @@ from dagan_tf.simulator.scene import head_scene
 from dagan_tf.simulator.scene.head_scene import SceneMaker
 from dagan_tf.simulator.scene.texture import TURNED_JAW
 from dagan_tf.simulator.scene.texture_reading import LEAST_CONTRAST, RAGGED
-from tests.simulator.scene.test_long_hair import SHIRT, SKIN, WALL, Person
+from tests.simulator.scene.test_long_hair import BROWN, SHIRT, SKIN, WALL, Person
 
 # Turned so far that no learned profile is added to the head.
 POSE, PHOTO_SIDE = Pose(45.0), 400
@@ -277,3 +277,34 @@ def test_a_profile_has_no_shoulders_before_its_throat(model, monkeypatch):
     assert shares[0] > 0.9
     assert 0.1 < shares[1] < 0.9
     assert shares[2] < 0.1
+
+
+def test_eyes_are_a_profile_s_in_profiles_alone(model, monkeypatch):
+    someone = Person()
+    maker = SceneMaker(model, 224, "keep")
+    prepared = maker.prepare(someone.photo, someone.fit)
+    assert prepared.eyes.min() < -0.02 < 0.005 < prepared.eyes.max()
+    views = {yaw: maker.draw(prepared, Pose(yaw)) for yaw in (60.0, 90.0)}
+    flat = replace(prepared, eyes=0.0 * prepared.eyes)
+    monkeypatch.setattr(head_scene, "EYES_ASIDE", (200.0, 300.0))
+    for yaw, view in views.items():
+        before = maker.draw(flat, Pose(yaw))
+        moved = view.landmarks[:, 0] - before.landmarks[:, 0]
+        if yaw == 60.0:
+            np.testing.assert_array_equal(view.depth, before.depth)
+            np.testing.assert_array_equal(moved, 0.0)
+        else:
+            assert (np.nan_to_num(view.depth) != np.nan_to_num(before.depth)).sum() > 100
+            # The nose points to the right: inner corners go left, outer ones and chin hardly.
+            assert (moved[[39, 42]] < -1.5).all()
+            np.testing.assert_allclose(moved[[36, 45, 8, 30]], 0.0, atol=0.5)
+
+
+def test_purple_hair_of_thin_dark_hair_is_filled_grey(model):
+    someone = Person()
+    scalp = (someone.photo == BROWN).all(axis=2)
+    someone.photo[scalp] = (92, 80, 90)
+    prepared = SceneMaker(model, 224, "keep").prepare(someone.photo, someone.fit)
+    red, green, blue = np.median(prepared.texture.hair_filling, axis=0)
+    assert green > min(red, blue) - 1.0
+    assert max(red, green, blue) < 130
