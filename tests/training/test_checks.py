@@ -38,11 +38,11 @@ def no_training(monkeypatch):
     monkeypatch.setattr(DAGAN, "fit", fit)
 
 
-def run(simulated, real, model_dir, *overrides, held_out=(), devices=()):
+def run(simulated, real, model_dir, *overrides, held_out=(), devices=(), verbose=False):
     config = load_config("small-64", [*TINY, "training.steps=4", *overrides])
     photos = RealPhotos(real, aligned=True)
     return train(
-        config, simulated, photos, model_dir, held_out=held_out, devices=devices, verbose=False
+        config, simulated, photos, model_dir, held_out=held_out, devices=devices, verbose=verbose
     )
 
 
@@ -202,3 +202,12 @@ def test_precision_that_the_processor_emulates(
     said = capsys.readouterr().err
     assert ("training.precision = mixed_bfloat16" in said) == warned
     assert said.count("\n") == warned
+
+
+def test_a_training_says_so(folders, tmp_path, no_training, monkeypatch, capsys):
+    info = tmp_path / "cpuinfo"
+    info.write_text("flags : fpu avx2\n")
+    monkeypatch.setattr(processor, "CPU_INFO", info)
+    with pytest.raises(AssertionError, match=BEGUN):
+        run(*folders, tmp_path / "m", "training.precision=mixed_bfloat16", verbose=True)
+    assert "faster here: --set=training.precision=float32" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.render.grid import grids
 from dagan_tf.simulator.render.shading import Shaded
+from dagan_tf.simulator.scene import head_scene
 from dagan_tf.simulator.scene.collar import as_worn, put_on_collar, with_shade
 from dagan_tf.simulator.scene.head_scene import SceneMaker
 from dagan_tf.simulator.scene.neckline import Neckline
@@ -141,10 +142,12 @@ def test_nobody_without_a_shirt_wears_one():
     assert maker.prepare(someone.photo, someone.fit).collar is None
 
 
-def test_a_photo_that_is_turned_itself_has_none(dressed):
+def test_a_photo_that_is_turned_itself_has_none(dressed, monkeypatch):
     maker, _ = dressed
     someone = Person()
     neck(someone)
     someone.add(edge(someone, 0.45, 0.4), SHIRT)
-    turned = replace(someone.fit, pose=Pose(24.0))
+    turned = replace(someone.fit, pose=Pose(-3.0))
+    assert maker.prepare(someone.photo, turned).collar is not None
+    monkeypatch.setattr(head_scene, "COLLAR_FRONT", 2.0)
     assert maker.prepare(someone.photo, turned).collar is None

@@ -51,13 +51,17 @@ def test_a_v_is_found_where_it_is(someone, front, rise, colour):
     np.testing.assert_allclose(line.below_chin(np.array([-1.0, 1.0])), line.front - line.rise)
 
 
-def test_an_open_collar_does_not_move_it(someone):
-    """Skin in its middle reaches lower than the V does."""
-    above = edge(someone, 0.36, 0.3) & (np.abs(someone.columns - someone.middle) >= 7)
-    someone.add(above | edge(someone, 0.6, 0.0), SHIRT)
+def test_a_fingertip_on_it_does_not_move_it(someone):
+    """Skin covers a fifth of the edge, on one side."""
+    someone.add(edge(someone, 0.45, 0.3), SHIRT)
+    right = someone.columns - someone.middle
+    finger = (right > 15) & (right < 27) & ~edge(someone, 0.62, 0.3)
+    someone.add(finger & edge(someone, 0.44, 0.3), SKIN)
     line = find(someone)
     assert line is not None
-    assert line.front == pytest.approx(0.36, abs=0.04)
+    assert line.front == pytest.approx(0.45, abs=0.03)
+    # A line through all columns rises by 0.21.
+    assert line.rise == pytest.approx(0.3, abs=0.05)
 
 
 def test_none_on_bare_skin(someone):
