@@ -56,7 +56,7 @@ RELIEF_FRONT = (15.0, 40.0)
 # Long hair is sought in photos turned by less, degrees.
 LONG_HAIR_FRONT = 25.0
 # Between these turns, degrees, a photo's shoulders go: a profile has none before its throat.
-ALONE = (62.0, 70.0)
+ALONE = (70.0, 76.0)
 # Eyes are a profile's from the second on, and as a front suggests up to the first, degrees.
 EYES_ASIDE = (62.0, 80.0)
 # Collars in photos turned by less, degrees.
