@@ -40,7 +40,7 @@ from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.simulator.fitting.fit import FaceFit, fit_landmarks
 from dagan_tf.simulator.render.camera import turned_upright
 from dagan_tf.simulator.scene import head_scene
-from dagan_tf.simulator.scene.head_scene import PreparedPhoto
+from dagan_tf.simulator.scene.prepared_photo import PreparedPhoto
 from dagan_tf.simulator.simulator import Simulator
 from dagan_tf.simulator.view import SimulatedView
 

@@ -14,7 +14,7 @@ from dagan_tf.simulator.head.mesh import Mesh
 from dagan_tf.simulator.render.camera import Pose
 from dagan_tf.simulator.render.rasterizer import rasterize
 from dagan_tf.simulator.render.sampling import sample
-from dagan_tf.simulator.scene.head_scene import PreparedPhoto
+from dagan_tf.simulator.scene.prepared_photo import PreparedPhoto
 from dagan_tf.simulator.simulator import Simulator
 
 

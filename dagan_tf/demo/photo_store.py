@@ -10,7 +10,7 @@ import numpy as np
 
 from dagan_tf.errors import DaganError
 from dagan_tf.faces.face import Face
-from dagan_tf.simulator.scene.head_scene import PreparedPhoto
+from dagan_tf.simulator.scene.prepared_photo import PreparedPhoto
 
 
 class PhotoGoneError(DaganError):

@@ -27,7 +27,8 @@ from dagan_tf.simulator.fitting.framing import frame_matrix, mean_landmarks
 from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.profile_frame import profile_matrix
 from dagan_tf.simulator.render.camera import Pose, turned_upright
-from dagan_tf.simulator.scene.head_scene import PreparedPhoto, SceneMaker
+from dagan_tf.simulator.scene.head_scene import SceneMaker
+from dagan_tf.simulator.scene.prepared_photo import PreparedPhoto
 from dagan_tf.simulator.view import AlignedFace, SimulatedView
 
 BACKGROUNDS = ("keep", "blur", "none")

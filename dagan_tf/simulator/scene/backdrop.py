@@ -10,6 +10,7 @@ import numpy as np
 from dagan_tf.core.pixels import from_levels
 from dagan_tf.faces.filling import push_pull
 from dagan_tf.simulator.render.grid import Grid
+from dagan_tf.simulator.render.sampling import sample
 
 # Room round the person that is taken away with it, as a part of the head's height: the edge
 # pixels of a photo mix hair and backdrop.
@@ -80,6 +81,21 @@ def clean_plates(
         return Plate(from_levels(cv2.blendLinear(fine, smooth, kept, 1.0 - kept)), kept)
 
     return plate(known), plate(behind)
+
+
+def seen_behind(
+    plates: tuple[Plate, Plate], places: np.ndarray, alone: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """(S, S, 3) and (S, S) of the photo around the head, its shoulders left out by a share."""
+    dressed, bare = plates
+    if alone in (0.0, 1.0):
+        one = bare if alone else dressed
+        return sample(one.image, places), sample(one.kept, places)
+    image, known = (
+        np.float32(1.0 - alone) * sample(one, places) + np.float32(alone) * sample(other, places)
+        for one, other in zip(dressed, bare, strict=True)
+    )
+    return image, known
 
 
 def _wisps(coarse: np.ndarray, person: np.ndarray, margin: float) -> np.ndarray:

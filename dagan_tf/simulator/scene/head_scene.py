@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -18,7 +18,6 @@ from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.head.regions import head_regions, smoothstep
 from dagan_tf.simulator.head.relief import raise_relief
 from dagan_tf.simulator.head.roundness import eyes_in_profile, round_features
-from dagan_tf.simulator.head.turned_tone import TurnedTone
 from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix, turn_between
 from dagan_tf.simulator.render.grid import CANVAS_FRAMES, SUPERSAMPLING, grids
 from dagan_tf.simulator.render.occlusion import sky_seen
@@ -26,20 +25,20 @@ from dagan_tf.simulator.render.rasterizer import Raster, rasterize
 from dagan_tf.simulator.render.sampling import sample
 from dagan_tf.simulator.render.shading import shade, soften_rim
 from dagan_tf.simulator.scene import surroundings as scene
-from dagan_tf.simulator.scene.backdrop import MARGIN, Plate, clean_plates
+from dagan_tf.simulator.scene.backdrop import MARGIN, clean_plates, seen_behind
 from dagan_tf.simulator.scene.collar import as_worn, put_on_collar, with_shade
-from dagan_tf.simulator.scene.curtain import Curtain, draw_before
-from dagan_tf.simulator.scene.ear_texture import EarTexture, ear_maker
+from dagan_tf.simulator.scene.curtain import draw_before
+from dagan_tf.simulator.scene.ear_texture import ear_maker
 from dagan_tf.simulator.scene.foreground import person_mask
 from dagan_tf.simulator.scene.hair import fit_outline, growth_along_rays
 from dagan_tf.simulator.scene.long_hair import find_long_hair
 from dagan_tf.simulator.scene.neck import Neck
 from dagan_tf.simulator.scene.neckline import find_neckline
 from dagan_tf.simulator.scene.outline import finite_radii, outline_radii
+from dagan_tf.simulator.scene.prepared_photo import DrawnScene, PreparedPhoto
 from dagan_tf.simulator.scene.sheets import hang_curtain
 from dagan_tf.simulator.scene.streaks import TURNED, without_streaks
 from dagan_tf.simulator.scene.surroundings import HeadOutline
-from dagan_tf.simulator.scene.texture import HeadTexture
 from dagan_tf.simulator.scene.texture_reading import head_texture
 
 # A view turned by less than the first, degrees, is the photo; by more than the second, not at all.
@@ -71,51 +70,6 @@ REGION_BLUR = 0.01
 # So much of the frame around ears is half skin: what lies there is the ear's shade, or what its
 # shape hides.
 AROUND_EARS = 0.04
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedPhoto:
-    """A photo read onto its head, from which any number of views are drawn.
-
-    Attributes:
-        fit: the photo's fit.
-        vertices: (V, 3) float32, the head with its hair, model units.
-        eyes: (V,) float32, model units, how far forward a profile has them besides.
-        texture: where each vertex finds its colour.
-        tone: how its colours change when it turns, or None if unknown.
-        plates: the photo without head and hair, and without the person.
-        shown: (C, C) float32, 1 inside the photo, 0 beyond its edges.
-        outline: the head's in the photo, in pixels of the frame.
-        curtain: its long hair, or None.
-        ears: what is drawn in place of the head's own ears, or None.
-        collar: its shirt's, or None.
-        grey: whether it has no colours.
-    """
-
-    fit: FaceFit
-    vertices: np.ndarray
-    eyes: np.ndarray
-    texture: HeadTexture
-    tone: TurnedTone | None
-    plates: tuple[Plate, Plate]
-    shown: np.ndarray
-    outline: HeadOutline
-    curtain: Curtain | None
-    ears: EarTexture | None
-    collar: Curtain | None
-    grey: bool
-
-
-@dataclass(frozen=True, eq=False)
-class DrawnScene:
-    """A view: image (S, S, 3), mask, head and skin (S, S), uint8; the rest as `SimulatedView`."""
-
-    image: np.ndarray
-    mask: np.ndarray
-    depth: np.ndarray
-    head: np.ndarray
-    skin: np.ndarray
-    landmarks: np.ndarray
 
 
 class SceneMaker:
@@ -287,7 +241,9 @@ class SceneMaker:
             known, depth = np.zeros((size, size), np.float32), np.float32(np.nan)
         else:
             places = frame.carry(around.places, canvas)
-            image, known = _behind(prepared.plates, places, float(smoothstep(*ALONE, abs(turn))))
+            image, known = seen_behind(
+                prepared.plates, places, float(smoothstep(*ALONE, abs(turn)))
+            )
             if settled < 1.0:
                 own = sample(texture.photo, places)
                 image = settled * image.astype(np.float32) + (1.0 - settled) * own
@@ -359,21 +315,6 @@ class SceneMaker:
         solid = self.model.triangles[(self._neck.cover[self.model.triangles] > 0.5).all(axis=1)]
         placed = canvas.carry_depth(projected, work)
         return rasterize(placed, solid, work.side, work.side).depth
-
-
-def _behind(
-    plates: tuple[Plate, Plate], places: np.ndarray, alone: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """(S, S, 3) and (S, S) of the photo around the head, its shoulders left out by a share."""
-    dressed, bare = plates
-    if alone in (0.0, 1.0):
-        one = bare if alone else dressed
-        return sample(one.image, places), sample(one.kept, places)
-    image, known = (
-        np.float32(1.0 - alone) * sample(one, places) + np.float32(alone) * sample(other, places)
-        for one, other in zip(dressed, bare, strict=True)
-    )
-    return image, known
 
 
 def _upright(fit: FaceFit, matrix: np.ndarray) -> Camera:
