@@ -24,6 +24,7 @@ def relight(image: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 (H, W, 3) in [-1, 1].
     """
+    draws = tf.convert_to_tensor(draws)
     gain = tf.exp(_BRIGHTNESS * draws[0] + _COLOUR * draws[1:4])
     places = tf.reshape(_UNEVEN * draws[5:], (_POINTS, _POINTS, 1))
     gain *= tf.exp(tf.image.resize(places, tf.shape(image)[:2], "bicubic"))
