@@ -139,8 +139,8 @@ def test_the_box_refines_images_of_any_size(astronaut):
     face = astronaut[20:244, 110:334]
     refined = refiner(face)
     assert refined.shape == face.shape
-    # A face stays that face: its tone and detail change, by far less than to another picture.
-    assert 0.2 < np.abs(refined.astype(float) - face).mean() < 40
+    # A face stays that face, and one in everyday light nearly as it was; but it is not copied.
+    assert 0.01 < np.abs(refined.astype(float) - face).mean() < 5
     assert refiner(astronaut[:100, :180]).shape == (100, 180, 3)
 
 
