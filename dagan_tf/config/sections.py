@@ -32,8 +32,9 @@ class DataConfig:
         crop: side of the squares that are cut out of the images at random, about where the skin is,
             to learn from; pixels, 0 = whole images.
         shuffle_buffer: records mixed with one another; a set no larger is mixed as a whole.
-        relight: how far brightness, colour and gamma of every image are changed at random, a
-            simulated view and its photo alike: 1 by up to a quarter, 0 not at all.
+        relight: how far brightness, colour and gamma of every image are changed at random, and
+            brightness from place to place, a simulated view and its photo alike: 1 by up to a
+            quarter or so, 0 not at all.
         degrade: how far every image is made softer and grainy at random, a simulated view and its
             photo alike: 1 down to 0.4 of its resolution, 0 not at all.
     """

@@ -84,7 +84,7 @@ def pack_simulated(
         if row.path in photos:
             paths += photos[row.path]
     # The rows too: an angle or a name may be corrected without touching an image.
-    fingerprint = _fingerprint(paths, "simulated", image_size, *map(repr, rows))
+    fingerprint = _fingerprint(paths, "simulated", image_size, pairs is None, *map(repr, rows))
 
     def records() -> Iterator[Record]:
         for row in tqdm(rows, desc="pack simulated", unit="image", disable=not progress):
@@ -103,8 +103,7 @@ def pack_simulated(
                 head = resized(head, image_size, image_size)
                 inside = encode_png(cv2.erode(head, np.ones((_RIM, _RIM), np.uint8)))
             encoded = encode_png(resized(image, image_size, image_size))
-            alone = _hardly_turned(row) or (row.head_path and row.identity not in photographed)
-            if pairs is not None and alone:
+            if pairs is not None and _is_own_target(row, photographed):
                 target = encoded
             elif row.path in photos:
                 photo, shared = photos[row.path]
@@ -266,10 +265,11 @@ def pack_real(
     return index
 
 
-def _hardly_turned(row: ManifestRow) -> bool:
-    """Whether a view is as good as the photo it was made of, and its own target."""
+def _is_own_target(row: ManifestRow, photographed: Collection[str]) -> bool:
+    """Whether a view is as good as its photo, or of somebody of whom no other photo tells more."""
     yaw = float(row.source_pose.split()[0]) if row.source_pose else 0.0
-    return bool(row.head_path) and abs(row.yaw - yaw) < _TURNED
+    hardly_turned = abs(row.yaw - yaw) < _TURNED
+    return bool(row.head_path) and (hardly_turned or row.identity not in photographed)
 
 
 def _pairs(folder: str | os.PathLike[str] | None) -> dict[str, tuple[Path, Path]]:

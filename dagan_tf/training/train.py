@@ -15,11 +15,7 @@ from dagan_tf.faces.weights import LANDMARK_SOURCES
 from dagan_tf.folders.pack import pack_paired, pack_real, pack_simulated
 from dagan_tf.loop.saving import Realism
 from dagan_tf.loop.strategy import make_cluster_strategy, make_strategy
-from dagan_tf.training.checks import (
-    check_devices,
-    check_identities,
-    warn_of_slow_precision,
-)
+from dagan_tf.training.checks import check_devices, check_identities, warn_of_slow_precision
 from dagan_tf.training.model_folder import check_config
 from dagan_tf.training.run import TrainingResult, train_claimed
 from dagan_tf.training.workers import claimed, workers_of

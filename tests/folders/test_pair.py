@@ -146,6 +146,18 @@ def test_heads_of_an_older_version_are_refused(folders, tmp_path):
         pack_simulated(simulated, tmp_path / "s", image_size=SIDE, progress=False)
 
 
+def test_records_made_without_pairs_are_made_anew_with_them(folders, tmp_path):
+    """Though no photo of those who are left takes part."""
+    simulated, photos, output = folders
+    pair.pair_folder(simulated, photos, output, progress=False)
+    settings = {"image_size": SIDE, "held_out": ["a"], "progress": False}
+    for pairs, paired in ((None, 0.0), (output, 1.0)):
+        pack_simulated(simulated, tmp_path / "s", pairs=pairs, **settings)
+        files = shard_paths(tmp_path / "s", read_index(tmp_path / "s"))
+        (view,) = (parse_example(item, SIDE) for item in tf.data.TFRecordDataset(files))
+        assert float(view["paired"]) == paired
+
+
 def test_a_view_that_is_hardly_turned_is_its_own_photo(folders, tmp_path):
     simulated, photos, output = folders
     pair.pair_folder(simulated, photos, output, progress=False)

@@ -114,6 +114,11 @@ class HeadRegions:
     scalp: np.ndarray
     height: float
 
+    @property
+    def skin(self) -> np.ndarray:
+        """(V,) float32 in [0, 1], 1 on the bare skin of lower face and neck."""
+        return np.asarray(self.lower_face * (1.0 - self.hair) * (1.0 - self.mouth))
+
 
 def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions:
     """Divides a head.

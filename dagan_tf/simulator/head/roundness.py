@@ -44,6 +44,11 @@ def _eye(lids: tuple[int, ...], outer: int) -> tuple[_Move, ...]:
     )
 
 
+def _eye_in_profile(lids: tuple[int, ...], inner: int) -> tuple[_Move, ...]:
+    ends = lids[0], lids[3]
+    return _Move(lids, ends, 0.015, 0.82, 0.61), _Move((inner,), ends, -0.045, 0.5, 0.6)
+
+
 _MOUTH = 48, 54
 _MOVES = (
     *_eye(tuple(range(36, 42)), 36),
@@ -51,13 +56,9 @@ _MOVES = (
     *(_Move((corner,), _MOUTH, -0.045, 0.55, 0.5) for corner in _MOUTH),
     _Move((51, 57), _MOUTH, 0.015, 0.6, 0.35),
 )
-
-
-_PROFILE_MOVES = tuple(
-    move
-    for lids, inner in ((tuple(range(36, 42)), 39), (tuple(range(42, 48)), 42))
-    for ends in ((lids[0], lids[3]),)
-    for move in (_Move(lids, ends, 0.015, 0.82, 0.61), _Move((inner,), ends, -0.045, 0.5, 0.6))
+_PROFILE_MOVES = (
+    *_eye_in_profile(tuple(range(36, 42)), 39),
+    *_eye_in_profile(tuple(range(42, 48)), 42),
 )
 
 

@@ -16,7 +16,7 @@ from dagan_tf.simulator.head.regions import smoothstep
 from dagan_tf.simulator.render.camera import Camera
 from dagan_tf.simulator.render.grid import Grids
 from dagan_tf.simulator.render.shading import Shaded
-from dagan_tf.simulator.scene.curtain import Curtain
+from dagan_tf.simulator.scene.curtain import Curtain, grid_triangles
 from dagan_tf.simulator.scene.neckline import Neckline
 
 # It is put on between these turns from the photo, degrees; at less the photo's own is seen.
@@ -82,7 +82,7 @@ def put_on_collar(line: Neckline, chin: np.ndarray, camera: Camera, grids: Grids
     return Curtain(
         vertices=camera.unproject(work.carry_depth(shape, canvas)),
         normals=(outwards @ camera.rotation).astype(np.float32),
-        triangles=_triangles(len(_WIDER), _AROUND),
+        triangles=grid_triangles(1, len(_WIDER), _AROUND),
         positions=work.carry(positions, canvas),
         # Its colours are the photo's, however it faces.
         facing=np.inf * one,
@@ -90,9 +90,7 @@ def put_on_collar(line: Neckline, chin: np.ndarray, camera: Camera, grids: Grids
         inside=one,
         filling=np.zeros((len(shape), 3), np.float32),
         cover=one,
-        light=np.broadcast_to(1.0 - _DARKER * (0.5 - 0.5 * ahead), (len(_WIDER), _AROUND))
-        .reshape(-1)
-        .astype(np.float32),
+        light=np.tile(1.0 - _DARKER * (0.5 - 0.5 * ahead), len(_WIDER)).astype(np.float32),
         strands=np.zeros((1, 1), np.float32),
         grain_places=np.zeros((len(shape), 2), np.float32),
         hides=_HIDES * line.height * canvas.per(work) / camera.scale,
@@ -126,10 +124,3 @@ def _stacked(*columns: np.ndarray) -> np.ndarray:
     """(R * C, K) float32 of arrays that go together to (R, C)."""
     whole = np.stack(np.broadcast_arrays(*columns), axis=2)
     return whole.reshape(-1, len(columns)).astype(np.float32)
-
-
-def _triangles(rows: int, columns: int) -> np.ndarray:
-    """(T, 3) int32, seen from outside."""
-    corner = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
-    a, b, c, d = corner[:-1, :-1], corner[:-1, 1:], corner[1:, :-1], corner[1:, 1:]
-    return np.concatenate([np.stack(t, axis=-1).reshape(-1, 3) for t in ((a, c, b), (b, c, d))])

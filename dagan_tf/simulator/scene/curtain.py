@@ -81,6 +81,15 @@ class Curtain:
         return out
 
 
+def grid_triangles(sheets: int, rows: int, columns: int) -> np.ndarray:
+    """(T, 3) int32: two for each square of sheets whose vertices are listed row by row."""
+    corner = np.arange(sheets * rows * columns, dtype=np.int32).reshape(sheets, rows, columns)
+    a, b = corner[:, :-1, :-1], corner[:, :-1, 1:]
+    c, d = corner[:, 1:, :-1], corner[:, 1:, 1:]
+    both = [np.stack(three, axis=-1).reshape(-1, 3) for three in ((a, b, c), (b, d, c))]
+    return np.concatenate(both)
+
+
 def draw_before(
     head: Shaded,
     raster: Raster,

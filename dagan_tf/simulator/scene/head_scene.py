@@ -96,9 +96,6 @@ class SceneMaker:
         )
         self._ears = ear_maker(model, self._mesh, self._regions)
         self._drawn = self._mesh if self._ears is None else self._ears.mesh
-        self._face = (
-            self._regions.lower_face * (1.0 - self._regions.hair) * (1.0 - self._regions.mouth)
-        )
         self._sky = sky_seen(mean, self._mesh.normals(mean), model.triangles)
 
     def prepare(self, photo: np.ndarray, fit: FaceFit) -> PreparedPhoto:
@@ -157,7 +154,7 @@ class SceneMaker:
             )
         collar = None
         if hair is None and abs(fit.pose.yaw) < COLLAR_FRONT:
-            facing = (self._face > 0.5) & (normals[:, 2] > FACING)
+            facing = (self._regions.skin > 0.5) & (normals[:, 2] > FACING)
             marks = placed[self.model.landmark_vertices, :2]
             line = find_neckline(small, work.averaged(shown) > 0.5, placed[facing, :2], marks)
             if line is not None:
@@ -213,8 +210,7 @@ class SceneMaker:
         of_ears = triangles[:, 0] >= self._mesh.size
         ears = frame.averaged(of_ears[raster.triangle_ids] & (raster.triangle_ids >= 0))
         regions = texture.regions
-        face = regions.lower_face * (1.0 - regions.hair) * (1.0 - regions.mouth)
-        skin = self._shown(face, raster, triangles) * (1.0 - 0.5 * self._around(ears))
+        skin = self._shown(regions.skin, raster, triangles) * (1.0 - 0.5 * self._around(ears))
         uncovered: np.ndarray | bool = True
         if prepared.curtain is not None:
             head, over = draw_before(head, raster, prepared.curtain, camera, settled, texture)

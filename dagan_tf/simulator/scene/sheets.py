@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d, grey_closing
 from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
 from dagan_tf.simulator.render.camera import Camera
 from dagan_tf.simulator.render.grid import Grids
-from dagan_tf.simulator.scene.curtain import Curtain
+from dagan_tf.simulator.scene.curtain import Curtain, grid_triangles
 from dagan_tf.simulator.scene.grain import at_vertices, strands
 from dagan_tf.simulator.scene.lighting import LUMA
 from dagan_tf.simulator.scene.long_hair import LongHair, SideHair
@@ -106,7 +106,7 @@ def hang_curtain(
     return Curtain(
         vertices=camera.unproject(vertices),
         normals=(seen @ camera.rotation).astype(np.float32),
-        triangles=_triangles(rows, columns),
+        triangles=grid_triangles(2, rows, columns),
         positions=np.ascontiguousarray(vertices[:, :2]),
         facing=seen[:, 2].astype(np.float32),
         visible=front.reshape(-1).astype(np.float32),
@@ -213,15 +213,6 @@ def _grain_places(shape: np.ndarray) -> np.ndarray:
     around = np.linalg.norm(np.diff(shape, axis=1)[..., ::2], axis=2).mean(axis=0)
     along = np.concatenate([[0.0], np.cumsum(around)])
     return np.stack(np.broadcast_arrays(along, _DRAWN_OUT * shape[..., 1]), axis=2)
-
-
-def _triangles(rows: int, columns: int) -> np.ndarray:
-    """(T, 3) int32, of both sheets."""
-    corner = np.arange(2 * rows * columns, dtype=np.int32).reshape(2, rows, columns)
-    a, b = corner[:, :-1, :-1], corner[:, :-1, 1:]
-    c, d = corner[:, 1:, :-1], corner[:, 1:, 1:]
-    both = [np.stack(three, axis=-1).reshape(-1, 3) for three in ((a, b, c), (b, d, c))]
-    return np.concatenate(both)
 
 
 def _filling(hair: LongHair, coarse: np.ndarray, person: np.ndarray, columns: int) -> np.ndarray:
