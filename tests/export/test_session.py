@@ -56,12 +56,13 @@ class _Signature:
 def test_the_refiner_in_the_box_answers_as_in_python(tmp_path):
     version = os.fspath(export_model_dir("pretrained", tmp_path, clean_process=False))
     size = read_card().image_size
-    # Of noise it changes next to nothing: no skin.
+    # Of noise it changes next to nothing (no skin), of a face in everyday light a little.
     face = skimage.data.astronaut()[:size, 112 : 112 + size]
     images = np.stack([face, *_images(1, size, size, 3)])
     found = _Signature(Path(version), "serving_default", Session(version))(images)
     np.testing.assert_allclose(found.astype(int), Refiner.pretrained()(images), atol=1)
-    assert np.abs(found[0].astype(int) - face).mean() > 0.1
+    # Well beyond the tolerance: an export that returned its input would not agree.
+    assert np.abs(found[0].astype(int) - face).max() > 4
 
 
 @pytest.mark.slow
