@@ -35,15 +35,15 @@ PROFILE = 3.0
 # What is guessed lies between these heights above the brow and these distances before the ears'
 # front, in face heights; it is known in at least this part of the views. Behind the ears nothing
 # is: there the hairline depends on how the hair is worn.
-BELOW, ABOVE, BEHIND, BEFORE, ENOUGH = -0.6, 0.6, -0.1, 0.75, 0.3
+BELOW, ABOVE, BEHIND, BEFORE, ENOUGH = -0.6, 0.6, -0.29, 0.75, 0.3
 # What is read off the front is turned to it by these cosines in the mean.
 READ = (0.05, 0.6)
 # Numbers read off a front, numbers that change the guess, and the ridge.
 READ_RANK, DRAWN_RANK, RIDGE = 20, 10, 10.0
 # Rounds of smoothing over which the guess gives way to the hairline of heads in general.
-BORDER = 3
+BORDER = 1
 # Rounds of smoothing of what is guessed.
-SMOOTH = 3
+SMOOTH = 1
 
 
 class Side(NamedTuple):

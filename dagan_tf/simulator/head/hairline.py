@@ -16,7 +16,7 @@ from dagan_tf.simulator.head.packaged import read_packaged
 from dagan_tf.simulator.head.regions import smoothstep
 
 # A place is hair if it is more like hair than skin, softly between these likenesses.
-EDGE = (0.1, 0.9)
+EDGE = (0.2, 0.7)
 _ASSET = "hairline.npz"
 
 

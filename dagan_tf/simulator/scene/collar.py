@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from dagan_tf.simulator.head.regions import smoothstep
 from dagan_tf.simulator.render.camera import Camera
 from dagan_tf.simulator.render.grid import Grids
-from dagan_tf.simulator.render.shading import Shaded
 from dagan_tf.simulator.scene.curtain import Curtain, grid_triangles
 from dagan_tf.simulator.scene.neckline import Neckline
 
@@ -38,8 +36,8 @@ _SHOWS, _WITHIN = (0.75, 0.6), 0.03
 _DOWN = 0.2
 # Light falls from the front: at the nape there is so much less, a part of it.
 _DARKER = 0.35
-# Its shade on the neck: so much light is lost beside it, and so far it reaches, of the frame.
-_SHADE, _SHADE_REACH = 0.4, 0.015
+# Of the neck beside it so much light is lost.
+_SHADE = 0.4
 # So much of the neck that stands out of it is hidden.
 _HIDES = 0.3
 
@@ -91,6 +89,7 @@ def put_on_collar(line: Neckline, chin: np.ndarray, camera: Camera, grids: Grids
         filling=np.zeros((len(shape), 3), np.float32),
         cover=one,
         light=np.tile(1.0 - _DARKER * (0.5 - 0.5 * ahead), len(_WIDER)).astype(np.float32),
+        shade=_SHADE,
         strands=np.zeros((1, 1), np.float32),
         grain_places=np.zeros((len(shape), 2), np.float32),
         hides=_HIDES * line.height * canvas.per(work) / camera.scale,
@@ -106,18 +105,6 @@ def as_worn(collar: Curtain, turn: float) -> Curtain | None:
     height = collar.hides / _HIDES
     lowered = np.array([0.0, (1.0 - share) * _LONG * height, 0.0], np.float32)
     return replace(collar, vertices=collar.vertices - lowered)
-
-
-def with_shade(dressed: Shaded, collar: np.ndarray) -> Shaded:
-    """The drawing of a head with its collar, whose shade falls on the neck beside it.
-
-    Args:
-        dressed: the drawing.
-        collar: (S, S) float32 in [0, 1], how far each pixel shows the collar.
-    """
-    near = cv2.GaussianBlur(collar, (0, 0), _SHADE_REACH * len(collar))
-    shade = 1.0 - _SHADE * near * (1.0 - collar)
-    return dressed._replace(colour=dressed.colour * shade[..., None])
 
 
 def _stacked(*columns: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """A surface of its own about the head, which turns with it: long hair, or a collar.
 
 Of hair, which `sheets.py` hangs, the front shows the photo; what a front does not show of it is
-filled with the same rows' colours and with the strands of the scalp's hair. `collar.py` makes the
+filled with the same rows' colours and with strands. `collar.py` makes the
 other.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from dagan_tf.simulator.head.regions import smoothstep
@@ -19,6 +20,8 @@ from dagan_tf.simulator.render.rasterizer import Raster, rasterize
 from dagan_tf.simulator.render.shading import Shaded, shade, soften_rim
 from dagan_tf.simulator.scene.texture import STRETCH, HeadTexture
 
+# Its shade on the head reaches so far, of the frame.
+_SHADE_REACH = 0.015
 # Its inner side is so much darker, a factor, between these cosines to the line of sight.
 _INNER, _TURNS = 0.55, (-0.2, 0.2)
 
@@ -38,6 +41,7 @@ class Curtain:
         filling: (K, 3) float32, colour where the photo does not show it.
         cover: (K,) float32 in [0, 1], how opaque.
         light: (K,) float32, by what its colours are multiplied.
+        shade: in [0, 1], how much light the head loses close beside it.
         strands: (G, G) float32, its fine structure; see `grain.py`.
         grain_places: (K, 2) float32, places in it.
         hides: model units; what of the head stands out of it by less is hidden.
@@ -53,6 +57,7 @@ class Curtain:
     filling: np.ndarray
     cover: np.ndarray
     light: np.ndarray
+    shade: float
     strands: np.ndarray
     grain_places: np.ndarray
     hides: float
@@ -119,10 +124,12 @@ def draw_before(
     values = curtain.values(normals, settled)
     grain = texture.grain._replace(strands=curtain.strands)
     drawn = soften_rim(shade(hair, curtain.triangles, values, texture.photo, grain, SUPERSAMPLING))
+    near = cv2.GaussianBlur(drawn.cover, (0, 0), _SHADE_REACH * len(drawn.cover))
     rest = 1.0 - drawn.cover
+    lit = rest * (1.0 - settled * curtain.shade * near)
     nearest = np.where(drawn.cover > 0.5, np.maximum(drawn.depth, head.depth), head.depth)
     both = Shaded(
-        colour=drawn.colour + rest[..., None] * head.colour,
+        colour=drawn.colour + lit[..., None] * head.colour,
         cover=drawn.cover + rest * head.cover,
         seen=drawn.seen + rest * head.seen,
         depth=nearest,

@@ -1,72 +1,167 @@
 """Strands of hair that a photo does not show.
 
-Hair is no noise: its strands are quilted from patches of the hair that the photo shows (Efros and
-Freeman, SIGGRAPH 2001, with soft seams) to a tile that repeats without seams.
+A front shows hair on end and foreshortened: patches of it, laid on the side of a head, look like a
+carpet. From the side hair is fine lines that fall, in locks that bend. Their widths, lengths and
+shares were set beside the spectra of short hair in real profiles (London Set); how strong they are,
+and whether they curl, the photo tells.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numba import float32, int64
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, map_coordinates
 
-from dagan_tf.core.compiled import compiled
 from dagan_tf.simulator.render.sampling import sample
 
-# Side of the tile, pixels of the photo.
+# Side of a tile, pixels of the photo; it repeats without seams.
 SIDE = 192
-# Without enough hair to learn from: how far a strand reaches across and along, and its contrast.
-_STRAND, _STRAND_STRENGTH = (0.9, 7.0), 0.08
-# Coarser than this, pixels of the photo (deviation of a blur), is no lock but shape.
-_COARSEST = 10.0
-# Nats by which hair that is surely there differs from skin.
-_UNLIKE = 0.4
-# Hair that differs by less than this part of it is bare skin: its gloss is no strand.
-_BALD = 0.4
-# Patches of hair: side, overlap, how many places are tried for each, least places to choose from.
-_QUILT, _OVERLAP, _TRIED, _LEAST_PLACES = 20, 6, 40, 2000
 # A strand is at most so much darker and lighter than what is around it, factors.
 HAIR_RANGE = (0.35, 1.7)
+# Coarser than this, pixels of the photo (deviation of a blur), is no lock but shape.
+_COARSEST = 10.0
+# Pixels that are hair by more than this tell its strands, if there are so many.
+_HAIR, _FEWEST = 0.9, 500
 # Added to brightness before its logarithm is taken: black hair has noise and no strands.
 _DARKEST = 10.0
+# Before its directions are looked at noise is blurred away; they are one lock's so far around,
+# deviations in pixels of the photo. Nearer to its edge than half of this nothing is looked at.
+_NOISE, _LOCK, _EDGE = 0.7, 6.0, 9
+# Nats by which hair that is surely there differs from skin; the less it does, the more of skin is
+# between the hairs. What differs by less than the second is bare skin: its gloss is no strand.
+_UNLIKE, _BALD = 0.8, 0.16
+# Contrast, nats, where the photo shows too little hair; part of what it shows that is drawn.
+_USUAL, _DRAWN = 0.1, 0.8
+# Strands are drawn at scales this far apart, a factor.
+_SCALES = 1.1
 
 
-def strands(luma: np.ndarray, hair: np.ndarray, contrast: float) -> np.ndarray:
-    """A tile of strands.
+class Style(NamedTuple):
+    """How hair falls, in pixels of a frame whose faces are 290 high from brow to chin.
+
+    Attributes:
+        hairs: breadth and length (deviations) of single light and dark hairs, which are lines.
+        rough: the same of what is between them.
+        locks: the same of what clings together.
+        shares: of the contrast, of the three.
+        bend: how far locks sway (a deviation), and the length over which they do.
+        contrast: least and most, nats.
+    """
+
+    hairs: tuple[float, float]
+    rough: tuple[float, float]
+    locks: tuple[float, float]
+    shares: tuple[float, float, float]
+    bend: tuple[float, float]
+    contrast: tuple[float, float]
+
+
+SHORT = Style((1.8, 7.0), (1.0, 3.0), (5.0, 14.0), (0.9, 0.5, 0.25), (5.0, 28.0), (0.08, 0.17))
+LONG = Style((1.8, 40.0), (0.8, 20.0), (6.0, 60.0), (0.9, 0.5, 0.3), (4.0, 45.0), (0.12, 0.2))
+CURLY = Style((1.8, 12.0), (1.0, 5.0), (6.0, 16.0), (0.9, 0.5, 0.3), (5.0, 9.0), (0.12, 0.2))
+_HEIGHT = 290.0
+# A hair is where noise is smaller than this, in deviations; how unlike hairs are, and how strong
+# dark ones are beside light ones.
+_LINE, _UNEQUAL, _DARK = 0.35, 0.4, 0.8
+
+
+class Structure(NamedTuple):
+    """Fine structure of the hair that a photo shows.
+
+    Attributes:
+        contrast: deviation of the logarithm of its brightness, nats.
+        order: in [0, 1], how much strands beside each other go the same way: curls less than .5.
+    """
+
+    contrast: float
+    order: float
+
+
+def structure_of(luma: np.ndarray, hair: np.ndarray) -> Structure | None:
+    """Looks at the hair that a photo shows.
 
     Args:
         luma: (C, C) float32, the photo's brightness, grey levels.
         hair: (C, C) float32 in [0, 1], how surely a pixel is hair.
-        contrast: how much hair and skin differ in colour, nats; a bald head has no strands.
 
     Returns:
-        (192, 192) float32: what is added to a factor of 1 on hair; its mean is 0.
+        What it is like, or None where there is too little of it.
     """
-    apart = min(1.0, contrast / _UNLIKE)
-    unknown = np.float32(_STRAND_STRENGTH * apart) * _noise(*_STRAND)
-    if apart < _BALD or not hair.any():
-        return unknown
+    if not hair.any():
+        return None
     luma, hair = _about(luma, hair)
+    sure = hair > _HAIR
+    if sure.sum() < _FEWEST:
+        return None
     # Backdrop and skin beside the hair must not pass for a strand: means are of hair alone.
     share = cv2.GaussianBlur(hair, (0, 0), _COARSEST)
     logs = np.log(luma + _DARKEST)
     mean = cv2.GaussianBlur(logs * hair, (0, 0), _COARSEST) / np.maximum(share, 1e-3)
-    fine = np.clip((logs - mean) * hair, *np.log(HAIR_RANGE)).astype(np.float32)
-    whole = cv2.boxFilter(hair, -1, (_QUILT, _QUILT), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
-    rows, columns = np.nonzero(whole[: 1 - _QUILT, : 1 - _QUILT] > 0.9)
-    if len(rows) < _LEAST_PLACES:
-        return unknown
-    step = _QUILT - _OVERLAP
-    count = -(-SIDE // step) + 1
-    draws = np.random.default_rng(0).integers(0, len(rows), (count * count, _TRIED))
-    tile = _quilt(fine, rows.astype(np.int64), columns.astype(np.int64), draws, count)
-    # Where patches overlap, two bright strands add up.
-    tile = np.clip(_wrapped(tile, SIDE), *np.log(HAIR_RANGE))
-    factor = np.exp(tile)
+    fine = logs - mean
+    smooth = cv2.GaussianBlur(fine, (0, 0), _NOISE)
+    # Its edge is no strand.
+    within = cv2.erode(sure.astype(np.float32), np.ones((_EDGE, _EDGE), np.uint8))
+    across, down = (within * cv2.Sobel(smooth, cv2.CV_32F, *way) for way in ((1, 0), (0, 1)))
+    even, odd, both = (
+        cv2.GaussianBlur(one, (0, 0), _LOCK)
+        for one in (across**2 - down**2, 2.0 * across * down, across**2 + down**2)
+    )
+    order = float(np.hypot(even, odd).sum() / max(float(both.sum()), 1e-9))
+    return Structure(float(fine[sure].std()), order)
+
+
+def strands(
+    style: Style, height: float, structure: Structure | None, unlike: float = np.inf
+) -> np.ndarray:
+    """A tile of strands that fall down its columns.
+
+    Args:
+        style: how they fall.
+        height: brow to chin, pixels of the photo.
+        structure: of the hair that the photo shows, or None.
+        unlike: how much hair and skin differ in colour, nats; a bald head has no strands.
+
+    Returns:
+        (192, 192) float32: what is added to a factor of 1 on hair; its mean is 0.
+    """
+    contrast = _USUAL
+    if structure is not None and unlike >= _BALD:
+        contrast = float(np.clip(_DRAWN * structure.contrast, *style.contrast))
+    contrast *= min(1.0, unlike / _UNLIKE)
+    scale = _SCALES ** round(np.log(height / _HEIGHT) / np.log(_SCALES))
+    factor = np.exp(np.clip(contrast * _tile(style, float(scale)), *np.log(HAIR_RANGE)))
     return np.asarray(factor / factor.mean() - 1.0, np.float32)
+
+
+@cache
+def _tile(style: Style, scale: float) -> np.ndarray:
+    """(192, 192) periodic, of mean 0 and deviation 1, always the same."""
+    random = np.random.default_rng(0)
+
+    def noise(breadth: float, length: float) -> np.ndarray:
+        white = random.standard_normal((SIDE, SIDE))
+        return _normal(gaussian_filter(white, (scale * length, scale * breadth), mode="wrap"))
+
+    def lines(breadth: float, length: float) -> np.ndarray:
+        near = np.exp(-((noise(breadth, length) / _LINE) ** 2))
+        return near * (1.0 + _UNEQUAL * noise(2.0 * breadth, length))
+
+    hairs = _normal(lines(*style.hairs) - _DARK * lines(*style.hairs))
+    parts = (hairs, noise(*style.rough), noise(*style.locks))
+    straight = sum(share * part for share, part in zip(style.shares, parts, strict=True))
+    far, over = style.bend
+    row, column = np.mgrid[:SIDE, :SIDE]
+    swayed = column + far * scale * noise(over, over)
+    bent = map_coordinates(straight, [row, swayed], order=1, mode="grid-wrap")
+    return _normal(bent).astype(np.float32)
+
+
+def _normal(values: np.ndarray) -> np.ndarray:
+    """Of mean 0 and deviation 1."""
+    return np.asarray((values - values.mean()) / values.std())
 
 
 def _about(luma: np.ndarray, hair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -76,64 +171,6 @@ def _about(luma: np.ndarray, hair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     down = slice(max(rows[0] - reach, 0), rows[-1] + reach + 1)
     along = slice(max(columns[0] - reach, 0), columns[-1] + reach + 1)
     return luma[down, along], hair[down, along]
-
-
-@compiled(float32[:, ::1], int64[::1], int64[::1], int64[:, ::1], int64, error_model="numpy")
-def _quilt(fine, rows, columns, draws, count):  # type: ignore[no-untyped-def]
-    step = _QUILT - _OVERLAP
-    side = count * step + _OVERLAP
-    out = np.zeros((side, side), np.float32)
-    for block in range(count * count):
-        top, left = (block // count) * step, (block % count) * step
-        best, least = draws[block, 0], np.inf
-        for tried in range(draws.shape[1]):
-            place = draws[block, tried]
-            row, column = rows[place], columns[place]
-            apart = 0.0
-            # Once it is no better than another one, the rest of its rows need not be seen.
-            for i in range(_QUILT):
-                if apart >= least:
-                    break
-                if top > 0 and i < _OVERLAP:
-                    for j in range(_QUILT):
-                        apart += (out[top + i, left + j] - fine[row + i, column + j]) ** 2
-                if left > 0:
-                    for j in range(_OVERLAP):
-                        apart += (out[top + i, left + j] - fine[row + i, column + j]) ** 2
-            if apart < least:
-                best, least = place, apart
-        row, column = rows[best], columns[best]
-        for i in range(_QUILT):
-            down = np.float32(1.0) if top == 0 or i >= _OVERLAP else (i + 0.5) / _OVERLAP
-            for j in range(_QUILT):
-                right = np.float32(1.0) if left == 0 or j >= _OVERLAP else (j + 0.5) / _OVERLAP
-                part = min(down, right)
-                kept = np.float32(1.0) - part
-                # Two fine structures mixed half and half would be weaker than each.
-                norm = np.sqrt(part * part + kept * kept)
-                old = out[top + i, left + j]
-                out[top + i, left + j] = (part * fine[row + i, column + j] + kept * old) / norm
-    return out
-
-
-def _wrapped(tile: np.ndarray, side: int) -> np.ndarray:
-    """A larger tile cut to a side so that it repeats without seams."""
-    extra = tile.shape[0] - side
-    part = ((np.arange(extra) + 0.5) / extra).astype(np.float32)
-    norm = np.sqrt(part**2 + (1.0 - part) ** 2)
-    for axis in (0, 1):
-        tile = np.moveaxis(tile, axis, 0)
-        seam = (part * tile[:extra].T + (1.0 - part) * tile[side:].T) / norm
-        tile = np.moveaxis(np.concatenate([seam.T, tile[extra:side]]), 0, axis)
-    return tile
-
-
-@cache
-def _noise(across: float, along: float) -> np.ndarray:
-    """(192, 192) float32 periodic noise of mean 0 and deviation 1, always the same."""
-    white = np.random.default_rng(0).standard_normal((SIDE, SIDE)).astype(np.float32)
-    smooth = gaussian_filter(white, (along, across), mode="wrap")
-    return np.asarray((smooth - smooth.mean()) / smooth.std(), np.float32)
 
 
 def at_vertices(image: np.ndarray, positions: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ from dagan_tf.simulator.render.sampling import sample
 from dagan_tf.simulator.render.shading import shade, soften_rim
 from dagan_tf.simulator.scene import surroundings as scene
 from dagan_tf.simulator.scene.backdrop import MARGIN, clean_plates, seen_behind
-from dagan_tf.simulator.scene.collar import as_worn, put_on_collar, with_shade
+from dagan_tf.simulator.scene.collar import as_worn, put_on_collar
 from dagan_tf.simulator.scene.curtain import draw_before
 from dagan_tf.simulator.scene.ear_texture import ear_maker
 from dagan_tf.simulator.scene.foreground import person_mask
@@ -218,7 +218,7 @@ class SceneMaker:
         collar = None if prepared.collar is None else as_worn(prepared.collar, turn)
         if collar is not None:
             head, over = draw_before(head, raster, collar, camera, settled, texture)
-            head, uncovered = with_shade(head, over), over < 0.5
+            uncovered = over < 0.5
         ears, skin = ears * uncovered, skin * uncovered
         head = soften_rim(head, np.float32(settled) * ears)
         skull = projected[self._regions.skull].mean(axis=0).astype(np.float64)

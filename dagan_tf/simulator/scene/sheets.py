@@ -14,7 +14,7 @@ from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
 from dagan_tf.simulator.render.camera import Camera
 from dagan_tf.simulator.render.grid import Grids
 from dagan_tf.simulator.scene.curtain import Curtain, grid_triangles
-from dagan_tf.simulator.scene.grain import at_vertices, strands
+from dagan_tf.simulator.scene.grain import CURLY, LONG, at_vertices, strands, structure_of
 from dagan_tf.simulator.scene.lighting import LUMA
 from dagan_tf.simulator.scene.long_hair import LongHair, SideHair
 
@@ -33,6 +33,10 @@ _WIDEST = 0.05
 _BARE, _EAR = 0.03, 0.15
 # Dents of its front edge that are shorter are none.
 _STRAIGHT = 0.6
+# Locks let it go forwards and backwards by this much (a deviation), smoothed down the rows by this.
+_WAVES, _WAVE = 0.01, 0.06
+# Of the face beside it so much light is lost.
+_SHADE = 0.35
 # Smoothing down the rows: of its front edge's depth, of its colour.
 _SMOOTH, _COLOUR_SMOOTH = 0.16, 0.25
 # A row's colour is the mean of all rows by this part, more where it shows less.
@@ -49,11 +53,8 @@ _SHOWN, _FILLS = (0.2, 0.5), (0.75, 0.95)
 # So many times brighter than hair the photo shows backdrop between locks: none below the first,
 # surely above the second; looked for so far around, pixels, and what is added to brightness.
 _BACKDROP, _GAP, _DARKEST = (1.8, 3.0), 7, 10.0
-# Its strands differ by no more than this from their mean, a deviation: a lock that shines would be
-# repeated all over.
-_CONTRAST = 0.15
-# Strands are drawn out down the rows: one over a factor.
-_DRAWN_OUT = 0.5
+# Hair whose strands are of less order is curly.
+_CURLY = 0.58
 
 
 def hang_curtain(
@@ -89,8 +90,9 @@ def hang_curtain(
     grain_places = [_grain_places(shape).reshape(-1, 2) for shape in shapes]
     luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
     beside = canvas.spread((hair.mask(work.side) * hair.own * person).astype(np.float32))
-    fine = strands(luma, beside, np.inf)
-    fine = fine * np.float32(min(1.0, _CONTRAST / max(float(fine.std()), 1e-6)))
+    structure = structure_of(luma, beside)
+    curly = structure is not None and structure.order < _CURLY
+    fine = strands(CURLY if curly else LONG, hair.height * canvas.per(work), structure)
     rows, columns = shapes[0].shape[:2]
     column = np.arange(columns)
     front = np.broadcast_to((column > 0) & (column <= _FRONT), (2, rows, columns))
@@ -114,6 +116,7 @@ def hang_curtain(
         filling=filling,
         cover=np.concatenate([cover.reshape(-1) for cover in covers]).astype(np.float32),
         light=np.ones(len(points), np.float32),
+        shade=_SHADE,
         strands=fine,
         grain_places=(canvas.per(work) * np.concatenate(grain_places)).astype(np.float32),
         hides=_HIDES * hair.height * canvas.per(work) / camera.scale,
@@ -185,7 +188,10 @@ def _before_ear(
     if not bare.any():
         # Before an ear that it covers it hangs straight down: no flap of cheek reaches behind it.
         out = grey_closing(out, round(_STRAIGHT * height / _STEP))
-    return np.asarray(gaussian_filter1d(out, _SMOOTH * height / _STEP, mode="nearest"))
+    draws = np.random.default_rng(0).standard_normal(len(rows))
+    waves = gaussian_filter1d(draws, _WAVE * height / _STEP, mode="nearest")
+    even = gaussian_filter1d(out, _SMOOTH * height / _STEP, mode="nearest")
+    return np.asarray(even + _WAVES * height * waves / max(float(waves.std()), 1e-9))
 
 
 def _normals(shape: np.ndarray) -> np.ndarray:
@@ -212,7 +218,7 @@ def _grain_places(shape: np.ndarray) -> np.ndarray:
     """(R, C, 2) places in the grain, pixels of the work grid: a strand keeps its column."""
     around = np.linalg.norm(np.diff(shape, axis=1)[..., ::2], axis=2).mean(axis=0)
     along = np.concatenate([[0.0], np.cumsum(around)])
-    return np.stack(np.broadcast_arrays(along, _DRAWN_OUT * shape[..., 1]), axis=2)
+    return np.stack(np.broadcast_arrays(along, shape[..., 1]), axis=2)
 
 
 def _filling(hair: LongHair, coarse: np.ndarray, person: np.ndarray, columns: int) -> np.ndarray:

@@ -30,7 +30,7 @@ from dagan_tf.simulator.scene.colours import (
     sure_hair_and_skin,
     without_purple,
 )
-from dagan_tf.simulator.scene.grain import at_vertices, strands
+from dagan_tf.simulator.scene.grain import SHORT, at_vertices, strands, structure_of
 from dagan_tf.simulator.scene.hair_pixels import dark_hair
 from dagan_tf.simulator.scene.lighting import LUMA, estimate_light, light_on_skin
 from dagan_tf.simulator.scene.pores import pore_block, pore_strength
@@ -134,7 +134,9 @@ def head_texture(
     like = like_hair(colours, sure_hair, bare, pure)
     if hairline is not None and mirror is not None:
         regions = replace(regions, hair=hairline.hair(like, seen, general, mirror))
-    hair = regions.hair
+    # Hair that is like skin is sought where heads have it: what the usual hairline leaves bare is a
+    # bald head's side, too.
+    hair = general if like is None else regions.hair
     grazing = (1.0 - hair) * smoothstep(*GRAZING, facing) + hair * smoothstep(*HAIR_GRAZING, facing)
     known = visible * inside * grazing
     known = np.minimum(known, mesh.smooth(known, 2)).astype(np.float32)
@@ -210,7 +212,8 @@ def head_texture(
     grain_places = per_unit * np.stack([around, -rest[:, 1]], axis=1)
     luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
     apart = float(np.abs(contrast).mean())
-    tile = strands(luma, canvas.spread(hairy), apart)
+    structure = structure_of(luma, canvas.spread(hairy))
+    tile = strands(SHORT, per_unit * regions.height, structure, apart)
     return HeadTexture(
         photo=photo,
         positions=positions,

@@ -21,10 +21,10 @@ def hairline(weight: float = 1.0) -> Hairline:
 @pytest.mark.parametrize(
     ("like_hair", "seen", "expected"),
     [
-        # .5 + (.6 - .4) * 2 * .5 = .7 is three quarters of the way from .1 to .9: 27/32.
-        ([0.6, 0, 0.4, 0, 0], [1, 1, 1, 1, 1], [0, 27 / 32, 0, 0.5, 0.6]),
+        # .5 + (.5 - .4) * 2 * .5 = .6 is .8 of the way from .2 to .7: .896; .5 is .6: .648.
+        ([0.5, 0, 0.4, 0, 0], [1, 1, 1, 1, 1], [0, 0.896, 0, 0.648, 0.6]),
         # What is not seen says nothing.
-        ([0.5, 0, 0.4, 0, 0], [0, 0, 0, 0, 0], [0, 0.5, 0, 0.5, 0.6]),
+        ([0.5, 0, 0.4, 0, 0], [0, 0, 0, 0, 0], [0, 0.648, 0, 0.648, 0.6]),
         ([-0.2, 0, 1.2, 0, 0], [1, 1, 1, 1, 1], [0, 0.0, 0, 1.0, 0.6]),
     ],
 )
@@ -43,12 +43,12 @@ def test_hair_that_the_photo_shows_where_heads_have_hair_is_hair():
 
 def test_hair_that_cannot_be_told_from_skin_has_the_usual_line():
     drawn = hairline().hair(None, np.ones(5, np.float32), GENERAL, MIRROR)
-    np.testing.assert_allclose(drawn, [0, 0.5, 0, 0.5, 0.6], atol=1e-6)
+    np.testing.assert_allclose(drawn, [0, 0.648, 0, 0.648, 0.6], atol=1e-6)
 
 
 def test_at_its_border_it_gives_way_to_the_general_one():
     drawn = hairline(0.5).hair(None, np.ones(5, np.float32), GENERAL, MIRROR)
-    np.testing.assert_allclose(drawn, [0, 0.35, 0, 0.35, 0.6], atol=1e-6)
+    np.testing.assert_allclose(drawn, [0, 0.424, 0, 0.424, 0.6], atol=1e-6)
 
 
 def test_the_packaged_one_brings_a_sideburn_down_before_the_ear_if_the_temple_is_hairy():

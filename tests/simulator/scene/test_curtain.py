@@ -1,7 +1,9 @@
 """A curtain hangs where the photo shows the hair, covers ear and nape, and ends at its hem."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,8 +12,11 @@ from dagan_tf.simulator.head.morphable_model import MorphableModel
 from dagan_tf.simulator.render import shading
 from dagan_tf.simulator.render.camera import Camera, Pose, rotation_matrix
 from dagan_tf.simulator.render.grid import grids
-from dagan_tf.simulator.render.shading import soften_rim
+from dagan_tf.simulator.render.rasterizer import Raster
+from dagan_tf.simulator.render.shading import Grain, Shaded, soften_rim
 from dagan_tf.simulator.scene import head_scene
+from dagan_tf.simulator.scene.curtain import Curtain, draw_before
+from dagan_tf.simulator.scene.grain import LONG
 from dagan_tf.simulator.scene.head_scene import SceneMaker
 from dagan_tf.simulator.scene.sheets import _before_ear, hang_curtain
 from tests.simulator.scene.test_long_hair import BROWN, SKIN, Person
@@ -62,13 +67,57 @@ def test_its_front_lies_on_the_hair_that_the_photo_shows(someone):
     assert curtain.normals[curtain.vertices[:, 2].argmin(), 2] < -0.9
 
 
-def test_its_strands_are_those_beside_the_face_and_not_too_strong(someone):
+def test_its_strands_are_as_strong_as_those_beside_the_face_and_curl_if_they_do(someone):
     someone.hang()
-    assert np.abs(hung(someone)[0].strands).max() < 0.02
-    stripes = np.where(someone.columns % 8 < 4, 1.3, 0.75)[..., None]
+    least = hung(someone)[0].strands
+    assert least.std() == pytest.approx(LONG.contrast[0], rel=0.1)
+    plain = someone.photo
     beside = (np.abs(someone.columns - someone.middle) > 38)[..., None] & someone.person[..., None]
-    someone.photo = np.where(beside, someone.photo * stripes, someone.photo).astype(np.uint8)
-    assert 0.1 < hung(someone)[0].strands.std() < 0.16
+    stripes = np.where(someone.columns % 8 < 4, 1.5, 0.6)[..., None]
+    someone.photo = np.where(beside, plain * stripes, plain).astype(np.uint8)
+    straight = hung(someone)[0].strands
+    assert straight.std() == pytest.approx(LONG.contrast[1], rel=0.1)
+    draws = cv2.GaussianBlur(np.random.default_rng(0).normal(size=plain.shape[:2]), (0, 0), 2.0)
+    curls = np.exp(0.2 * draws / draws.std())[..., None]
+    someone.photo = np.where(beside, np.clip(plain * curls, 0, 255), plain).astype(np.uint8)
+    curly = hung(someone)[0].strands
+
+    def along(tile):
+        return np.abs(np.diff(tile, axis=0)).mean() / np.abs(np.diff(tile, axis=1)).mean()
+
+    assert along(curly) > 1.5 * along(straight)
+
+
+def test_its_shade_falls_on_the_head_close_beside_it_and_in_turned_views_alone():
+    flat = np.array([[0, 0, 0], [0, 60, 0], [30, 0, 0], [30, 60, 0]], np.float32)
+    squares = np.array([[0, 1, 2], [1, 3, 2]], np.int32)
+    one = np.ones(4, np.float32)
+    piece = Curtain(
+        vertices=flat, normals=np.tile(np.float32([0, 0, 1]), (4, 1)), triangles=squares,
+        positions=flat[:, :2], facing=one, visible=one, inside=one,
+        filling=np.zeros((4, 3), np.float32), cover=one, light=one, shade=0.4,
+        strands=np.zeros((1, 1), np.float32), grain_places=flat[:, :2], hides=0.0,
+    )  # fmt: skip
+    camera = Camera(1.0, np.diag([1.0, -1.0, -1.0]), np.zeros(2))
+    size = 60
+    behind = np.full((2 * size, 2 * size), -9.0, np.float32)
+    nothing = Raster(np.full((2 * size, 2 * size), -1, np.int32), np.zeros((1, 1, 3)), behind)
+    whole = np.ones((size, size), np.float32)
+    head = Shaded(np.full((size, size, 3), 100.0, np.float32), whole, whole, -9.0 * whole)
+    texture = SimpleNamespace(
+        photo=np.zeros((80, 80, 3), np.uint8),
+        grain=Grain(np.zeros((1, 1), np.float32), np.zeros((2, 2, 2), np.int8), 0.0, 0.0),
+    )
+    lit, over = draw_before(head, nothing, piece, camera, 0.0, texture)
+    shaded, _ = draw_before(head, nothing, piece, camera, 1.0, texture)
+    beside = (over == 0.0).nonzero()
+    np.testing.assert_allclose(lit.colour[beside], 100.0, atol=1e-3)
+    # The piece ends at column 15: its shade is darkest there.
+    light = shaded.colour[10, :, 0]
+    assert over[10, 12] > 0.99 > 0.01 > over[10, 18]
+    assert 70.0 < light[16] < 97.0
+    assert (np.diff(light[16:30]) > -1e-3).all()
+    np.testing.assert_allclose(light[30:], 100.0, atol=0.1)
 
 
 def test_before_a_covered_ear_it_hangs_straight():
