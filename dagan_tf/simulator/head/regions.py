@@ -57,6 +57,9 @@ _BESIDE_NOSE = (
     (0.03, 48, 0.12, -0.02),
 )
 _BESIDE_END = 0.025
+# The skin under an eye: it begins and ends so far below the lower lid, and beside its ends, face
+# heights.
+_UNDER_LID, _UNDER_ENDS, _UNDER_BESIDE = (0.005, 0.025), (0.09, 0.14), (0.0, 0.05)
 # The lower face begins below the brows between these distances, face heights.
 _LOWER_FACE = (0.02, 0.09)
 # The mouth ends between these multiples of the lips' half axes.
@@ -89,6 +92,7 @@ class HeadRegions:
         jaw_slope: (V,) float32 in [0, 1], 1 on the side of the jaw, down to its edge.
         beside_nose: (V,) float32 in [0, 1], 1 on the slope from the nose down to the cheek, from
             below the inner corner of the eye to the corner of the mouth; 0 on lids and lips.
+        under_eyes: (V,) float32 in [0, 1], 1 on the skin under the lower lids.
         lower_face: (V,) float32 in [0, 1], 1 on what is below the brows, the neck included.
         skull: (V,) bool, above the chin.
         brows: (V,) bool, at the eyebrows.
@@ -108,6 +112,7 @@ class HeadRegions:
     jaw_edge: np.ndarray
     jaw_slope: np.ndarray
     beside_nose: np.ndarray
+    under_eyes: np.ndarray
     lower_face: np.ndarray
     skull: np.ndarray
     brows: np.ndarray
@@ -172,6 +177,7 @@ def head_regions(mean: np.ndarray, landmark_vertices: np.ndarray) -> HeadRegions
         jaw_edge=(_below_jaw(mean, points, height, _JAW_ROUNDED) * bare).astype(np.float32),
         jaw_slope=_jaw_slope(mean, points, height).astype(np.float32),
         beside_nose=_beside_nose(mean, points, height).astype(np.float32),
+        under_eyes=_under_eyes(mean, points, height).astype(np.float32),
         lower_face=smoothstep(*_LOWER_FACE, (brow - y) / height).astype(np.float32),
         skull=y > chin,
         brows=_near(mean, points[17:27], _BROW * height),
@@ -212,6 +218,18 @@ def _beside_nose(mean: np.ndarray, points: np.ndarray, height: float) -> np.ndar
         * smoothstep(back - end, back + end, z)
         * (1.0 - smoothstep(front - end, front + end, z))
     )
+
+
+def _under_eyes(mean: np.ndarray, points: np.ndarray, height: float) -> np.ndarray:
+    """(V,) in [0, 1]: the skin under the lower lids."""
+    out = np.zeros(len(mean))
+    for lid in ([36, 41, 40, 39], [42, 47, 46, 45]):
+        x, y = points[lid, :2].T
+        below = (np.interp(mean[:, 0], x, y) - mean[:, 1]) / height
+        beside = np.maximum(x[0] - mean[:, 0], mean[:, 0] - x[-1]) / height
+        inside = smoothstep(*_UNDER_LID, below) * (1.0 - smoothstep(*_UNDER_ENDS, below))
+        out = np.maximum(out, inside * (1.0 - smoothstep(*_UNDER_BESIDE, beside)))
+    return out * (mean[:, 2] > points[[36, 45], 2].min() - 0.1 * height)
 
 
 def _below_jaw(

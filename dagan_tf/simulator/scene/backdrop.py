@@ -15,6 +15,9 @@ from dagan_tf.simulator.render.sampling import sample
 # Room round the person that is taken away with it, as a part of the head's height: the edge
 # pixels of a photo mix hair and backdrop.
 MARGIN = 0.06
+# A backdrop out of focus is blurred by the first, a deviation, sides of the frame; shoulders before
+# it, and their edge, by the second.
+_FOCUS, _EDGE = 0.016, 0.005
 # Wisps of hair are sought this far from what is removed, and are thinner than this, both in
 # margins. They differ from the backdrop round them by more than so many times what 95 % of the
 # backdrop far from the person does, and by more than these grey levels.
@@ -34,6 +37,20 @@ class Plate(NamedTuple):
     kept: np.ndarray
 
 
+class Backdrop(NamedTuple):
+    """A photo taken apart.
+
+    Attributes:
+        dressed: it without the head, but with what else there is of the person.
+        bare: it without either.
+        person: (C, C) float32 in [0, 1], the person's part of each pixel.
+    """
+
+    dressed: Plate
+    bare: Plate
+    person: np.ndarray
+
+
 def clean_plates(
     photo: np.ndarray,
     coarse: np.ndarray,
@@ -41,7 +58,7 @@ def clean_plates(
     person: np.ndarray,
     margin: float,
     shown: np.ndarray,
-) -> tuple[Plate, Plate]:
+) -> Backdrop:
     """Takes a region out of a photo.
 
     Args:
@@ -53,7 +70,7 @@ def clean_plates(
         shown: (C, C) bool, what lies inside the photo.
 
     Returns:
-        The photo without the region, but with what else there is of the person; and without either.
+        What is left, the region being the head.
     """
     extent = photo.shape[0]
     canvas, work = (Grid(image.shape[0], extent) for image in (photo, coarse))
@@ -80,21 +97,36 @@ def clean_plates(
         kept = canvas.spread(share) * shown
         return Plate(from_levels(cv2.blendLinear(fine, smooth, kept, 1.0 - kept)), kept)
 
-    return plate(known), plate(behind)
+    return Backdrop(plate(known), plate(behind), canvas.spread(person.astype(np.float32)))
 
 
 def seen_behind(
-    plates: tuple[Plate, Plate], places: np.ndarray, alone: float
+    taken: Backdrop, places: np.ndarray, alone: float, soft: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(S, S, 3) and (S, S) of the photo around the head, its shoulders left out by a share."""
-    dressed, bare = plates
-    if alone in (0.0, 1.0):
-        one = bare if alone else dressed
-        return sample(one.image, places), sample(one.kept, places)
-    image, known = (
-        np.float32(1.0 - alone) * sample(one, places) + np.float32(alone) * sample(other, places)
-        for one, other in zip(dressed, bare, strict=True)
-    )
+    """What is seen around the head.
+
+    Args:
+        taken: what `clean_plates` returned.
+        places: (S, S, 2) float32, the photo's pixel that each pixel shows.
+        alone: in [0, 1], how far the shoulders are left out.
+        soft: in [0, 1], how far the backdrop is out of focus: stretched where the head has left it,
+            its lines would bend.
+
+    Returns:
+        (S, S, 3) in [0, 255] and (S, S), how much of it is the photo's own.
+    """
+    image, known = (sample(one, places).astype(np.float32) for one in taken.dressed)
+    if not alone and not soft:
+        return image, known
+    backdrop, bare_known = (sample(one, places).astype(np.float32) for one in taken.bare)
+    if soft:
+        person = cv2.GaussianBlur(sample(taken.person, places), (0, 0), _EDGE * len(places))
+        blurred = cv2.GaussianBlur(backdrop, (0, 0), _FOCUS * len(places))
+        shoulders = cv2.GaussianBlur(image, (0, 0), _EDGE * len(places))
+        image += np.float32(soft) * (blurred + person[..., None] * (shoulders - blurred) - image)
+        backdrop += np.float32(soft) * (blurred - backdrop)
+    image += np.float32(alone) * (backdrop - image)
+    known += np.float32(alone) * (bare_known - known)
     return image, known
 
 

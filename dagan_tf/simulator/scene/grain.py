@@ -60,8 +60,8 @@ class Style(NamedTuple):
 
 
 SHORT = Style((1.8, 7.0), (1.0, 3.0), (5.0, 14.0), (0.9, 0.5, 0.25), (5.0, 28.0), (0.08, 0.17))
-LONG = Style((1.8, 40.0), (0.8, 20.0), (6.0, 60.0), (0.9, 0.5, 0.3), (4.0, 45.0), (0.12, 0.2))
-CURLY = Style((1.8, 12.0), (1.0, 5.0), (6.0, 16.0), (0.9, 0.5, 0.3), (5.0, 9.0), (0.12, 0.2))
+LONG = Style((1.4, 40.0), (0.8, 12.0), (6.0, 60.0), (0.8, 0.6, 0.35), (2.5, 60.0), (0.08, 0.15))
+CURLY = Style((1.3, 8.0), (0.9, 3.0), (5.0, 12.0), (0.7, 0.6, 0.7), (4.0, 14.0), (0.1, 0.2))
 _HEIGHT = 290.0
 # A hair is where noise is smaller than this, in deviations; how unlike hairs are, and how strong
 # dark ones are beside light ones.

@@ -56,6 +56,8 @@ RELIEF_FRONT = (15.0, 40.0)
 LONG_HAIR_FRONT = 25.0
 # Between these turns, degrees, a photo's shoulders go: a profile has none before its throat.
 ALONE = (70.0, 76.0)
+# The same for a backdrop to be out of focus.
+SOFT = (20.0, 45.0)
 # Eyes are a profile's from the second on, and as a front suggests up to the first, degrees.
 EYES_ASIDE = (62.0, 80.0)
 # Collars in photos turned by less, degrees.
@@ -160,7 +162,7 @@ class SceneMaker:
             if line is not None:
                 chin_in_photo = projected[self.model.landmark_vertices[8]]
                 collar = put_on_collar(line, chin_in_photo, camera, self.grids)
-        plates = clean_plates(laid, small, whole & above, whole, MARGIN * height, shown)
+        backdrop = clean_plates(laid, small, whole & above, whole, MARGIN * height, shown)
         radii = outline_radii(np.isfinite(self._head_depth(projected)), centre)
         outline = HeadOutline(
             centre=work.carry(centre, frame),
@@ -176,8 +178,8 @@ class SceneMaker:
         if self._ears is not None:
             ears = self._ears.read(vertices, camera, shown, texture.brightest)
         return PreparedPhoto(
-            fit, vertices, eyes, texture, tone, plates, shown.astype(np.float32), outline, curtain,
-            ears, collar, grey=bool(np.ptp(small, axis=2).max() <= GREY),
+            fit, vertices, eyes, texture, tone, backdrop, shown.astype(np.float32), outline,
+            curtain, ears, collar, grey=bool(np.ptp(small, axis=2).max() <= GREY),
         )  # fmt: skip
 
     def draw(self, prepared: PreparedPhoto, pose: Pose) -> DrawnScene:
@@ -237,9 +239,8 @@ class SceneMaker:
             known, depth = np.zeros((size, size), np.float32), np.float32(np.nan)
         else:
             places = frame.carry(around.places, canvas)
-            image, known = seen_behind(
-                prepared.plates, places, float(smoothstep(*ALONE, abs(turn)))
-            )
+            alone, soft = (float(smoothstep(*turns, abs(turn))) for turns in (ALONE, SOFT))
+            image, known = seen_behind(prepared.backdrop, places, alone, soft)
             if settled < 1.0:
                 own = sample(texture.photo, places)
                 image = settled * image.astype(np.float32) + (1.0 - settled) * own
@@ -255,12 +256,15 @@ class SceneMaker:
         points[:, 2] += aside * self._front(fit) * eyes_in_profile(points, points)
         drawn = scene.compose(head.colour, head.cover, image)
         if abs(turn) > TURNED[0]:
-            beside_nose, jaw_slope, eyes = (
+            beside_nose, under_eyes, jaw_slope, eyes = (
                 self._shown(part, raster, triangles)
-                for part in (regions.beside_nose, regions.jaw_slope, regions.eyes)
-            )
-            whole = (head.cover > FULL) & (eyes < 0.5)
-            slopes = beside_nose * uncovered, jaw_slope * uncovered
+                for part in (
+                    regions.beside_nose, regions.under_eyes, regions.jaw_slope, regions.eyes
+                )
+            )  # fmt: skip
+            whole = (head.cover > FULL) & ((eyes < 0.5) | (under_eyes > 0.5))
+            uneven, flat = np.maximum(beside_nose, under_eyes), np.maximum(jaw_slope, under_eyes)
+            slopes = uneven * uncovered, flat * uncovered
             drawn = without_streaks(drawn, *slopes, whole, turn)
         if prepared.grey:
             drawn = cv2.cvtColor(cv2.cvtColor(drawn, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)

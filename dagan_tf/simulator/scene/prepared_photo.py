@@ -8,7 +8,7 @@ import numpy as np
 
 from dagan_tf.simulator.fitting.fit import FaceFit
 from dagan_tf.simulator.head.turned_tone import TurnedTone
-from dagan_tf.simulator.scene.backdrop import Plate
+from dagan_tf.simulator.scene.backdrop import Backdrop
 from dagan_tf.simulator.scene.curtain import Curtain
 from dagan_tf.simulator.scene.ear_texture import EarTexture
 from dagan_tf.simulator.scene.surroundings import HeadOutline
@@ -25,7 +25,7 @@ class PreparedPhoto:
         eyes: (V,) float32, model units, how far forward a profile has them besides.
         texture: where each vertex finds its colour.
         tone: how its colours change when it turns, or None if unknown.
-        plates: the photo without head and hair, and without the person.
+        backdrop: the photo without head and hair, and without the person.
         shown: (C, C) float32, 1 inside the photo, 0 beyond its edges.
         outline: the head's in the photo, in pixels of the frame.
         curtain: its long hair, or None.
@@ -39,7 +39,7 @@ class PreparedPhoto:
     eyes: np.ndarray
     texture: HeadTexture
     tone: TurnedTone | None
-    plates: tuple[Plate, Plate]
+    backdrop: Backdrop
     shown: np.ndarray
     outline: HeadOutline
     curtain: Curtain | None

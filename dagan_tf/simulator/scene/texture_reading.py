@@ -69,6 +69,8 @@ DEPTH_TOLERANCE = 0.02
 # How far strands move the hairline, a deviation, shares of hair; strands of less contrast than the
 # second move it less.
 RAGGED, LEAST_CONTRAST = 0.06, 0.04
+# So many times as much white hair differs from skin as its colour does.
+WHITE_HAIR = 3.0
 # How much darker than in the open what is filled is where it sees nothing of the sky: under the
 # jaw, in an ear.
 SHADE = 0.95
@@ -213,7 +215,9 @@ def head_texture(
     luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
     apart = float(np.abs(contrast).mean())
     structure = structure_of(luma, canvas.spread(hairy))
-    tile = strands(SHORT, per_unit * regions.height, structure, apart)
+    # White hair is as bright as skin: what its hue differs by counts for more.
+    unlike = apart if contrast.mean() < 0 else WHITE_HAIR * apart
+    tile = strands(SHORT, per_unit * regions.height, structure, unlike)
     return HeadTexture(
         photo=photo,
         positions=positions,

@@ -161,3 +161,22 @@ def test_the_jaw_s_slope_is_its_side_and_neither_cheek_nor_neck_nor_chin():
     assert regions.jaw_slope[y.argmin()] == 0.0
     assert regions.jaw_slope[z > chin[2] + 1e-6].max() == 0.0
     assert regions.jaw_slope[regions.ear > 0.5].max() < 0.05
+
+
+def test_under_the_eyes_begins_below_the_lower_lids_and_ends_on_the_cheek():
+    model = MorphableModel.load()
+    regions = head_regions(model.mean, model.landmark_vertices)
+    share, points = regions.under_eyes, model.mean[model.landmark_vertices]
+    for lid, upper in (((40, 41), (37, 38)), ((46, 47), (43, 44))):
+        assert share[model.landmark_vertices[list(upper)]].max() == 0
+        middle = points[list(lid)].mean(axis=0)
+        near = np.hypot(*(model.mean[:, :2] - middle[:2] + [0, 0.06 * regions.height]).T)
+        near[model.mean[:, 2] < 0] = np.inf
+        assert share[near.argmin()] > 0.9
+    skin = share > 0.5
+    assert 20 < skin.sum() < 0.05 * len(share)
+    # Neither brows, nor nose, nor lips.
+    nose = model.landmark_vertices[30]
+    assert share[regions.brows].max() == 0
+    assert share[nose] == 0
+    assert share[regions.mouth > 0.1].max() == 0

@@ -24,6 +24,7 @@ def ball(loose):
         jaw_edge=np.zeros(4000, np.float32),
         jaw_slope=np.zeros(4000, np.float32),
         beside_nose=np.zeros(4000, np.float32),
+        under_eyes=np.zeros(4000, np.float32),
         lower_face=np.zeros(4000, np.float32),
         front=np.zeros(4000, np.float32),
         skull=np.ones(4000, bool),
