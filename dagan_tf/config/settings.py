@@ -121,6 +121,11 @@ class Config:
                 f" generator.downsample above 1, got {self.generator.input_skip} and"
                 f" {self.generator.downsample}"
             )
+        if self.loss.judge_pairs and self.training.history_size:
+            raise ConfigError(
+                f"training.history_size = {self.training.history_size}: expected 0 with"
+                " loss.judge_pairs = true, which judges each view beside its own photo"
+            )
         if self.training.batch_size % self.training.accumulate:
             raise ConfigError(
                 f"training.batch_size = {self.training.batch_size}: expected a multiple of"

@@ -213,3 +213,11 @@ def test_configurations_of_former_versions_load():
     assert kept
     for path in kept:
         assert load_config(path).training.steps
+
+
+def test_a_history_has_no_photos_to_judge_its_views_beside():
+    both = ["training.history_size=4", "loss.judge_pairs=true"]
+    with pytest.raises(ConfigError, match=r"training\.history_size = 4: expected 0 with loss\."):
+        load_config("face-64", both)
+    for one in both:
+        load_config("face-64", [one])

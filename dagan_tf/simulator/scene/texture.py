@@ -20,6 +20,8 @@ from dagan_tf.simulator.scene.lighting import LUMA, light_on_skin, rolled_off
 # A point is shown as the photo shows it unless it would be stretched too far: cosine in the photo
 # over cosine in the view.
 STRETCH = (0.3, 0.6)
+# The same of hair: stretched it is blurred sooner than skin, and new strands are sharp.
+HAIR_STRETCH = (0.5, 0.85)
 # Rounds of smoothing over which a turned head's tone sets in.
 BROAD = 3
 # How strongly the light falls on what is filled. What the photo shows is left as it shows it:
@@ -103,7 +105,9 @@ class HeadTexture:
         """
         regions = self.regions
         towards = np.maximum(normals[:, 2], 0.15)
-        well = self.inside * smoothstep(*STRETCH, self.facing / towards)
+        stretch = self.facing / towards
+        of_skin, of_hair = (smoothstep(*limits, stretch) for limits in (STRETCH, HAIR_STRETCH))
+        well = self.inside * (of_skin + regions.hair * (of_hair - of_skin))
         trust = self.visible * (1.0 - settled * (1.0 - well))
         # Softened inwards only: trust never grows past what was seen.
         trust = np.minimum(trust, mesh.smooth(trust, 2))
