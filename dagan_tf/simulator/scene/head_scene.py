@@ -36,16 +36,14 @@ from dagan_tf.simulator.scene.neck import Neck
 from dagan_tf.simulator.scene.neckline import find_neckline
 from dagan_tf.simulator.scene.outline import finite_radii, outline_radii
 from dagan_tf.simulator.scene.prepared_photo import DrawnScene, PreparedPhoto
+from dagan_tf.simulator.scene.profile import as_profile
 from dagan_tf.simulator.scene.sheets import hang_curtain
-from dagan_tf.simulator.scene.streaks import TURNED, without_streaks
 from dagan_tf.simulator.scene.surroundings import HeadOutline
 from dagan_tf.simulator.scene.texture_reading import head_texture
 
 # A view turned by less than the first, degrees, is the photo; by more than the second, not at all.
 SETTLED = (1.0, 4.0)
 NEUTRAL_GREY = 127.5
-# Pixels of the head's own colour have at least so much of it.
-FULL = 0.98
 # A photo whose channels differ nowhere by more than this, grey levels, has no colours, nor have its
 # views: ears and the tone of turned heads are those of skin.
 GREY = 3
@@ -255,17 +253,11 @@ class SceneMaker:
         points = self._relieved(fit, points)
         points[:, 2] += aside * self._front(fit) * eyes_in_profile(points, points)
         drawn = scene.compose(head.colour, head.cover, image)
-        if abs(turn) > TURNED[0]:
-            beside_nose, under_eyes, jaw_slope, eyes = (
-                self._shown(part, raster, triangles)
-                for part in (
-                    regions.beside_nose, regions.under_eyes, regions.jaw_slope, regions.eyes
-                )
-            )  # fmt: skip
-            whole = (head.cover > FULL) & ((eyes < 0.5) | (under_eyes > 0.5))
-            uneven, flat = np.maximum(beside_nose, under_eyes), np.maximum(jaw_slope, under_eyes)
-            slopes = uneven * uncovered, flat * uncovered
-            drawn = without_streaks(drawn, *slopes, whole, turn)
+
+        def shown(part: np.ndarray) -> np.ndarray:
+            return self._shown(part, raster, triangles)
+
+        drawn = as_profile(drawn, head.cover, uncovered, regions, shown, turn)
         if prepared.grey:
             drawn = cv2.cvtColor(cv2.cvtColor(drawn, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         return DrawnScene(
