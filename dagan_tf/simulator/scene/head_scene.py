@@ -53,7 +53,7 @@ RELIEF_FRONT = (15.0, 40.0)
 # Long hair is sought in photos turned by less, degrees.
 LONG_HAIR_FRONT = 25.0
 # Between these turns, degrees, a photo's shoulders go: a profile has none before its throat.
-ALONE = (77.0, 80.0)
+ALONE = (73.0, 77.0)
 # The same for a backdrop to be out of focus.
 SOFT = (20.0, 45.0)
 # Eyes are a profile's from the second on, and as a front suggests up to the first, degrees.
