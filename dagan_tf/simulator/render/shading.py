@@ -182,7 +182,7 @@ def _shade(  # type: ignore[no-untyped-def]
     limits = np.array([photo.shape[1] - 1.001, photo.shape[0] - 1.001], np.float32)
     zero, one = np.float32(0.0), np.float32(1.0)
     side, last = np.int32(strands.shape[0]), np.int32(pores.shape[0] - 1)
-    most, three, four = np.float32(255.0), np.float32(3.0), np.float32(4.0)
+    most, three, most_ragged = np.float32(255.0), np.float32(3.0), np.float32(6.75)
     low, high = np.float32(_HAIRLINE[0]), np.float32(_HAIRLINE[1])
     share, least = np.float32(1.0 / (fineness * fineness)), np.float32(0.004)
     # Loops over columns and channels, not a line for each: the compiler works on every line.
@@ -235,7 +235,9 @@ def _shade(  # type: ignore[no-untyped-def]
                 down = np.int32(np.floor(mixed[V]))
                 hair = mixed[HAIR]
                 strand = strands[down % side, u]
-                hair = (hair + ragged * strand * hair * (one - hair) * four - low) / (high - low)
+                hair = (hair + ragged * strand * hair * hair * (one - hair) * most_ragged - low) / (
+                    high - low
+                )
                 hair = min(max(hair, zero), one)
                 hair *= hair * (three - hair - hair)
                 across = np.int32(np.floor(mixed[PORES_X])) & last
