@@ -68,7 +68,7 @@ PULL = 0.01
 DEPTH_TOLERANCE = 0.02
 # How far strands move the hairline, a deviation, shares of hair; strands of less contrast than the
 # second move it less.
-RAGGED, LEAST_CONTRAST = 0.09, 0.04
+RAGGED, LEAST_CONTRAST = 0.11, 0.04
 # So many times as much white hair differs from skin as its colour does.
 WHITE_HAIR = 3.0
 # How much darker than in the open what is filled is where it sees nothing of the sky: under the
