@@ -65,14 +65,16 @@ def mesh_only(prepared: PreparedPhoto) -> PreparedPhoto:
         known=np.zeros_like(texture.known),
         filling=np.full_like(texture.filling, head_scene.NEUTRAL_GREY),
         shade=np.ones_like(texture.shade),
-        grain=np.zeros_like(texture.grain),
+        grain=texture.grain._replace(strength=0.0, strands=0.0 * texture.grain.strands),
         light=np.zeros(3),
     )
-    plates = [
+    grey = [
         plate._replace(image=np.full_like(plate.image, round(head_scene.NEUTRAL_GREY)))
-        for plate in prepared.plates
+        for plate in prepared.backdrop[:2]
     ]
-    return replace(prepared, texture=dark, plates=tuple(plates))
+    return replace(
+        prepared, texture=dark, backdrop=prepared.backdrop._replace(dressed=grey[0], bare=grey[1])
+    )
 
 
 def even_fill(prepared: PreparedPhoto) -> PreparedPhoto:
@@ -82,7 +84,7 @@ def even_fill(prepared: PreparedPhoto) -> PreparedPhoto:
         texture,
         filling=np.broadcast_to(mean, texture.filling.shape).astype(np.float32),
         shade=np.ones_like(texture.shade),
-        grain=np.zeros_like(texture.grain),
+        grain=texture.grain._replace(strength=0.0, strands=0.0 * texture.grain.strands),
         light=np.zeros(3),
     )
     return replace(prepared, texture=flat)
@@ -92,7 +94,10 @@ def stretched(prepared: PreparedPhoto) -> PreparedPhoto:
     texture = prepared.texture
     ones = np.ones_like(texture.visible)
     smeared = replace(texture, visible=ones, inside=ones, facing=ones, light=np.zeros(3))
-    return replace(prepared, texture=smeared, plate=texture.photo)
+    photo = prepared.backdrop.dressed._replace(image=texture.photo)
+    return replace(
+        prepared, texture=smeared, backdrop=prepared.backdrop._replace(dressed=photo, bare=photo)
+    )
 
 
 WAYS: dict[str, tuple[bool, Callable[[PreparedPhoto], PreparedPhoto]]] = {

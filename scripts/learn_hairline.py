@@ -32,9 +32,9 @@ from scripts.turned_photos import at_places, blurred, turned_photos
 ASSET = Path(__file__).resolve().parents[1] / "dagan_tf/simulator/head/assets/hairline.npz"
 # A full profile shows the side better than a three-quarter view does.
 PROFILE = 3.0
-# What is guessed lies between these heights above the brow and these distances before the ears'
-# front, in face heights; it is known in at least this part of the views. Behind the ears nothing
-# is: there the hairline depends on how the hair is worn.
+# What is guessed lies between these heights above the brow and these distances before the jaw's
+# upper end (landmarks 0 and 16), in face heights: up to the ears' front. It is known in at least
+# this part of the views. Behind the ears the hairline depends on how the hair is worn.
 BELOW, ABOVE, BEHIND, BEFORE, ENOUGH = -0.6, 0.6, -0.29, 0.75, 0.3
 # What is read off the front is turned to it by these cosines in the mean.
 READ = (0.05, 0.6)

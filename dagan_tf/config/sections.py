@@ -214,7 +214,7 @@ class TrainingConfig:
         accumulate: parts a batch is worked through in, one after the other, before the one update:
             the same result in a fraction of the memory.
         history_size: refined images kept of earlier steps, that replace half of the discriminator's
-            refined batch (SimGAN); 0 = none. One device only.
+            refined batch (SimGAN); 0 = none. One device only, and not with `loss.judge_pairs`.
         ema_decay: of the averaged refiner, the one exported; 0 = no average.
         precision: Keras dtype policy; `mixed_float16` scales both losses.
         log_every: steps between metric records.

@@ -181,6 +181,7 @@ def _shade(  # type: ignore[no-untyped-def]
     # X and Y of what is read off the photo, and how much each counts.
     limits = np.array([photo.shape[1] - 1.001, photo.shape[0] - 1.001], np.float32)
     zero, one = np.float32(0.0), np.float32(1.0)
+    # The largest x * x * (1 - x), at two thirds hair, becomes 1.
     side, last = np.int32(strands.shape[0]), np.int32(pores.shape[0] - 1)
     most, three, most_ragged = np.float32(255.0), np.float32(3.0), np.float32(6.75)
     low, high = np.float32(_HAIRLINE[0]), np.float32(_HAIRLINE[1])

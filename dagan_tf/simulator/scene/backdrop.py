@@ -43,12 +43,13 @@ class Backdrop(NamedTuple):
     Attributes:
         dressed: it without the head, but with what else there is of the person.
         bare: it without either.
-        person: (C, C) float32 in [0, 1], the person's part of each pixel.
+        person: (C, C) float32 in [0, 1], the person's part of each pixel; None where nobody is told
+            from the backdrop.
     """
 
     dressed: Plate
     bare: Plate
-    person: np.ndarray
+    person: np.ndarray | None
 
 
 def clean_plates(
@@ -116,10 +117,12 @@ def seen_behind(
         (S, S, 3) in [0, 255] and (S, S), how much of it is the photo's own.
     """
     image, known = (sample(one, places).astype(np.float32) for one in taken.dressed)
+    if taken.person is None:
+        soft = 0.0
     if not alone and not soft:
         return image, known
     backdrop, bare_known = (sample(one, places).astype(np.float32) for one in taken.bare)
-    if soft:
+    if soft and taken.person is not None:
         person = cv2.GaussianBlur(sample(taken.person, places), (0, 0), _EDGE * len(places))
         blurred = cv2.GaussianBlur(backdrop, (0, 0), _FOCUS * len(places))
         shoulders = cv2.GaussianBlur(image, (0, 0), _EDGE * len(places))

@@ -1,8 +1,7 @@
 """A surface of its own about the head, which turns with it: long hair, or a collar.
 
 Of hair, which `sheets.py` hangs, the front shows the photo; what a front does not show of it is
-filled with the same rows' colours and with strands. `collar.py` makes the
-other.
+filled with the same rows' colours and with strands. `collar.py` makes the other.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class Curtain:
         filling: (K, 3) float32, colour where the photo does not show it.
         cover: (K,) float32 in [0, 1], how opaque.
         light: (K,) float32, by what its colours are multiplied.
-        shade: in [0, 1], how much light the head loses close beside it.
+        shade: in [0, 1], how much light what is drawn behind it loses close beside it.
         strands: (G, G) float32, its fine structure; see `grain.py`.
         grain_places: (K, 2) float32, places in it.
         hides: model units; what of the head stands out of it by less is hidden.

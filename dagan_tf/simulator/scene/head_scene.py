@@ -161,6 +161,8 @@ class SceneMaker:
                 chin_in_photo = projected[self.model.landmark_vertices[8]]
                 collar = put_on_collar(line, chin_in_photo, camera, self.grids)
         backdrop = clean_plates(laid, small, whole & above, whole, MARGIN * height, shown)
+        if person is None:
+            backdrop = backdrop._replace(person=None)
         radii = outline_radii(np.isfinite(self._head_depth(projected)), centre)
         outline = HeadOutline(
             centre=work.carry(centre, frame),
@@ -238,6 +240,7 @@ class SceneMaker:
         else:
             places = frame.carry(around.places, canvas)
             alone, soft = (float(smoothstep(*turns, abs(turn))) for turns in (ALONE, SOFT))
+            soft *= self.background == "keep"
             image, known = seen_behind(prepared.backdrop, places, alone, soft)
             if settled < 1.0:
                 own = sample(texture.photo, places)

@@ -11,9 +11,8 @@ import numpy as np
 
 from dagan_tf.core.pixels import from_levels, to_unit
 from dagan_tf.simulator.head.regions import smoothstep
+from dagan_tf.simulator.scene.streaks import TURNED
 
-# They grow darker between these angles from how the photo shows the face, degrees.
-TURNED = (60.0, 80.0)
 # How far around a place is looked for what is usual there, of the frame; what is darker becomes so
 # many times as much darker, but by no more than this, nats: made-up eyes are dark as they are.
 _AROUND, _DARKER, _MOST = 0.016, 2.0, 0.35

@@ -27,7 +27,7 @@ def as_profile(
     Args:
         image: (S, S, 3) uint8 RGB, a view.
         cover: (S, S) float32 in [0, 1], the head's part of each pixel.
-        uncovered: (S, S) bool, where neither hair nor collar hangs before the head.
+        uncovered: (S, S) bool, where neither hair nor collar hangs before the head, or True.
         regions: the head's.
         shown: where the view shows a region: (V,) to (S, S) float32, both in [0, 1].
         turn: degrees between the view and the photo.

@@ -14,7 +14,7 @@ from dagan_tf.simulator.head.regions import HeadRegions, smoothstep
 from dagan_tf.simulator.render.camera import Camera
 from dagan_tf.simulator.render.grid import Grids
 from dagan_tf.simulator.scene.curtain import Curtain, grid_triangles
-from dagan_tf.simulator.scene.grain import CURLY, LONG, at_vertices, strands, structure_of
+from dagan_tf.simulator.scene.grain import at_vertices, strands, structure_of, style_of
 from dagan_tf.simulator.scene.lighting import LUMA
 from dagan_tf.simulator.scene.long_hair import LongHair, SideHair
 
@@ -53,8 +53,6 @@ _SHOWN, _FILLS = (0.2, 0.5), (0.75, 0.95)
 # So many times brighter than hair the photo shows backdrop between locks: none below the first,
 # surely above the second; looked for so far around, pixels, and what is added to brightness.
 _BACKDROP, _GAP, _DARKEST = (1.8, 3.0), 7, 10.0
-# Hair whose strands are of less order is curly.
-_CURLY = 0.58
 
 
 def hang_curtain(
@@ -91,8 +89,7 @@ def hang_curtain(
     luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
     beside = canvas.spread((hair.mask(work.side) * hair.own * person).astype(np.float32))
     structure = structure_of(luma, beside)
-    curly = structure is not None and structure.order < _CURLY
-    fine = strands(CURLY if curly else LONG, hair.height * canvas.per(work), structure)
+    fine = strands(style_of(structure), hair.height * canvas.per(work), structure)
     rows, columns = shapes[0].shape[:2]
     column = np.arange(columns)
     front = np.broadcast_to((column > 0) & (column <= _FRONT), (2, rows, columns))
@@ -188,7 +185,7 @@ def _before_ear(
     if not bare.any():
         # Before an ear that it covers it hangs straight down: no flap of cheek reaches behind it.
         out = grey_closing(out, round(_STRAIGHT * height / _STEP))
-    draws = np.random.default_rng(0).standard_normal(len(rows))
+    draws = np.random.default_rng(int(sign > 0)).standard_normal(len(rows))
     waves = gaussian_filter1d(draws, _WAVE * height / _STEP, mode="nearest")
     even = gaussian_filter1d(out, _SMOOTH * height / _STEP, mode="nearest")
     return np.asarray(even + _WAVES * height * waves / max(float(waves.std()), 1e-9))

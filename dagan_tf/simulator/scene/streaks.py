@@ -1,4 +1,4 @@
-"""Takes streaks and cracks out of profiles, beside the nose and along the jaw.
+"""Takes streaks and cracks out of profiles, beside the nose, along the jaw and under the eyes.
 
 A front shows these slopes at a grazing angle. What shines beside the nose, from the corner of the
 eye downwards, a profile shows many times as wide, as a line from eye to mouth that looks like a
@@ -12,7 +12,7 @@ import numpy as np
 from dagan_tf.core.pixels import from_levels, to_unit
 from dagan_tf.simulator.head.regions import smoothstep
 
-# They are taken out between these angles from how the photo shows the face, degrees.
+# They are taken out, and lashes become darker, between these turns from the photo, degrees.
 TURNED = (60.0, 80.0)
 # How far around a place is looked for what is usual there, of the frame; along the jaw, and what is
 # so fine there, pores and stubble, that it stays.
@@ -26,8 +26,8 @@ _DARKEST = 0.04
 
 def without_streaks(
     image: np.ndarray,
-    beside_nose: np.ndarray,
-    jaw_slope: np.ndarray,
+    uneven: np.ndarray,
+    creased: np.ndarray,
     skin: np.ndarray,
     turn: float,
 ) -> np.ndarray:
@@ -35,8 +35,10 @@ def without_streaks(
 
     Args:
         image: (S, S, 3) uint8 RGB, a view.
-        beside_nose: (S, S) float32 in [0, 1], how far to do so there.
-        jaw_slope: (S, S) float32 in [0, 1], likewise.
+        uneven: (S, S) float32 in [0, 1], how far to take off what is bright or cracked: beside the
+            nose and under the eyes.
+        creased: (S, S) float32 in [0, 1], how far to even out all but pores: along the jaw and
+            under the eyes.
         skin: (S, S) bool, what may be changed and what it is held against.
         turn: degrees between the view and the photo it was made of.
 
@@ -50,7 +52,7 @@ def without_streaks(
     levels = to_unit(image) + _DARKEST
     # Each channel for itself: what shines has the lamp's colour, what is sore is red.
     tone = np.log(levels)
-    whole = tone + beside_nose[..., None] * _cracks(tone)
+    whole = tone + uneven[..., None] * _cracks(tone)
 
     def usual(around: float) -> np.ndarray:
         spread = around * len(image)
@@ -58,8 +60,8 @@ def without_streaks(
         found = cv2.GaussianBlur(whole * share[..., None], (0, 0), spread)
         return np.asarray(found / near[..., None])
 
-    even = whole - beside_nose[..., None] * np.maximum(whole - usual(_AROUND), 0.0)
-    even -= jaw_slope[..., None] * (usual(_FINE) - usual(_AROUND_JAW))
+    even = whole - uneven[..., None] * np.maximum(whole - usual(_AROUND), 0.0)
+    even -= creased[..., None] * (usual(_FINE) - usual(_AROUND_JAW))
     change = amount[..., None] * (even - tone)
     return from_levels(255.0 * (levels * np.exp(change) - _DARKEST))
 

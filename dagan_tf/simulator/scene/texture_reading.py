@@ -66,11 +66,11 @@ PULL = 0.01
 # How far behind the nearest surface a vertex may lie and still count as seen, as a part of the
 # head's height.
 DEPTH_TOLERANCE = 0.02
-# How far strands move the hairline, a deviation, shares of hair; strands of less contrast than the
-# second move it less.
+# How far strands move the hairline at most, a deviation, shares of hair; strands of less contrast
+# than the second move it less.
 RAGGED, LEAST_CONTRAST = 0.11, 0.04
-# So many times as much white hair differs from skin as its colour does.
-WHITE_HAIR = 3.0
+# How unlike hair and skin are: by their brightness, and by so many times their hue.
+HUE_COUNTS = 3.0
 # How much darker than in the open what is filled is where it sees nothing of the sky: under the
 # jaw, in an ear.
 SHADE = 0.95
@@ -213,10 +213,10 @@ def head_texture(
     per_unit = height / float(np.ptp(rest[regions.skull, 1]))
     grain_places = per_unit * np.stack([around, -rest[:, 1]], axis=1)
     luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    apart = float(np.abs(contrast).mean())
     structure = structure_of(luma, canvas.spread(hairy))
     # White hair is as bright as skin: what its hue differs by counts for more.
-    unlike = apart if contrast.mean() < 0 else WHITE_HAIR * apart
+    level = contrast.mean()
+    unlike = abs(float(level)) + HUE_COUNTS * float(np.abs(contrast - level).mean())
     tile = strands(SHORT, per_unit * regions.height, structure, unlike)
     return HeadTexture(
         photo=photo,

@@ -95,6 +95,17 @@ def test_strands_move_the_hairline(scene):
     assert still.max() == pytest.approx(0.5 * 10 + 0.5 * 1.8 * 100, abs=0.1)
 
 
+def test_strands_move_the_hairline_where_most_is_hair_and_not_where_little_is(scene):
+    def moved(share):
+        scene.grain.strands[:] = 0.0
+        still = scene(TRUST=0.0, HAIR=share).colour[..., 0].mean()
+        scene.grain.strands[:] = 1e-3
+        return scene(TRUST=0.0, HAIR=share).colour[..., 0].mean() - still
+
+    # Of a cubic of hair + 6.75 ragged hair^2 (1 - hair) strand, and a strand's own brightness.
+    assert moved(0.1) < 0.25 * moved(2.0 / 3.0)
+
+
 def test_the_gain_multiplies_all_that_is_shown(scene):
     shown, filled = scene(), scene(TRUST=0.0)
     for before, columns in ((shown, {"TRUST": 1.0}), (filled, {"TRUST": 0.0})):

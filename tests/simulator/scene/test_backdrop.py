@@ -114,3 +114,6 @@ def test_what_is_behind_goes_out_of_focus_and_shoulders_do_not():
     alone, known = seen_behind(taken, places, 1.0, 1.0)
     assert np.ptp(alone, axis=2).max() < 1e-3
     np.testing.assert_allclose(known, 0.5)
+    # Where nobody is told from the backdrop it is in focus, or shoulders would blur.
+    unknown, _ = seen_behind(taken._replace(person=None), places, 0.0, 1.0)
+    np.testing.assert_array_equal(unknown, sharp)

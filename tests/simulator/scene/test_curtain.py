@@ -78,7 +78,7 @@ def test_its_strands_are_as_strong_as_those_beside_the_face_and_curl_if_they_do(
     straight = hung(someone)[0].strands
     assert straight.std() == pytest.approx(LONG.contrast[1], rel=0.1)
     draws = cv2.GaussianBlur(np.random.default_rng(0).normal(size=plain.shape[:2]), (0, 0), 2.0)
-    curls = np.exp(0.2 * draws / draws.std())[..., None]
+    curls = np.exp(0.5 * draws / draws.std())[..., None]
     someone.photo = np.where(beside, np.clip(plain * curls, 0, 255), plain).astype(np.uint8)
     curly = hung(someone)[0].strands
 

@@ -13,6 +13,7 @@ from dagan_tf.simulator.scene.grain import (
     Structure,
     strands,
     structure_of,
+    style_of,
 )
 
 STYLES = {"short": SHORT, "long": LONG, "curly": CURLY}
@@ -47,6 +48,20 @@ def test_curls_are_less_orderly_than_stripes_and_flat_hair_has_no_contrast():
     assert curls.order < 0.55
     flat = structure_of(*hair_and_luma(np.zeros((400, 400))))
     assert flat.contrast < 1e-3
+
+
+def test_a_strip_too_narrow_to_tell_its_order_is_straight():
+    luma, hair = hair_and_luma(stripes())
+    hair[:, 68:] = 0.0
+    assert structure_of(luma, hair).order == 1.0
+
+
+def test_curls_are_strong_and_without_order():
+    assert style_of(Structure(0.42, 0.45)) is CURLY
+    assert style_of(Structure(0.42, 0.67)) is LONG
+    # Noise on black hair has no order either.
+    assert style_of(Structure(0.1, 0.1)) is LONG
+    assert style_of(None) is LONG
 
 
 def test_of_too_little_hair_nothing_is_said():
@@ -98,11 +113,24 @@ def test_tiles_repeat_without_seams(axis, style):
     for height in (80.0, 232.0, 400.0):
         tile = np.moveaxis(strands(STYLES[style], height, None), axis, 0)
         steps = np.abs(np.diff(tile, axis=0)).mean(axis=1)
-        assert np.abs(tile[0] - tile[-1]).mean() < 1.5 * steps.max()
+        assert np.abs(tile[0] - tile[-1]).mean() < steps.mean() + 4.0 * steps.std()
+
+
+@pytest.mark.parametrize("height", [500.0, 700.0, 1000.0])
+def test_large_faces_have_strands_and_no_noise(height):
+    tile = strands(LONG, height, None)
+    across, along = (np.abs(np.diff(tile, axis=axis)).mean() for axis in (1, 0))
+    assert across > 2.5 * along
+
+
+def test_strands_finer_than_pixels_are_faint():
+    small, usual = (strands(SHORT, height, Structure(1.0, 1.0)).std() for height in (58.0, 232.0))
+    assert small < 0.4 * usual
 
 
 def test_smaller_faces_have_finer_strands():
-    fine, coarse = (
-        np.abs(np.diff(strands(SHORT, height, None), axis=1)).mean() for height in (116.0, 348.0)
-    )
-    assert fine > 1.4 * coarse
+    def steps(height):
+        tile = strands(SHORT, height, None)
+        return np.abs(np.diff(tile, axis=1)).mean() / tile.std()
+
+    assert steps(116.0) > 1.4 * steps(348.0)

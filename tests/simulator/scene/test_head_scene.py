@@ -231,7 +231,7 @@ def test_strands_move_the_hairline_as_far_in_hair_of_little_contrast(contrast, e
     hair = someone.photo.mean(axis=2) < 100
     noisy = someone.photo + (draws * hair)[..., None]
     someone.photo[:] = np.clip(noisy, 0, 255).astype(np.uint8)
-    maker = SceneMaker(MorphableModel.load(), 96, "none")
+    maker = SceneMaker(MorphableModel.load(), 224, "none")
     grain = maker.prepare(someone.photo, someone.fit).texture.grain
     spread = grain.strands.std()
     # Least and most of short hair.
