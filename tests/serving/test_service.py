@@ -1,6 +1,6 @@
 """The server over loopback, called with TensorFlow Serving's own stubs and with our client."""
 
-import time
+import threading
 from concurrent import futures
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from dagan_tf.export.refiner import Refiner, RefinerError
 from dagan_tf.export.versions import ModelNotFoundError, resolve_version
 from dagan_tf.service.channel import message_options
 from dagan_tf.service.client.client import RefinerClient, RetryPolicy, ServiceError
+from dagan_tf.service.server.served_model import ServedModel
 from dagan_tf.service.server.server import ServerError, start_server
 from tests.helpers.tiny_export import IMAGE_SIZE, export_tiny
 
@@ -210,7 +211,13 @@ def test_server_that_cannot_start(base, server, tmp_path):
         start_server(tmp_path, port=0)
 
 
-def test_stop_lets_requests_under_way_end(base):
+def test_stop_lets_requests_under_way_end(base, monkeypatch):
+    under_way, work = threading.Event(), ServedModel.run
+
+    def run(*arguments):
+        under_way.set()
+        return work(*arguments)
+
     running = start_server(base, port=0)
     images = _images(8, 640, 640, 3)
     once = RetryPolicy(attempts=1)
@@ -219,11 +226,9 @@ def test_stop_lets_requests_under_way_end(base):
         futures.ThreadPoolExecutor(1) as pool,
     ):
         client.refine(images)  # Connected and traced.
-        began = time.perf_counter()
-        client.refine(images)
-        took = time.perf_counter() - began
+        monkeypatch.setattr(ServedModel, "run", run)
         answer = pool.submit(client.refine, images)
-        time.sleep(0.6 * took)  # Half-way: it has been sent, and is not answered.
+        assert under_way.wait(60)  # It has been sent, and is not answered.
         assert not answer.done()
         running.stop(grace_seconds=30)
         assert answer.result().shape == images.shape
