@@ -39,6 +39,7 @@ from dagan_tf.faces.face import FaceFinder
 from dagan_tf.faces.photo_io import read_photo
 from dagan_tf.simulator.fitting.fit import FaceFit, fit_landmarks
 from dagan_tf.simulator.render.camera import turned_upright
+from dagan_tf.simulator.render.shading import Grain
 from dagan_tf.simulator.scene import head_scene
 from dagan_tf.simulator.scene.prepared_photo import PreparedPhoto
 from dagan_tf.simulator.simulator import Simulator
@@ -58,6 +59,10 @@ flags.DEFINE_string(
 REAL = {-90: "left_profile", -45: "left_3quarter", 45: "right_3quarter", 90: "right_profile"}
 
 
+def no_grain(grain: Grain) -> Grain:
+    return grain._replace(strength=0.0, strands=0.0 * grain.strands)
+
+
 def mesh_only(prepared: PreparedPhoto) -> PreparedPhoto:
     texture = prepared.texture
     dark = replace(
@@ -65,7 +70,7 @@ def mesh_only(prepared: PreparedPhoto) -> PreparedPhoto:
         known=np.zeros_like(texture.known),
         filling=np.full_like(texture.filling, head_scene.NEUTRAL_GREY),
         shade=np.ones_like(texture.shade),
-        grain=texture.grain._replace(strength=0.0, strands=0.0 * texture.grain.strands),
+        grain=no_grain(texture.grain),
         light=np.zeros(3),
     )
     grey = [
@@ -84,7 +89,7 @@ def even_fill(prepared: PreparedPhoto) -> PreparedPhoto:
         texture,
         filling=np.broadcast_to(mean, texture.filling.shape).astype(np.float32),
         shade=np.ones_like(texture.shade),
-        grain=texture.grain._replace(strength=0.0, strands=0.0 * texture.grain.strands),
+        grain=no_grain(texture.grain),
         light=np.zeros(3),
     )
     return replace(prepared, texture=flat)

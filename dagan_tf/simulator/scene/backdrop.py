@@ -116,21 +116,27 @@ def seen_behind(
     Returns:
         (S, S, 3) in [0, 255] and (S, S), how much of it is the photo's own.
     """
-    image, known = (sample(one, places).astype(np.float32) for one in taken.dressed)
     if taken.person is None:
         soft = 0.0
     if not alone and not soft:
-        return image, known
-    backdrop, bare_known = (sample(one, places).astype(np.float32) for one in taken.bare)
+        return _sampled(taken.dressed, places)
+    bare, bare_known = _sampled(taken.bare, places)
+    blurred = cv2.GaussianBlur(bare, (0, 0), _FOCUS * len(places)) if soft else bare
+    backdrop = bare + np.float32(soft) * (blurred - bare)
+    if alone == 1.0:
+        return backdrop, bare_known
+    image, known = _sampled(taken.dressed, places)
     if soft and taken.person is not None:
         person = cv2.GaussianBlur(sample(taken.person, places), (0, 0), _EDGE * len(places))
-        blurred = cv2.GaussianBlur(backdrop, (0, 0), _FOCUS * len(places))
         shoulders = cv2.GaussianBlur(image, (0, 0), _EDGE * len(places))
         image += np.float32(soft) * (blurred + person[..., None] * (shoulders - blurred) - image)
-        backdrop += np.float32(soft) * (blurred - backdrop)
-    image += np.float32(alone) * (backdrop - image)
-    known += np.float32(alone) * (bare_known - known)
-    return image, known
+    part = np.float32(alone)
+    return image + part * (backdrop - image), known + part * (bare_known - known)
+
+
+def _sampled(plate: Plate, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    image, kept = (sample(one, places).astype(np.float32) for one in plate)
+    return image, kept
 
 
 def _wisps(coarse: np.ndarray, person: np.ndarray, margin: float) -> np.ndarray:

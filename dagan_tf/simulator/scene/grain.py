@@ -65,7 +65,7 @@ LONG = Style((1.4, 40.0), (0.8, 12.0), (6.0, 60.0), (0.8, 0.6, 0.35), (2.5, 60.0
 CURLY = Style((1.3, 8.0), (0.9, 3.0), (5.0, 12.0), (0.7, 0.6, 0.7), (4.0, 14.0), (0.1, 0.2))
 _HEIGHT = 290.0
 # Long hair whose strands are of less order than the first and of more contrast than the second is
-# curly: .44 to .49 and .42 to .45 in four photos of curls, .67 to .90 in twelve of straight hair.
+# curly.
 _CURLS, _CURLED = 0.58, 0.2
 # A hair is where noise is smaller than this, in deviations; how unlike hairs are, and how strong
 # dark ones are beside light ones.

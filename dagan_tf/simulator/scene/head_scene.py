@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -256,10 +257,7 @@ class SceneMaker:
         points = self._relieved(fit, points)
         points[:, 2] += aside * self._front(fit) * eyes_in_profile(points, points)
         drawn = scene.compose(head.colour, head.cover, image)
-
-        def shown(part: np.ndarray) -> np.ndarray:
-            return self._shown(part, raster, triangles)
-
+        shown = partial(self._shown, raster=raster, triangles=triangles)
         drawn = as_profile(drawn, head.cover, uncovered, regions, shown, turn)
         if prepared.grey:
             drawn = cv2.cvtColor(cv2.cvtColor(drawn, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)

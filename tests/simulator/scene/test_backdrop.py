@@ -117,3 +117,5 @@ def test_what_is_behind_goes_out_of_focus_and_shoulders_do_not():
     # Where nobody is told from the backdrop it is in focus, or shoulders would blur.
     unknown, _ = seen_behind(taken._replace(person=None), places, 0.0, 1.0)
     np.testing.assert_array_equal(unknown, sharp)
+    unknown, _ = seen_behind(taken._replace(person=None), places, 1.0, 1.0)
+    np.testing.assert_array_equal(unknown, stripes)
