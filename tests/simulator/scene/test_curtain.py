@@ -116,6 +116,7 @@ def test_its_shade_falls_on_the_head_close_beside_it_and_in_turned_views_alone()
     light = shaded.colour[10, :, 0]
     assert over[10, 12] > 0.99 > 0.01 > over[10, 18]
     assert 70.0 < light[16] < 97.0
+    assert light[16] < lit.colour[10, 16, 0] - 5.0
     assert (np.diff(light[16:30]) > -1e-3).all()
     np.testing.assert_allclose(light[30:], 100.0, atol=0.1)
 
