@@ -308,3 +308,47 @@ def test_purple_hair_of_thin_dark_hair_is_filled_grey(model):
     red, green, blue = np.median(prepared.texture.hair_filling, axis=0)
     assert green > min(red, blue) - 1.0
     assert max(red, green, blue) < 130
+
+
+@pytest.mark.parametrize(
+    ("background", "yaw", "expected"),
+    [("keep", 20.0, 0.0), ("keep", 32.5, 0.5), ("keep", -45.0, 1.0), ("blur", 90.0, 0.0)],
+)
+def test_the_backdrop_of_turned_heads_is_out_of_focus_if_it_is_kept(
+    model, fit, monkeypatch, background, yaw, expected
+):
+    softness, see = [], head_scene.seen_behind
+
+    def seen_behind(taken, places, alone, soft):
+        softness.append((soft, taken.person))
+        return see(taken, places, alone, soft)
+
+    monkeypatch.setattr(head_scene, "seen_behind", seen_behind)
+    monkeypatch.setattr(head_scene, "person_mask", lambda *_: None)
+    maker = SceneMaker(model, 96, background)
+    prepared = maker.prepare(np.full((PHOTO_SIDE, PHOTO_SIDE, 3), 128, np.uint8), fit)
+    maker.draw(prepared, Pose(fit.pose.yaw + yaw, fit.pose.pitch))
+    ((soft, person),) = softness
+    assert soft == pytest.approx(expected, abs=0.01)
+    # Nobody was found.
+    assert person is None
+
+
+def test_hair_gives_way_to_new_strands_sooner_than_skin_is_stretched(model, fit):
+    maker = SceneMaker(replace(model, turned_tone=None), 96, "none")
+    prepared = maker.prepare(np.full((PHOTO_SIDE, PHOTO_SIDE, 3), 128, np.uint8), fit)
+    ones = np.ones(len(model.mean), np.float32)
+
+    def trust(hair):
+        texture = replace(
+            prepared.texture, visible=ones, inside=ones, facing=0.6 * ones,
+            regions=replace(prepared.texture.regions, hair=hair * ones),
+        )  # fmt: skip
+        normals = np.tile(np.float32([0.0, 0.0, 1.0]), (len(ones), 1))
+        values = texture.values(
+            normals, 1.0, maker._mesh, model.mirror, maker._neck.cover, 1.0, 60.0
+        )
+        return float(np.median(values[:, shading.TRUST]))
+
+    assert trust(0.0) == pytest.approx(1.0, abs=1e-3)
+    assert 0.1 < trust(1.0) < 0.3
